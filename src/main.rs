@@ -1,0 +1,3 @@
+//! The `lastgood` binary: parse, run, print the error with its hint, exit with its code.
+
+fn main() {}
