@@ -19,3 +19,4 @@
 //! and `restore::apply` never decides; `cli` holds no rules.
 
 pub mod base;
+pub mod storage;
