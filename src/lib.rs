@@ -19,4 +19,5 @@
 //! and `restore::apply` never decides; `cli` holds no rules.
 
 pub mod base;
+pub mod crypto;
 pub mod storage;
