@@ -20,4 +20,5 @@
 
 pub mod base;
 pub mod crypto;
+pub mod json;
 pub mod storage;
