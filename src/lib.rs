@@ -20,5 +20,6 @@
 
 pub mod base;
 pub mod crypto;
+pub mod http;
 pub mod json;
 pub mod storage;

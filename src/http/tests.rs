@@ -1,0 +1,305 @@
+//! The client against a server in this process.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::base::secret::Secret;
+use crate::http::fake::{Fake, Seen, answer, broken, json, streamed};
+use crate::http::{Client, Credential, HttpError, Login, Outgoing, PaceRules, Setup};
+
+const PLANTED: &str = "hunter2-planted-secret";
+
+fn static_token() -> Login {
+    Login {
+        credential: Credential::Token { token: Secret::new(PLANTED.into()) },
+        token: None,
+        scheme: "SSWS".into(),
+        extra: [].into(),
+    }
+}
+
+fn password() -> Login {
+    Login {
+        credential: Credential::Password { username: "ad min".into(), password: Secret::new(PLANTED.into()) },
+        token: Some("/token".into()),
+        scheme: "Bearer".into(),
+        extra: [("client_id".to_owned(), "admin-cli".to_owned())].into(),
+    }
+}
+
+fn client(fake: &Fake, login: Login) -> Client {
+    Client::new(Setup::new(&fake.url, login)).unwrap()
+}
+
+fn token(number: usize, seconds: u64) -> axum::response::Response {
+    json(200, format!(r#"{{"access_token":"t{number}","expires_in":{seconds},"token_type":"Bearer"}}"#))
+}
+
+#[tokio::test]
+async fn a_password_is_exchanged_once_and_never_shown() {
+    let fake =
+        Fake::start(|n, seen| if seen.path == "/token" { token(n, 60) } else { json(200, "[]") }).await;
+    let client = client(&fake, password());
+    for _ in 0..3 {
+        assert_eq!(client.get("/x").await.unwrap().status, 200);
+    }
+    let seen = fake.seen();
+    assert_eq!(seen.len(), 4);
+    assert_eq!(
+        seen[0].body,
+        format!("client_id=admin-cli&grant_type=password&password={PLANTED}&username=ad+min")
+    );
+    assert_eq!(seen[1].authorization, "Bearer t1");
+    assert_eq!(client.tally().tokens, 1);
+    let shown = format!("{:?} {:?} {:?}", password(), client.record(), client.tally());
+    assert!(!shown.contains(PLANTED));
+}
+
+#[tokio::test]
+async fn a_short_token_is_renewed_before_its_end() {
+    let fake = Fake::start(|n, seen| if seen.path == "/token" { token(n, 1) } else { json(200, "[]") }).await;
+    let client = client(&fake, password());
+    client.get("/x").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    client.get("/x").await.unwrap();
+    let used: Vec<_> = fake.seen().iter().map(|seen| seen.authorization.clone()).collect();
+    assert_eq!(used, ["", "Bearer t1", "", "Bearer t3"]);
+}
+
+#[tokio::test]
+async fn a_refused_token_is_renewed_once_for_all_that_used_it() {
+    let fake = Fake::start(|n, seen| match seen.path.as_str() {
+        "/token" => token(n, 60),
+        _ if seen.authorization == "Bearer t1" => json(401, "{}"),
+        _ => json(200, "[]"),
+    })
+    .await;
+    let client = client(&fake, password());
+    let all = futures::future::join_all((0..4).map(|_| client.get("/x"))).await;
+    assert!(all.iter().all(|answer| answer.as_ref().unwrap().status == 200));
+    assert_eq!(client.tally().tokens, 2);
+}
+
+#[tokio::test]
+async fn a_token_refused_twice_is_an_answer() {
+    let fake =
+        Fake::start(|n, seen| if seen.path == "/token" { token(n, 60) } else { json(401, "{}") }).await;
+    assert_eq!(client(&fake, password()).get("/x").await.unwrap().status, 401);
+    assert_eq!(fake.targets().len(), 2);
+    let fake = Fake::start(|_, _| json(401, "{}")).await;
+    assert_eq!(client(&fake, static_token()).get("/x").await.unwrap().status, 401);
+    assert_eq!(fake.targets().len(), 1, "a static token is not sent again");
+    assert_eq!(fake.seen()[0].authorization, format!("SSWS {PLANTED}"));
+}
+
+#[tokio::test]
+async fn a_refused_credential_says_why_without_saying_it() {
+    let said = format!(r#"{{"error":"invalid_grant","error_description":"no user with {PLANTED}"}}"#);
+    let fake = Fake::start(move |_, _| json(401, said.clone())).await;
+    let error = client(&fake, password()).get("/x?q=1").await.unwrap_err();
+    insta::assert_snapshot!(error, @"the credential was refused at `/token` (401): invalid_grant: no user with …");
+    assert!(error.hint().unwrap().contains("password"));
+    assert!(!format!("{error:?}").contains(PLANTED));
+}
+
+#[tokio::test]
+async fn something_else_at_the_token_address_is_named() {
+    let fake = Fake::start(|_, _| answer(200, &[], format!("<html>{PLANTED}</html>"))).await;
+    let error = client(&fake, password()).get("/x").await.unwrap_err();
+    insta::assert_snapshot!(error, @"no token from `/token` (200): the answer is not JSON");
+    let fake = Fake::start(|_, _| json(404, "{}")).await;
+    let error = client(&fake, password()).get("/x").await.unwrap_err();
+    assert!(error.hint().unwrap().contains("realm"), "{error}");
+}
+
+#[tokio::test]
+async fn not_now_is_tried_again_for_reads_only() {
+    let fake = Fake::start(|n, _| if n <= 2 { json(503, "{}") } else { json(200, "[]") }).await;
+    let reader = client(&fake, static_token());
+    assert_eq!(reader.get("/x").await.unwrap().status, 200);
+    assert_eq!((fake.targets().len(), reader.tally().retries), (3, 2));
+
+    let fake = Fake::start(|_, _| json(503, "{}")).await;
+    let request = Outgoing {
+        method: "PUT",
+        target: "/x".into(),
+        body: Some((PLANTED.into(), "application/json".into())),
+    };
+    assert_eq!(client(&fake, static_token()).send(&request).await.unwrap().status, 503);
+    assert_eq!(fake.targets().len(), 1);
+    assert!(!format!("{request:?}").contains(PLANTED));
+}
+
+#[tokio::test]
+async fn a_write_is_repeated_only_where_the_token_was_refused() {
+    let fake = Fake::start(|n, seen| match (seen.path.as_str(), n) {
+        ("/token", n) => token(n, 60),
+        (_, 2) => json(401, "{}"),
+        _ => json(204, ""),
+    })
+    .await;
+    let request = Outgoing { method: "DELETE", target: "/x".into(), body: None };
+    assert_eq!(client(&fake, password()).send(&request).await.unwrap().status, 204);
+    assert_eq!(fake.targets().len(), 2);
+}
+
+#[tokio::test]
+async fn retry_after_holds_everyone_back() {
+    let fake = Fake::start(|n, _| match n {
+        1 => answer(429, &[("retry-after", "1")], "{}"),
+        _ => json(200, "[]"),
+    })
+    .await;
+    let client = client(&fake, static_token());
+    let since = Instant::now();
+    assert_eq!(client.get("/x").await.unwrap().status, 200);
+    assert!(since.elapsed() >= Duration::from_millis(990), "{:?}", since.elapsed());
+    assert_eq!(client.tally().throttled, 1);
+}
+
+#[tokio::test]
+async fn a_wait_beyond_reason_is_not_waited() {
+    let fake = Fake::start(|_, _| answer(429, &[("retry-after", "86400")], "{}")).await;
+    assert_eq!(client(&fake, static_token()).get("/x").await.unwrap().status, 429);
+    assert_eq!(fake.targets().len(), 1);
+}
+
+#[tokio::test]
+async fn our_share_is_kept_before_a_429_comes() {
+    let fake = Fake::start(|n, _| {
+        let left = (100 - n).to_string();
+        answer(200, &[("x-limit", "100"), ("x-left", &left), ("x-reset", "1")], "[]")
+    })
+    .await;
+    let pace = PaceRules {
+        budget_percent: 5,
+        limit_header: Some("x-limit".into()),
+        remaining_header: Some("x-left".into()),
+        reset_header: Some("x-reset".into()),
+        ..PaceRules::default()
+    };
+    let client = Client::new(Setup { pace, ..Setup::new(&fake.url, static_token()) }).unwrap();
+    let since = Instant::now();
+    for _ in 0..5 {
+        client.get("/x").await.unwrap();
+    }
+    assert!(since.elapsed() < Duration::from_millis(900));
+    client.get("/x").await.unwrap();
+    assert!(since.elapsed() >= Duration::from_millis(900), "the sixth waits for the next window");
+    assert_eq!(client.tally().throttled, 0);
+}
+
+#[tokio::test]
+async fn no_more_than_agreed_are_under_way() {
+    let fake = Fake::start(|_, _| json(200, "[]")).await;
+    let pace = PaceRules { concurrent: 2, per_second: 20, ..PaceRules::default() };
+    let client = Client::new(Setup { pace, ..Setup::new(&fake.url, static_token()) }).unwrap();
+    let since = Instant::now();
+    futures::future::join_all((0..11).map(|_| client.get("/x"))).await;
+    assert!(since.elapsed() >= Duration::from_millis(490), "{:?}", since.elapsed());
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let other = Fake::start(|_, _| json(200, "[]")).await;
+    let goal = format!("{}/elsewhere?token={PLANTED}", other.url);
+    let fake = Fake::start(move |_, _| answer(302, &[("location", &goal)], "")).await;
+    let error = client(&fake, static_token()).get("/x").await.unwrap_err();
+    assert!(
+        matches!(&error, HttpError::Redirected { status: 302, to, .. } if to.ends_with("/elsewhere")),
+        "{error}"
+    );
+    assert!(other.seen().is_empty());
+    assert!(!format!("{error} {error:?}").contains(PLANTED));
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_read_again() {
+    let calls = AtomicUsize::new(0);
+    let fake = Fake::start(move |_, _| match calls.fetch_add(1, Ordering::Relaxed) {
+        0 => broken(r#"[{"id":"#),
+        _ => json(200, "[]"),
+    })
+    .await;
+    assert_eq!(client(&fake, static_token()).get("/x").await.unwrap().body, "[]");
+    let fake = Fake::start(|_, _| broken("[")).await;
+    let error = client(&fake, static_token()).get("/x?secret=1").await.unwrap_err();
+    assert!(matches!(&error, HttpError::Broken { path, .. } if path == "/x"), "{error:?}");
+    assert!(!error.never_sent());
+}
+
+#[tokio::test]
+async fn a_large_answer_is_not_read() {
+    let fake =
+        Fake::start(
+            |_, seen| {
+                if seen.path == "/large" { json(200, "x".repeat(5000)) } else { streamed("xxxxxxxxxx") }
+            },
+        )
+        .await;
+    let mut setup = Setup::new(&fake.url, static_token());
+    setup.bounds.body_bytes_max = 9;
+    let client = Client::new(setup).unwrap();
+    for target in ["/large", "/stream"] {
+        let error = client.get(target).await.unwrap_err();
+        assert!(matches!(error, HttpError::TooLarge { max: 9, .. }), "{target}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_silent_server_times_out() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut setup = Setup::new(&format!("http://{}", listener.local_addr().unwrap()), static_token());
+    setup.bounds.idle = Duration::from_millis(50);
+    let client = Client::new(setup).unwrap();
+    let request = Outgoing { method: "POST", target: "/x".into(), body: None };
+    let error = client.send(&request).await.unwrap_err();
+    assert!(matches!(error, HttpError::Timeout { .. }), "{error}");
+    assert!(!error.never_sent(), "a write may have been done");
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_is_given_up_for_a_while() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let client = Client::new(Setup::new(&url, static_token())).unwrap();
+    let all = futures::future::join_all((0..3).map(|_| client.get("/x"))).await;
+    for outcome in all {
+        let error = outcome.unwrap_err();
+        assert!(matches!(error, HttpError::Unreachable { .. }) && error.never_sent(), "{error}");
+        assert!(error.hint().is_some());
+    }
+    let since = Instant::now();
+    let error = client.get("/x").await.unwrap_err();
+    assert!(matches!(error, HttpError::GivenUp { failures: 3, .. }), "{error}");
+    assert!(since.elapsed() < Duration::from_millis(20));
+}
+
+#[tokio::test]
+async fn a_tls_fault_is_named() {
+    let fake = Fake::start(|_, _| json(200, "[]")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, "nothing").unwrap();
+    let url = fake.url.replace("http://", "https://");
+    let mut setup = Setup::new(&url, static_token());
+    setup.ca_file = Some(file.clone());
+    assert!(matches!(Client::new(setup), Err(HttpError::CaFile { .. })));
+    std::fs::remove_file(&file).unwrap();
+    let mut setup = Setup::new(&url, static_token());
+    setup.ca_file = Some(file);
+    assert!(matches!(Client::new(setup), Err(HttpError::CaFile { .. })));
+}
+
+#[test]
+fn seen_reads_parameters() {
+    let seen = Seen {
+        method: "GET".into(),
+        path: "/a".into(),
+        query: "first=10&max=5".into(),
+        authorization: String::new(),
+        body: String::new(),
+    };
+    assert_eq!((seen.number("first"), seen.param("x")), (Some(10), None));
+}
