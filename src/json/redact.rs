@@ -4,6 +4,10 @@
 //! is the caller's (a keyed hash), so that a rotation shows in a diff and the value does not; it is
 //! `unknown` where the provider shows a mask or nothing instead of the value. This room has no key
 //! and makes no fingerprint.
+//!
+//! A tenant can hold an object of that very form as its own content. It is kept as it is; whoever
+//! resolves markers must look the pointer up among the secrets of that body and, finding none,
+//! must not invent one.
 
 use crate::base::secret::Secret;
 use crate::json::secrets::recognise;
@@ -68,9 +72,11 @@ pub fn redact(
 ) -> Vec<Taken> {
     let mut taken = Vec::new();
     for pattern in secrets {
-        pattern.visit_mut(document, |pointer, value| {
-            taken.extend(take(pointer, value, &mut fingerprint));
-        });
+        let places = pattern.find(document).into_iter().map(|(pointer, _)| pointer);
+        for pointer in places.collect::<Vec<_>>() {
+            let value = outside_markers(&pointer, document);
+            taken.extend(value.and_then(|value| take(&pointer, value, &mut fingerprint)));
+        }
     }
     taken
 }
@@ -88,6 +94,15 @@ pub fn redact_recognised(
             take(&pointer, value, &mut fingerprint)
         })
         .collect()
+}
+
+/// The value at this place, unless it now stands inside a marker or is gone with an outer secret.
+fn outside_markers<'v>(pointer: &Pointer, document: &'v mut Value) -> Option<&'v mut Value> {
+    let above = pointer.parent();
+    if above.is_some_and(|above| above.get(document).is_some_and(is_marker)) {
+        return None;
+    }
+    pointer.get_mut(document)
 }
 
 /// Puts a marker in the value's place; none if there was nothing to take.

@@ -226,7 +226,8 @@ fn shape_is_secret(text: &str) -> bool {
     let pem = || text.contains("-----BEGIN ") && text.contains("PRIVATE KEY");
     let prefixed = || {
         let rest = PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix));
-        rest.is_some_and(|rest| rest.len() >= 12)
+        // A blank tells a label such as `Basic authentication` from a header.
+        rest.is_some_and(|rest| rest.len() >= 12 && !rest.contains(' '))
     };
     pem() || prefixed() || is_token(text) || has_password_in_url(text)
 }

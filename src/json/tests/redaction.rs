@@ -128,6 +128,36 @@ fn declared_secrets_become_markers() {
 }
 
 #[test]
+fn a_marker_is_never_marked_again() {
+    let mut body = json(r#"{"a":{"x":"v1","y":{"x":"v2"}},"b":{"$secret":"old"},"c":["v3"]}"#);
+    let secrets = patterns(&["/a", "/*/x", "/**/*", "/b/$secret", "/**/*"]);
+    let taken = redact(&mut body, &secrets, |_, _| "new".to_owned());
+    let places: Vec<String> = taken.iter().map(|t| t.pointer.to_string()).collect();
+    assert_eq!(places, ["/a", "/c"]);
+    assert_eq!(body.to_line(), r#"{"a":{"$secret":"new"},"b":{"$secret":"old"},"c":{"$secret":"new"}}"#);
+    let mut text = Value::from("v");
+    assert_eq!(redact(&mut text, &patterns(&[""]), |_, _| "f".to_owned()).len(), 1);
+    assert!(is_marker(&text));
+}
+
+#[test]
+fn labels_and_headers() {
+    let place = Pointer::from_segments(["label"]);
+    for (text, secret) in [
+        ("Basic authentication for staff", false),
+        ("Basic dXNlcjpwYXNzd29yZA==", true),
+        ("eyJhbGciOiJub25lIn0.notenoughparts-of-it-here", false),
+        ("https://user@example.com/a:b@c", false),
+        ("https://user:pw1@example.com/", true),
+        ("jdbc:postgresql://u:{password}@db/x", false),
+        ("-----BEGIN PUBLIC KEY-----", false),
+        ("xoxb-1234567890-abcdef", true),
+    ] {
+        assert_eq!(looks_secret(&place, &text.into()), secret, "{text}");
+    }
+}
+
+#[test]
 fn markers_and_masks() {
     assert_eq!(marker("ab").to_line(), r#"{"$secret":"ab"}"#);
     assert_eq!(fingerprint(&marker("ab")), Some("ab"));
