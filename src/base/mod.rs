@@ -11,3 +11,4 @@ pub mod key;
 pub mod limits;
 pub mod secret;
 pub mod time;
+pub mod when;

@@ -1,0 +1,100 @@
+//! What is known about each provider, as data: one file each, embedded, checked by a test.
+//!
+//! The catalogue drives the collector, the planner, the simulators, the permission check and the
+//! documentation. It holds no expressions and does no I/O. A fact that is a calculation is a hook
+//! in `provider`, of under 100 lines. Read [`spec`] for the form, then `keycloak.toml`.
+
+pub mod canonical;
+pub mod condition;
+pub mod context;
+pub mod spec;
+pub mod template;
+pub mod valid;
+
+use std::sync::LazyLock;
+
+pub use canonical::{Canonical, canonicalize};
+pub use condition::Condition;
+pub use context::Context;
+pub use spec::*;
+pub use template::{Call, Method, Template};
+
+/// Why a catalogue cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// It is not of the form.
+    #[error("the catalogue of `{provider}` is not readable: {message}")]
+    Form {
+        /// Which provider.
+        provider: String,
+        /// What the parser says, with line and column.
+        message: String,
+    },
+    /// It contradicts itself.
+    #[error("the catalogue of `{provider}` contradicts itself:\n{}", faults.join("\n"))]
+    Faults {
+        /// Which provider.
+        provider: String,
+        /// Each contradiction.
+        faults: Vec<String>,
+    },
+    /// There is none of this name.
+    #[error("no provider is called `{0}`; `lastgood kinds` lists them")]
+    Unknown(String),
+}
+
+/// The embedded files: name and text.
+const EMBEDDED: &[(&str, &str)] = &[("keycloak", include_str!("keycloak.toml"))];
+
+static PROVIDERS: LazyLock<Vec<Result<Provider, CatalogError>>> =
+    LazyLock::new(|| EMBEDDED.iter().map(|(name, text)| parse(name, text)).collect());
+
+/// Reads a catalogue and checks it.
+///
+/// # Errors
+/// It must have the form of [`spec`] and pass [`valid::faults`].
+pub fn parse(name: &str, text: &str) -> Result<Provider, CatalogError> {
+    let form = |message: String| CatalogError::Form { provider: name.into(), message };
+    let provider: Provider = toml::from_str(text).map_err(|error| form(error.to_string()))?;
+    let faults = valid::faults(&provider);
+    if faults.is_empty() {
+        Ok(provider)
+    } else {
+        Err(CatalogError::Faults { provider: name.into(), faults })
+    }
+}
+
+/// The provider of this name.
+///
+/// # Errors
+/// [`CatalogError::Unknown`] for any other name; a test proves that every embedded file can be read.
+pub fn provider(name: &str) -> Result<&'static Provider, CatalogError> {
+    let position = EMBEDDED.iter().position(|(known, _)| *known == name);
+    match position.and_then(|index| PROVIDERS.get(index)) {
+        Some(Ok(found)) => Ok(found),
+        Some(Err(error)) => {
+            Err(CatalogError::Form { provider: name.into(), message: error.to_string() })
+        }
+        None => Err(CatalogError::Unknown(name.into())),
+    }
+}
+
+/// The names of all embedded providers.
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    EMBEDDED.iter().map(|(name, _)| *name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_embedded_catalogue_is_valid() {
+        for name in names() {
+            if let Err(error) = provider(name) {
+                panic!("{error}");
+            }
+        }
+    }
+}
