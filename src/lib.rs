@@ -19,6 +19,7 @@
 //! and `restore::apply` never decides; `cli` holds no rules.
 
 pub mod base;
+pub mod catalog;
 pub mod crypto;
 pub mod http;
 pub mod json;

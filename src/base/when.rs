@@ -45,7 +45,8 @@ impl When {
             _ => {}
         }
         let here = now.to_zoned(zone.clone());
-        if let Some(at) = absolute(text, zone).or_else(|| ago(text, &here)).or_else(|| day_word(text, &here)) {
+        if let Some(at) = absolute(text, zone).or_else(|| ago(text, &here)).or_else(|| day_word(text, &here))
+        {
             return Ok(Self::At(at));
         }
         let hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());

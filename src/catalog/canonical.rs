@@ -7,7 +7,7 @@
 //! Pure: the fingerprint of a secret is asked of the caller, who holds the key.
 
 use crate::catalog::spec::{KindSpec, Provider, Set};
-use crate::json::{self, Object, Pattern, Pointer, Value};
+use crate::json::{Object, Pattern, Pointer, Value, looks_secret, redact};
 
 /// A body taken apart.
 pub struct Canonical {
@@ -54,9 +54,12 @@ fn unknown_members(spec: &KindSpec, body: &Value) -> Vec<String> {
     if spec.fields.is_empty() {
         return Vec::new();
     }
-    members.iter().map(|(name, _)| name).filter(|name| !spec.fields.iter().any(|field| field == name)).map(
-        |name| format!("{}: field `{name}`", spec.kind),
-    ).collect()
+    members
+        .iter()
+        .map(|(name, _)| name)
+        .filter(|name| !spec.fields.iter().any(|field| field == name))
+        .map(|name| format!("{}: field `{name}`", spec.kind))
+        .collect()
 }
 
 /// Replaces each secret by its marker and returns fingerprint → value.
@@ -71,38 +74,53 @@ fn split_secrets(
 ) -> Object {
     let mut kept = Object::default();
     let mut hide = |place: &str, value: &mut Value| {
-        if matches!(value, Value::Null) || json::is_marker(value) {
+        if matches!(value, Value::Null) || redact::is_marker(value) {
             return;
         }
         if is_masked(provider, value) {
-            *value = json::marker(json::UNKNOWN_SECRET);
+            *value = redact::unknown_marker();
             return;
         }
         let name = fingerprint(place, &value.to_canonical());
-        let clear = std::mem::replace(value, json::marker(&name));
+        let clear = std::mem::replace(value, redact::marker(&name));
         kept.insert(name, clear);
     };
     for field in &spec.secret {
         let place = field.at.to_string();
         field.at.visit_mut(body, |_, value| hide(&place, value));
     }
-    everywhere().visit_mut(body, |at, value| {
-        if matches!(value, Value::String(_)) && (is_masked(provider, value) || json::looks_secret(at, value)) {
-            hide(&place_of(at), value);
+    // Found first and replaced afterwards: a walk that replaces would walk into its own markers.
+    for at in unmarked_secrets(provider, body) {
+        if let Some(value) = at.get_mut(body) {
+            hide(&place_of(&at), value);
         }
-    });
+    }
     kept
+}
+
+/// Where values stand that are secrets by their look, or masks, in fields that nobody declared.
+fn unmarked_secrets(provider: &Provider, body: &Value) -> Vec<Pointer> {
+    let everywhere = Pattern::parse("/**/*").expect("a constant pattern");
+    let found = everywhere.find(body).into_iter();
+    found
+        .filter(|(at, value)| {
+            value.as_str().is_some()
+                && at.last() != Some(redact::SECRET)
+                && (is_masked(provider, value) || looks_secret(at, value))
+        })
+        .map(|(at, _)| at)
+        .collect()
 }
 
 /// The pattern that stands for a pointer: array positions say nothing about a secret's place.
 fn place_of(at: &Pointer) -> String {
     at.segments()
-        .map(|part| if part.bytes().all(|byte| byte.is_ascii_digit()) { "/*".into() } else { format!("/{part}") })
+        .map(
+            |part| {
+                if part.bytes().all(|byte| byte.is_ascii_digit()) { "/*".into() } else { format!("/{part}") }
+            },
+        )
         .collect()
-}
-
-fn everywhere() -> Pattern {
-    Pattern::parse("/**").expect("a constant pattern")
 }
 
 fn is_masked(provider: &Provider, value: &Value) -> bool {
@@ -133,5 +151,81 @@ fn sort_one(items: &mut Vec<Value>, by: Option<&Pointer>) {
     });
     if by.is_none() {
         items.dedup();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::{Limits, parse};
+
+    const CATALOG: &str = r#"
+        format = 1
+        provider = "test"
+        title = "Test"
+        source = "made for this test"
+        rules = 1
+        auth = { forms = ["token"] }
+        identity = { path = "/", at = "/id" }
+        masked = ["**********"]
+        volatile = ["/**/_links"]
+
+        [[kind]]
+        kind = "thing"
+        what = "A thing"
+        id = "/id"
+        read = [{ path = "/things" }]
+        fields = ["id", "tags", "rows", "secret", "nested", "token", "seen"]
+        set = [{ at = "/tags" }, { at = "/rows", by = "/name" }]
+        volatile = ["/seen"]
+        derived = ["/count"]
+        secret = [{ at = "/secret", returned = "clear" }, { at = "/rows/*/key", returned = "clear" }]
+        restore = { class = "never", reason = "a test" }
+    "#;
+
+    fn split(body: &str) -> Canonical {
+        let catalog = crate::catalog::parse("test", CATALOG).unwrap();
+        let body = parse(body.as_bytes(), &Limits::default()).unwrap();
+        // A stand-in for the keyed fingerprint: equal values at equal places have equal marks.
+        let mark = |place: &str, value: &[u8]| {
+            blake3::hash(&[place.as_bytes(), value].concat()).to_hex().as_str()[..8].to_owned()
+        };
+        canonicalize(&catalog, &catalog.kinds[0], body, &mark)
+    }
+
+    fn main_of(body: &str) -> String {
+        String::from_utf8(split(body).main.to_canonical()).unwrap()
+    }
+
+    #[test]
+    fn order_of_sets_and_volatile_fields_do_not_matter() {
+        let a = r#"{"id":1,"tags":["b","a","b"],"rows":[{"name":"y"},{"name":"x","key":"k"}],"seen":1,"count":5}"#;
+        let b =
+            r#"{"seen":2,"rows":[{"name":"x","key":"k"},{"name":"y"}],"tags":["a","b"],"id":1,"_links":{}}"#;
+        assert_eq!(main_of(a), main_of(b));
+        assert!(main_of(a).starts_with(r#"{"id":1,"rows":[{"key":{"$secret":"#), "{}", main_of(a));
+    }
+
+    #[test]
+    fn secrets_leave_a_mark_and_masks_are_unknown() {
+        let clear = split(r#"{"id":1,"secret":"canary","token":"**********"}"#);
+        let text = String::from_utf8(clear.main.to_canonical()).unwrap();
+        assert!(!text.contains("canary") && !text.contains("***"), "{text}");
+        assert!(text.contains(r#""token":{"$secret":"unknown"}"#), "{text}");
+        let kept = clear.secret.unwrap();
+        assert!(String::from_utf8(kept.to_canonical()).unwrap().contains("canary"));
+        assert_ne!(main_of(r#"{"id":1,"secret":"one"}"#), main_of(r#"{"id":1,"secret":"two"}"#));
+    }
+
+    #[test]
+    fn a_secret_in_an_undeclared_field_is_recognised() {
+        let pem =
+            r#"{"id":1,"nested":{"x":"-----BEGIN PRIVATE KEY-----\nMIIabc\n-----END PRIVATE KEY-----"}}"#;
+        assert!(!main_of(pem).contains("MIIabc"));
+    }
+
+    #[test]
+    fn unknown_members_are_reported() {
+        assert_eq!(split(r#"{"id":1,"new":2}"#).unknown, ["thing: field `new`"]);
     }
 }

@@ -4,20 +4,26 @@
 //! documentation. It holds no expressions and does no I/O. A fact that is a calculation is a hook
 //! in `provider`, of under 100 lines. Read [`spec`] for the form, then `keycloak.toml`.
 
+pub mod audit;
 pub mod canonical;
 pub mod condition;
 pub mod context;
+pub mod reading;
 pub mod spec;
 pub mod template;
 pub mod valid;
+pub mod writing;
 
 use std::sync::LazyLock;
 
+pub use audit::*;
 pub use canonical::{Canonical, canonicalize};
 pub use condition::Condition;
 pub use context::Context;
+pub use reading::*;
 pub use spec::*;
 pub use template::{Call, Method, Template};
+pub use writing::*;
 
 /// Why a catalogue cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +50,7 @@ pub enum CatalogError {
 }
 
 /// The embedded files: name and text.
-const EMBEDDED: &[(&str, &str)] = &[("keycloak", include_str!("keycloak.toml"))];
+const EMBEDDED: &[(&str, &str)] = &[];
 
 static PROVIDERS: LazyLock<Vec<Result<Provider, CatalogError>>> =
     LazyLock::new(|| EMBEDDED.iter().map(|(name, text)| parse(name, text)).collect());
@@ -57,11 +63,7 @@ pub fn parse(name: &str, text: &str) -> Result<Provider, CatalogError> {
     let form = |message: String| CatalogError::Form { provider: name.into(), message };
     let provider: Provider = toml::from_str(text).map_err(|error| form(error.to_string()))?;
     let faults = valid::faults(&provider);
-    if faults.is_empty() {
-        Ok(provider)
-    } else {
-        Err(CatalogError::Faults { provider: name.into(), faults })
-    }
+    if faults.is_empty() { Ok(provider) } else { Err(CatalogError::Faults { provider: name.into(), faults }) }
 }
 
 /// The provider of this name.
@@ -72,9 +74,7 @@ pub fn provider(name: &str) -> Result<&'static Provider, CatalogError> {
     let position = EMBEDDED.iter().position(|(known, _)| *known == name);
     match position.and_then(|index| PROVIDERS.get(index)) {
         Some(Ok(found)) => Ok(found),
-        Some(Err(error)) => {
-            Err(CatalogError::Form { provider: name.into(), message: error.to_string() })
-        }
+        Some(Err(error)) => Err(CatalogError::Form { provider: name.into(), message: error.to_string() }),
         None => Err(CatalogError::Unknown(name.into())),
     }
 }

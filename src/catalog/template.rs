@@ -82,10 +82,9 @@ impl Template {
         out.push_str(parts.next().unwrap_or_default());
         for part in parts {
             let (name, rest) = part.split_once('}').unwrap_or((part, ""));
-            let text = value(name).filter(|text| !text.is_empty()).ok_or_else(|| Unfilled {
-                placeholder: name.into(),
-                template: self.0.clone(),
-            })?;
+            let text = value(name)
+                .filter(|text| !text.is_empty())
+                .ok_or_else(|| Unfilled { placeholder: name.into(), template: self.0.clone() })?;
             percent_encode(&text, &mut out);
             out.push_str(rest);
         }

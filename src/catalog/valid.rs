@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::base::key::Kind;
-use crate::catalog::spec::{KindSpec, NewId, Provider, Read, RestoreClass, Shape};
-use crate::catalog::template::Template;
+use crate::catalog::{KindSpec, NewId, Provider, Read, RestoreClass, Shape, Template};
 
 /// Kind names in `params` that stand for something other than a kind: a setting, the row at hand.
 const CONTEXT: [&str; 2] = ["setting", "row"];
@@ -60,7 +59,11 @@ impl KindCheck<'_> {
         self.names_exist();
         self.reads();
         self.restore();
-        if spec.shape != Shape::Singleton && spec.id.is_none() && spec.carried_by.is_none() && spec.unread.is_none() {
+        if spec.shape != Shape::Singleton
+            && spec.id.is_none()
+            && spec.carried_by.is_none()
+            && spec.unread.is_none()
+        {
             self.fault("has no `id`");
         }
         if spec.shape == Shape::Singleton && spec.id.is_some() {
@@ -93,7 +96,9 @@ impl KindCheck<'_> {
         }
         for read in &spec.read {
             read.each.iter().for_each(|kind| self.kind_exists(kind, "iterated kind"));
-            if let Some(paging) = read.paging.as_ref().filter(|name| !self.provider.paging.contains_key(*name)) {
+            if let Some(paging) =
+                read.paging.as_ref().filter(|name| !self.provider.paging.contains_key(*name))
+            {
                 self.fault(format_args!("paging `{paging}` does not exist"));
             }
         }
@@ -143,7 +148,9 @@ impl KindCheck<'_> {
         if restore.class != RestoreClass::Never && writes == 0 && spec.carried_by.is_none() {
             self.fault("is restorable and has no call that writes");
         }
-        if restore.keeps_id && spec.create.iter().any(|write| write.new_id == NewId::Answer && write.send.is_empty()) {
+        if restore.keeps_id
+            && spec.create.iter().any(|write| write.new_id == NewId::Answer && write.send.is_empty())
+        {
             self.fault("`keeps_id` needs the id among `send`");
         }
     }
@@ -192,7 +199,8 @@ fn descend<'a>(
     }
     let Some(spec) = provider.kind(kind).filter(|_| !done.contains(kind)) else { return };
     path.push(kind);
-    let needed = spec.refs.iter().filter(|reference| !reference.second_pass).flat_map(|reference| &reference.to);
+    let needed =
+        spec.refs.iter().filter(|reference| !reference.second_pass).flat_map(|reference| &reference.to);
     // A kind may refer to itself (group in group): instances form a tree, which the plan checks.
     for next in spec.parent.iter().chain(needed).filter(|next| *next != kind) {
         descend(provider, next, path, done, out);

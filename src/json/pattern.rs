@@ -20,8 +20,8 @@ use crate::json::{JsonError, Pointer};
 /// Most segments of a pattern: the states of a match are bits of one word.
 const SEGMENTS_MAX: usize = 60;
 
-/// A set of places in a document, by name, wildcard and depth.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A set of places in a document, by name, wildcard and depth. The default is the root.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pattern {
     segments: Vec<Segment>,
 }

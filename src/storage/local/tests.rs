@@ -1,3 +1,5 @@
+//! The local disk against faults.
+
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::*;

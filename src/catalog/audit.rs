@@ -1,0 +1,72 @@
+//! The vendor's record of who did what, and how its texts name resources.
+
+use serde::Deserialize;
+
+use crate::base::key::Kind;
+use crate::catalog::condition::Condition;
+use crate::catalog::template::Template;
+use crate::json::Pointer;
+
+/// The vendor's record of who did what.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    /// The GET path.
+    pub path: Template,
+    /// Page form.
+    pub paging: Option<String>,
+    /// Query parameter of the lower bound, in the unit of `unit`.
+    pub since: String,
+    /// Unit of times in queries and events.
+    pub unit: TimeUnit,
+    /// Where it is switched on; without it nobody can say who.
+    #[serde(default)]
+    pub only: Vec<Condition>,
+    /// Event id.
+    pub id: Pointer,
+    /// Time.
+    pub time: Pointer,
+    /// What was done.
+    pub operation: Pointer,
+    /// What sort of thing it was done to.
+    pub resource_type: Option<Pointer>,
+    /// Path or id of what it was done to.
+    pub resource: Pointer,
+    /// Who: id.
+    pub actor_id: Pointer,
+    /// Who: name, where the event has one.
+    pub actor_name: Option<Pointer>,
+    /// Through which client.
+    pub client: Option<Pointer>,
+    /// From which address.
+    pub address: Option<Pointer>,
+    /// How the text at `resource` names resources, most specific first.
+    #[serde(default)]
+    pub names: Vec<EventName>,
+    /// Kinds whose changes leave no event: silence proves nothing for them.
+    #[serde(default)]
+    pub silent: Vec<Kind>,
+}
+
+/// Unit of times in queries and events.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeUnit {
+    /// Milliseconds since the epoch.
+    EpochMs,
+    /// RFC 3339 text.
+    Rfc3339,
+}
+
+/// A form of the text by which an event names what it touched.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct EventName {
+    /// The path form: `clients/{client}/roles/{name}`.
+    pub path: String,
+    /// Resource types of the event for which it holds; empty: all.
+    #[serde(default)]
+    pub types: Vec<String>,
+    /// Addresses that it means, as `KIND/{a}/{b}`; `KIND/{a}/*` for every child.
+    pub means: Vec<String>,
+}

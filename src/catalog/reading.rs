@@ -1,0 +1,186 @@
+//! How a kind is read: paths, pages, and what an answer's status means.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::base::coverage::State;
+use crate::base::key::Kind;
+use crate::catalog::condition::Condition;
+use crate::catalog::template::Template;
+use crate::json::{Pattern, Pointer};
+
+/// How a list is cut into pages.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields, tag = "style", rename_all = "snake_case")]
+pub enum Paging {
+    /// One answer holds all; `query` asks for that where the vendor would cut silently.
+    Whole {
+        /// Query parameters that lift the vendor's default.
+        #[serde(default)]
+        query: BTreeMap<String, String>,
+    },
+    /// A row number and a size; the list ends with a page that is not full.
+    Offset {
+        /// Query parameter of the first row.
+        offset: String,
+        /// Query parameter of the size.
+        limit: String,
+        /// Rows a page.
+        size: u32,
+    },
+    /// A page number and a size.
+    Page {
+        /// Query parameter of the page number.
+        page: String,
+        /// Query parameter of the size.
+        limit: String,
+        /// Rows a page.
+        size: u32,
+        /// Number of the first page.
+        #[serde(default)]
+        first: u32,
+        /// Most rows that the vendor gives this way, after which it answers with an error.
+        rows_max: Option<u32>,
+    },
+    /// An opaque cursor in the answer, sent back as a query parameter.
+    Cursor {
+        /// Query parameter that carries the cursor.
+        cursor: String,
+        /// Where the next cursor stands in the answer.
+        next: Pointer,
+        /// Query parameter of the size.
+        limit: Option<String>,
+        /// Rows a page.
+        size: Option<u32>,
+    },
+    /// A `Link` header with `rel="next"`.
+    LinkHeader {
+        /// Query parameter of the size.
+        limit: Option<String>,
+        /// Rows a page.
+        size: Option<u32>,
+    },
+    /// A link in the answer's body.
+    BodyLink {
+        /// Where the next link stands.
+        next: Pointer,
+        /// Query parameter of the size.
+        limit: Option<String>,
+        /// Rows a page.
+        size: Option<u32>,
+    },
+}
+
+/// How fast the vendor may be asked where its headers do not say.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rate {
+    /// Requests under way at once.
+    pub concurrent: u32,
+    /// Requests a second at the most; 0 means no bound of our own.
+    pub per_second: u32,
+    /// Header with the bucket's size.
+    pub limit_header: Option<String>,
+    /// Header with what is left.
+    pub remaining_header: Option<String>,
+    /// Header with the time of the next window.
+    pub reset_header: Option<String>,
+}
+
+impl Default for Rate {
+    fn default() -> Self {
+        Self { concurrent: 4, per_second: 0, limit_header: None, remaining_header: None, reset_header: None }
+    }
+}
+
+/// What a status means for coverage.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub struct StatusMeaning {
+    /// The HTTP status.
+    pub status: u16,
+    /// A code in the error body that must be there too, at any depth of a member of any name.
+    pub code: Option<String>,
+    /// What it says about the kind.
+    #[serde(deserialize_with = "state_word")]
+    pub state: State,
+    /// Why, for people.
+    pub reason: String,
+}
+
+pub(crate) fn state_word<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<State, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    State::ALL
+        .into_iter()
+        .find(|state| state.as_str() == text)
+        .ok_or_else(|| serde::de::Error::custom(format!("no coverage state is called {text:?}")))
+}
+
+/// One way to come by instances.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Read {
+    /// The GET path; `None` with `inside`.
+    pub path: Option<Template>,
+    /// Name of the page form; `None`: one answer holds all.
+    pub paging: Option<String>,
+    /// Where the rows stand in an answer. Default: each element of the root, or the root itself
+    /// for a singleton.
+    #[serde(default)]
+    pub items: Vec<Pattern>,
+    /// One pass for each resource of these kinds. Default: the parents.
+    #[serde(default)]
+    pub each: Vec<Kind>,
+    /// The rows are the parents and the resource of `each` is the far end (users of a role).
+    #[serde(default)]
+    pub flip: bool,
+    /// The list gives only ids: each row is read again through the kind's `get`.
+    #[serde(default)]
+    pub detail: bool,
+    /// Rows come from the body of the resource of `each`, without a request.
+    #[serde(default)]
+    pub inside: bool,
+    /// Conditions on the resource of `each`, or on a singleton named with `of`; where one fails
+    /// there is nothing to read.
+    #[serde(default)]
+    pub only: Vec<Condition>,
+    /// Placeholders that take each of a fixed list of values.
+    #[serde(default)]
+    pub values: BTreeMap<String, Vec<String>>,
+    /// Children of a row, of the same kind, at any depth.
+    pub tree: Option<Tree>,
+    /// What a status means here.
+    #[serde(default)]
+    pub statuses: Vec<StatusMeaning>,
+    /// Further GETs whose answers become members of the row: member name → path.
+    #[serde(default)]
+    pub join: BTreeMap<String, Template>,
+    /// One request for each user: made only where the configuration asks for it.
+    #[serde(default)]
+    pub costly: bool,
+}
+
+/// Where the children of a row are.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Tree {
+    /// The GET path.
+    pub path: Template,
+    /// Page form.
+    pub paging: Option<String>,
+    /// Only where this holds for the row.
+    #[serde(default)]
+    pub only: Vec<Condition>,
+}
+
+/// Why a declared kind is not read.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Unread {
+    /// `no_api`, `excluded` or `not_entitled`.
+    #[serde(deserialize_with = "state_word")]
+    pub state: State,
+    /// Why.
+    pub reason: String,
+}

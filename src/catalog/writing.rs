@@ -1,0 +1,168 @@
+//! How a kind is written, and whether it comes back at all.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::base::key::Kind;
+use crate::catalog::condition::Condition;
+use crate::catalog::template::Call;
+use crate::json::{Pattern, Pointer, Value};
+
+/// What the vendor does with a mask that is written.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum MaskEffect {
+    /// Stores it in place of the secret. Also what is assumed where nobody tried.
+    #[default]
+    Stored,
+    /// Keeps the old secret, on an update in place.
+    Kept,
+}
+
+/// Whether and how a kind comes back.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Restore {
+    /// Full, partial or never.
+    pub class: RestoreClass,
+    /// What is lost, or why not; empty only for `full`.
+    #[serde(default)]
+    pub reason: String,
+    /// Lower comes first.
+    #[serde(default)]
+    pub order: u32,
+    /// Which create call keeps the id.
+    #[serde(default)]
+    pub keeps_id: bool,
+    /// Resources that the server makes when this one is created: kinds to match, not to create.
+    #[serde(default)]
+    pub brings: Vec<Kind>,
+    /// What a delete of this one takes with it.
+    #[serde(default)]
+    pub cascades: Vec<Kind>,
+    /// What happens outside the tenant when it is written.
+    #[serde(default)]
+    pub effects: Vec<String>,
+    /// Fields whose change needs `--allow-privileged`.
+    #[serde(default)]
+    pub privileged: Vec<Privileged>,
+}
+
+/// A class of restorability.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case")]
+pub enum RestoreClass {
+    /// Every writable field.
+    Full,
+    /// Some, or under conditions: the reason says which.
+    Partial,
+    /// Not at all.
+    Never,
+}
+
+impl RestoreClass {
+    /// The word in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Partial => "partial",
+            Self::Never => "never",
+        }
+    }
+}
+
+/// A change that hands out power.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Privileged {
+    /// Which field; the empty pattern for the resource itself.
+    #[serde(default)]
+    pub at: Pattern,
+    /// Only where this holds.
+    #[serde(default)]
+    pub only: Vec<Condition>,
+    /// Why it is dangerous.
+    pub why: String,
+}
+
+/// One way to write.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Write {
+    /// `METHOD /path`.
+    pub call: Call,
+    /// Only where this holds for the body.
+    #[serde(default)]
+    pub only: Vec<Condition>,
+    /// What is sent.
+    #[serde(default)]
+    pub body: Body,
+    /// Fields left out, beside the assigned ones.
+    #[serde(default)]
+    pub omit: Vec<Pattern>,
+    /// Fields sent although they are assigned (an id that the vendor keeps).
+    #[serde(default)]
+    pub send: Vec<Pattern>,
+    /// Fields that this call takes without an error and does not apply.
+    #[serde(default)]
+    pub ignores: Vec<Pattern>,
+    /// Maps that are merged: a key is removed only by sending this value for it.
+    #[serde(default)]
+    pub merges: Vec<Merge>,
+    /// Fields that must be there: set to this where the body lacks them.
+    #[serde(default)]
+    pub defaults: BTreeMap<Pointer, Value>,
+    /// With `body = "envelope"`: the document; the text `$body` in it stands for the body.
+    pub envelope: Option<Value>,
+    /// With `body = "field"`: which field is sent.
+    pub field: Option<Pointer>,
+    /// The content type, where it is not JSON.
+    pub content_type: Option<String>,
+    /// Where the new id is found.
+    #[serde(default)]
+    pub new_id: NewId,
+}
+
+/// What a write sends.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Body {
+    /// The body.
+    #[default]
+    Whole,
+    /// Nothing.
+    None,
+    /// An array that holds the body.
+    List,
+    /// One field of it.
+    Field,
+    /// The body inside another document.
+    Envelope,
+}
+
+/// A map that an update merges.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Merge {
+    /// Which map.
+    pub at: Pattern,
+    /// What removes a key; `None` where nothing does.
+    pub remove_with: Option<Value>,
+}
+
+/// Where the id of a created resource is found.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum NewId {
+    /// The last part of the `Location` header.
+    #[default]
+    Location,
+    /// The kind's id in the answer's body.
+    Answer,
+    /// Nowhere: found by reading the list and matching the natural key.
+    List,
+    /// It is the one that was sent.
+    Sent,
+}
