@@ -68,7 +68,10 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Value, JsonError> {
 /// # Errors
 /// As [`parse()`].
 pub fn canonicalize_bytes(bytes: &[u8]) -> Result<Vec<u8>, JsonError> {
-    Ok(parse(bytes, &Limits::default())?.to_canonical())
+    let value = parse(bytes, &Limits::default())?;
+    let mut out = Vec::with_capacity(bytes.len());
+    value.write_canonical(&mut out);
+    Ok(out)
 }
 
 struct Parser<'a> {

@@ -6,7 +6,8 @@ use crate::json::{Number, Object, Value};
 impl Value {
     /// The canonical bytes.
     pub fn to_canonical(&self) -> Vec<u8> {
-        let mut out = Vec::new();
+        // Most bodies have about a kilobyte.
+        let mut out = Vec::with_capacity(1024);
         self.write_canonical(&mut out);
         out
     }
