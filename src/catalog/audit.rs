@@ -17,6 +17,12 @@ pub struct Audit {
     pub paging: Option<String>,
     /// Query parameter of the lower bound, in the unit of `unit`.
     pub since: String,
+    /// How the bound is written in that parameter, `{since}` being the bound itself. Default: the
+    /// bound alone.
+    pub since_value: Option<String>,
+    /// What the bound is.
+    #[serde(default)]
+    pub bound: Bound,
     /// Unit of times in queries and events.
     pub unit: TimeUnit,
     /// Where it is switched on; without it nobody can say who.
@@ -46,6 +52,17 @@ pub struct Audit {
     /// Kinds whose changes leave no event: silence proves nothing for them.
     #[serde(default)]
     pub silent: Vec<Kind>,
+}
+
+/// What the lower bound of a request for events is.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Bound {
+    /// A time.
+    #[default]
+    Time,
+    /// The id of the last event seen.
+    Event,
 }
 
 /// Unit of times in queries and events.

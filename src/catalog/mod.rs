@@ -49,11 +49,24 @@ pub enum CatalogError {
     Unknown(String),
 }
 
-/// The embedded files: name and text.
-const EMBEDDED: &[(&str, &str)] = &[];
+/// An embedded file, read when somebody asks for it: a command that talks to one vendor does not
+/// pay for the thousand kinds of the others.
+struct Embedded {
+    name: &'static str,
+    provider: LazyLock<Result<Provider, CatalogError>>,
+}
 
-static PROVIDERS: LazyLock<Vec<Result<Provider, CatalogError>>> =
-    LazyLock::new(|| EMBEDDED.iter().map(|(name, text)| parse(name, text)).collect());
+/// Names a file beside this one and how to read it.
+macro_rules! embedded {
+    ($($name:literal),*) => {
+        [$(Embedded {
+            name: $name,
+            provider: LazyLock::new(|| parse($name, include_str!(concat!($name, ".toml")))),
+        }),*]
+    };
+}
+
+static EMBEDDED: [Embedded; 0] = embedded![];
 
 /// Reads a catalogue and checks it.
 ///
@@ -71,9 +84,9 @@ pub fn parse(name: &str, text: &str) -> Result<Provider, CatalogError> {
 /// # Errors
 /// [`CatalogError::Unknown`] for any other name; a test proves that every embedded file can be read.
 pub fn provider(name: &str) -> Result<&'static Provider, CatalogError> {
-    let position = EMBEDDED.iter().position(|(known, _)| *known == name);
-    match position.and_then(|index| PROVIDERS.get(index)) {
-        Some(Ok(found)) => Ok(found),
+    let found = EMBEDDED.iter().find(|embedded| embedded.name == name);
+    match found.map(|embedded| &*embedded.provider) {
+        Some(Ok(provider)) => Ok(provider),
         Some(Err(error)) => Err(CatalogError::Form { provider: name.into(), message: error.to_string() }),
         None => Err(CatalogError::Unknown(name.into())),
     }
@@ -82,7 +95,7 @@ pub fn provider(name: &str) -> Result<&'static Provider, CatalogError> {
 /// The names of all embedded providers.
 #[must_use]
 pub fn names() -> Vec<&'static str> {
-    EMBEDDED.iter().map(|(name, _)| *name).collect()
+    EMBEDDED.iter().map(|embedded| embedded.name).collect()
 }
 
 #[cfg(test)]

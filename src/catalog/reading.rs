@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::base::coverage::State;
 use crate::base::key::Kind;
 use crate::catalog::condition::Condition;
+use crate::catalog::spec::RefBy;
 use crate::catalog::template::Template;
 use crate::json::{Pattern, Pointer};
 
@@ -148,17 +149,67 @@ pub struct Read {
     /// Placeholders that take each of a fixed list of values.
     #[serde(default)]
     pub values: BTreeMap<String, Vec<String>>,
+    /// Placeholders that take each value found in the bodies of a kind that is read before.
+    #[serde(default)]
+    pub values_of: BTreeMap<String, Source>,
+    /// The rows of all parents come in one list: where a row names its parent. No pass over the
+    /// parents is made.
+    pub parent_at: Option<Pointer>,
     /// Children of a row, of the same kind, at any depth.
     pub tree: Option<Tree>,
     /// What a status means here.
     #[serde(default)]
     pub statuses: Vec<StatusMeaning>,
-    /// Further GETs whose answers become members of the row: member name → path.
+    /// Further GETs whose answers become members of the row: member name → path. An answer that
+    /// is no JSON becomes base64 text.
     #[serde(default)]
     pub join: BTreeMap<String, Template>,
     /// One request for each user: made only where the configuration asks for it.
     #[serde(default)]
     pub costly: bool,
+}
+
+/// Where the values of a placeholder are found.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// In the bodies of this kind.
+    pub of: Kind,
+    /// Which fields.
+    pub at: Pattern,
+    /// What such a field holds; with `url` the value is what the URL ends in.
+    #[serde(default)]
+    pub by: RefBy,
+}
+
+/// How to read only what changed.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Changes {
+    /// The GET path; `{since}` in it stands for the time of the last pass. Rows stand where the
+    /// kind's first read has them.
+    pub path: Template,
+    /// Page form.
+    pub paging: Option<String>,
+    /// How the last pass is named.
+    pub style: ChangeStyle,
+    /// With `token`: where the answer's last page holds the URL of the next pass.
+    pub token: Option<Pointer>,
+    /// Whether removed instances are told of.
+    #[serde(default)]
+    pub deletions: bool,
+    /// The member that marks a row as removed.
+    pub removed: Option<Pointer>,
+}
+
+/// How a request for changes names the last pass.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeStyle {
+    /// By its time, in the placeholder `{since}`.
+    Since,
+    /// By a URL that the last pass gave.
+    Token,
 }
 
 /// Where the children of a row are.

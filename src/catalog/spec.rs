@@ -11,9 +11,9 @@ use serde::Deserialize;
 use crate::base::key::Kind;
 use crate::catalog::audit::Audit;
 use crate::catalog::condition::Condition;
-use crate::catalog::reading::{Paging, Rate, Read, StatusMeaning, Unread};
+use crate::catalog::reading::{Changes, Paging, Rate, Read, StatusMeaning, Unread};
 use crate::catalog::template::Template;
-use crate::catalog::writing::{MaskEffect, Restore, Write};
+use crate::catalog::writing::{Action, MaskEffect, Restore, Write};
 use crate::json::{Pattern, Pointer};
 
 /// A provider's catalogue: one file.
@@ -34,6 +34,9 @@ pub struct Provider {
     /// Settings beside the URL: placeholder name → default, or an empty string where there is none.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
+    /// Headers sent with every request.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
     /// How a token is had.
     pub auth: Auth,
     /// What names the tenant for ever, whatever its URL.
@@ -44,6 +47,10 @@ pub struct Provider {
     /// How fast the vendor may be asked.
     #[serde(default)]
     pub rate: Rate,
+    /// What the vendor counts apart: name → requests a minute, 0 where it does not say. A bucket
+    /// that is empty does not hold up the kinds of another.
+    #[serde(default)]
+    pub bucket: BTreeMap<String, u32>,
     /// Values that the vendor prints in place of a secret; never a value, never written back.
     #[serde(default)]
     pub masked: Vec<String>,
@@ -61,7 +68,7 @@ pub struct Provider {
     /// The resource types.
     #[serde(rename = "kind")]
     pub kinds: Vec<KindSpec>,
-    /// GET operations that are left alone, each with its reason.
+    /// GET operations that are left alone, grouped by their reason.
     #[serde(default)]
     pub excluded: Vec<Excluded>,
 }
@@ -72,12 +79,15 @@ pub struct Provider {
 pub struct Auth {
     /// Path of the token endpoint below the tenant's URL; `None` where a static token is sent.
     pub token: Option<Template>,
+    /// The setting that holds the URL below which `token` lies, where that is not the tenant's.
+    pub at: Option<String>,
     /// The forms that the configuration may use.
     pub forms: Vec<AuthForm>,
     /// Header scheme before a static token: `SSWS`, `Bearer`.
     #[serde(default = "bearer")]
     pub scheme: String,
-    /// Form fields sent with every token request.
+    /// Form fields sent with every token request; `{name}` in a value stands for a setting and
+    /// `{url}` for the tenant's URL.
     #[serde(default)]
     pub extra: BTreeMap<String, String>,
     /// Where the token's own claims list its rights; hashed into the permission fingerprint.
@@ -106,6 +116,8 @@ pub enum AuthForm {
     Certificate,
     /// A static token.
     Token,
+    /// User name and password, sent with every request.
+    Basic,
 }
 
 /// Where the tenant's immutable identity is read.
@@ -148,25 +160,39 @@ pub struct KindSpec {
     /// Object, edge or singleton.
     #[serde(default)]
     pub shape: Shape,
+    /// How far the vendor stands behind it.
+    #[serde(default)]
+    pub stage: Stage,
     /// The kinds that an instance can belong to; its ids come before the instance's own.
     #[serde(default)]
     pub parent: Vec<Kind>,
     /// Where a row's own id stands; the empty pointer where the row is the id. Not for singletons.
     pub id: Option<Pointer>,
+    /// Further fields of an id that one field does not make unique; a missing one counts as empty.
+    #[serde(default)]
+    pub also_id: Vec<Pointer>,
+    /// Placeholders of the read whose values are the id, where no row holds it.
+    #[serde(default)]
+    pub id_of: Vec<String>,
     /// Natural key: fields that find the counterpart where ids differ.
     #[serde(default)]
     pub name: Vec<Pointer>,
     /// Where a body names the resource of the same kind that it lies in (group in group).
     pub within: Option<Pointer>,
-    /// How instances are read. Empty where `carried_by` or `state` says why.
+    /// How instances are read. Empty where `carried_by` or `unread` says why.
     #[serde(default)]
     pub read: Vec<Read>,
     /// The GET path of one instance.
     pub get: Option<Template>,
     /// The kind whose resources hold the same facts already; no request is made for this one.
     pub carried_by: Option<Kind>,
-    /// Set where the kind is declared and not read.
+    /// Set where the kind is declared and not read. A `read` beside it says how it would be read
+    /// if that changed; no request is made.
     pub unread: Option<Unread>,
+    /// How to read only what changed since the last pass.
+    pub changes: Option<Changes>,
+    /// The rate bucket that its requests are counted in.
+    pub bucket: Option<String>,
     /// Further GET paths that give the same data and are therefore not called.
     #[serde(default)]
     pub same: Vec<Template>,
@@ -197,6 +223,9 @@ pub struct KindSpec {
     /// Fields taken at creation and refused or ignored after it.
     #[serde(default)]
     pub fixed: Vec<Pattern>,
+    /// Fields that a write takes and no read gives, and that are no secrets.
+    #[serde(default)]
+    pub write_only: Vec<Pattern>,
     /// Fields that point at other resources.
     #[serde(default)]
     pub refs: Vec<Reference>,
@@ -217,6 +246,9 @@ pub struct KindSpec {
     /// Calls that remove one.
     #[serde(default)]
     pub delete: Vec<Write>,
+    /// Calls that switch, publish or undelete one without writing its body.
+    #[serde(default)]
+    pub action: Vec<Action>,
     /// Traps and other things worth knowing, for the reader of the catalogue.
     #[serde(default)]
     pub notes: String,
@@ -233,6 +265,27 @@ pub enum Shape {
     Edge,
     /// One for each tenant or parent; its REF is `-`.
     Singleton,
+}
+
+/// How far the vendor stands behind a part of its API.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// For everyone.
+    #[default]
+    General,
+    /// For everyone who has asked for it.
+    Limited,
+    /// Before its release, supported.
+    Early,
+    /// Before its release, may change.
+    Beta,
+    /// In the vendor's development document only.
+    Development,
+    /// In no document; seen to work.
+    Undocumented,
+    /// On its way out.
+    Deprecated,
 }
 
 /// An array without an order.
@@ -285,6 +338,8 @@ pub struct Reference {
     /// By what.
     #[serde(default)]
     pub by: RefBy,
+    /// Which field of the target it holds, where that is not the target's id.
+    pub target_at: Option<Pattern>,
     /// Created without it, set by an update afterwards: this is where cycles are cut.
     #[serde(default)]
     pub second_pass: bool,
@@ -319,14 +374,26 @@ pub struct Scopes {
     pub write: Vec<String>,
 }
 
-/// A GET operation that is not made, and why.
+/// GET operations that are not made, and why.
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Excluded {
-    /// The path as in the vendor's document.
-    pub path: String,
-    /// Why it is left alone.
+    /// Why they are left alone.
     pub reason: String,
+    /// What stands before each path.
+    #[serde(default)]
+    pub under: String,
+    /// The paths as in the vendor's document, one a line: one vendor has seven thousand, and one
+    /// text is read in no time.
+    pub paths: String,
+}
+
+impl Excluded {
+    /// The paths, whole.
+    pub fn each(&self) -> impl Iterator<Item = String> {
+        let lines = self.paths.lines().map(str::trim).filter(|line| !line.is_empty());
+        lines.map(|path| format!("{}{path}", self.under))
+    }
 }
 
 impl Provider {
@@ -338,7 +405,8 @@ impl Provider {
 }
 
 impl KindSpec {
-    /// Every GET path that a sweep or a look at one instance uses, without query, in order.
+    /// Every GET path that a sweep, a look at one instance or the change feed uses, without query,
+    /// in order.
     #[must_use]
     pub fn gets(&self) -> Vec<String> {
         let mut paths = Vec::new();
@@ -348,6 +416,7 @@ impl KindSpec {
             paths.extend(read.join.values().map(Template::bare));
         }
         paths.extend(self.get.as_ref().map(Template::bare));
+        paths.extend(self.changes.as_ref().map(|changes| changes.path.bare()));
         paths.dedup();
         paths
     }

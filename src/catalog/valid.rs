@@ -3,10 +3,16 @@
 use std::collections::BTreeSet;
 
 use crate::base::key::Kind;
-use crate::catalog::{KindSpec, NewId, Provider, Read, RestoreClass, Shape, Template};
+use crate::catalog::{
+    Body, ChangeStyle, KindSpec, NewId, Provider, Read, Reference, RestoreClass, Shape, Template,
+};
+use crate::json::Value;
 
 /// Kind names in `params` that stand for something other than a kind: a setting, the row at hand.
 const CONTEXT: [&str; 2] = ["setting", "row"];
+
+/// Placeholders that the engine fills: the time of the last pass, the tenant's URL.
+const ENGINE: [&str; 2] = ["since", "url"];
 
 /// Every contradiction, in words; empty for a catalogue that can be used.
 #[must_use]
@@ -22,22 +28,7 @@ pub fn faults(provider: &Provider) -> Vec<String> {
         }
         KindCheck { provider, spec, out: &mut out }.run();
     }
-    let mut paths = BTreeSet::new();
-    for excluded in &provider.excluded {
-        if excluded.reason.trim().is_empty() {
-            out.push(format!("excluded `{}` has no reason", excluded.path));
-        }
-        if !paths.insert(&excluded.path) {
-            out.push(format!("excluded `{}` stands twice", excluded.path));
-        }
-    }
-    for spec in &provider.kinds {
-        for get in spec.gets().iter().chain(&spec.same.iter().map(Template::bare).collect::<Vec<_>>()) {
-            if paths.contains(get) {
-                out.push(format!("{}: `{get}` is collected and excluded", spec.kind));
-            }
-        }
-    }
+    claims(provider, &mut out);
     for kind in provider.audit.iter().flat_map(|audit| &audit.silent) {
         if provider.kind(kind).is_none() {
             out.push(format!("audit: silent kind `{kind}` does not exist"));
@@ -45,6 +36,35 @@ pub fn faults(provider: &Provider) -> Vec<String> {
     }
     out.extend(cycles(provider));
     out
+}
+
+/// Every GET path has one place: a kind reads it, a kind names it as the same data, or it is
+/// excluded with a reason. Kinds may share a read, but a `same` is claimed once.
+fn claims(provider: &Provider, out: &mut Vec<String>) {
+    let mut excluded = BTreeSet::new();
+    for group in &provider.excluded {
+        if group.reason.trim().is_empty() {
+            out.push(format!("excluded `{}` has no reason", group.paths.trim()));
+        }
+        for path in group.each() {
+            if excluded.contains(&path) {
+                out.push(format!("excluded `{path}` stands twice"));
+            }
+            excluded.insert(path);
+        }
+    }
+    let read: BTreeSet<String> = provider.kinds.iter().flat_map(KindSpec::gets).collect();
+    let mut same = BTreeSet::new();
+    for spec in &provider.kinds {
+        for get in spec.gets().iter().filter(|get| excluded.contains(*get)) {
+            out.push(format!("{}: `{get}` is collected and excluded", spec.kind));
+        }
+        for get in spec.same.iter().map(Template::bare) {
+            if excluded.contains(&get) || read.contains(&get) || !same.insert(get.clone()) {
+                out.push(format!("{}: `{get}` is claimed as the same data and elsewhere", spec.kind));
+            }
+        }
+    }
 }
 
 struct KindCheck<'a> {
@@ -61,19 +81,50 @@ impl KindCheck<'_> {
         self.restore();
         if spec.shape != Shape::Singleton
             && spec.id.is_none()
+            && spec.id_of.is_empty()
             && spec.carried_by.is_none()
             && spec.unread.is_none()
         {
             self.fault("has no `id`");
         }
-        if spec.shape == Shape::Singleton && spec.id.is_some() {
+        if spec.shape == Shape::Singleton && (spec.id.is_some() || !spec.id_of.is_empty()) {
             self.fault("is a singleton and has an `id`");
         }
-        for template in spec.read.iter().filter_map(|read| read.path.as_ref()).chain(&spec.get) {
+        self.templates();
+    }
+
+    fn templates(&mut self) {
+        let spec = self.spec;
+        for read in &spec.read {
+            read.path.iter().chain(read.join.values()).for_each(|template| self.template(template));
+            read.tree.iter().for_each(|tree| self.template(&tree.path));
+        }
+        for template in spec.get.iter().chain(spec.changes.iter().map(|changes| &changes.path)) {
             self.template(template);
         }
         for write in spec.create.iter().chain(&spec.update).chain(&spec.delete) {
             self.template(&write.call.path);
+            if (write.body == Body::Envelope) != write.envelope.is_some() {
+                self.fault("`envelope` and `body = \"envelope\"` go together");
+            }
+            write.envelope.iter().for_each(|value| self.envelope(value));
+        }
+        for action in &spec.action {
+            self.template(&action.call.path);
+        }
+    }
+
+    /// Placeholders inside the document that a write sends.
+    fn envelope(&mut self, value: &Value) {
+        match value {
+            Value::String(text) => {
+                for name in text.split('{').skip(1).filter_map(|part| part.split('}').next()) {
+                    self.placeholder(name, text);
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| self.envelope(item)),
+            Value::Object(members) => members.iter().for_each(|(_, member)| self.envelope(member)),
+            _ => {}
         }
     }
 
@@ -96,24 +147,44 @@ impl KindCheck<'_> {
         }
         for read in &spec.read {
             read.each.iter().for_each(|kind| self.kind_exists(kind, "iterated kind"));
-            if let Some(paging) =
-                read.paging.as_ref().filter(|name| !self.provider.paging.contains_key(*name))
-            {
+            read.values_of.values().for_each(|source| self.kind_exists(&source.of, "source of values"));
+        }
+        let pagings = spec.read.iter().map(|read| &read.paging);
+        for paging in pagings.chain(spec.changes.iter().map(|changes| &changes.paging)).flatten() {
+            if !self.provider.paging.contains_key(paging) {
                 self.fault(format_args!("paging `{paging}` does not exist"));
             }
         }
-        for kind in spec.restore.brings.iter().chain(&spec.restore.cascades) {
+        let restore = &spec.restore;
+        for kind in restore.brings.iter().chain(&restore.cascades).chain(&restore.through) {
             self.kind_exists(kind, "named kind");
         }
     }
 
     fn reads(&mut self) {
         let spec = self.spec;
-        let ways = usize::from(!spec.read.is_empty())
-            + usize::from(spec.carried_by.is_some())
-            + usize::from(spec.unread.is_some());
+        let made = !spec.read.is_empty() && spec.unread.is_none();
+        let ways =
+            usize::from(made) + usize::from(spec.carried_by.is_some()) + usize::from(spec.unread.is_some());
         if ways != 1 {
             self.fault("needs exactly one of `read`, `carried_by` and `unread`");
+        }
+        if spec.bucket.as_ref().is_some_and(|bucket| !self.provider.bucket.contains_key(bucket)) {
+            self.fault("its rate bucket does not exist");
+        }
+        for part in &spec.id_of {
+            let listed = |read: &Read| read.values.contains_key(part) || read.values_of.contains_key(part);
+            if !spec.read.iter().all(listed) {
+                self.fault(format_args!("a read gives no values for `{part}`, which is its id"));
+            }
+        }
+        if let Some(changes) = &spec.changes {
+            let since = changes.path.placeholders().any(|name| name == "since");
+            if since != (changes.style == ChangeStyle::Since)
+                || changes.token.is_some() != (changes.style == ChangeStyle::Token)
+            {
+                self.fault("a change feed goes by `{since}` or by a token");
+            }
         }
         if spec.unread.as_ref().is_some_and(|unread| unread.reason.trim().is_empty()) {
             self.fault("is not read and has no reason");
@@ -144,8 +215,9 @@ impl KindCheck<'_> {
         if restore.class != RestoreClass::Full && restore.reason.trim().is_empty() {
             self.fault(format_args!("is restorable `{}` without a reason", restore.class.as_str()));
         }
-        let writes = spec.create.len() + spec.update.len();
-        if restore.class != RestoreClass::Never && writes == 0 && spec.carried_by.is_none() {
+        let writes = spec.create.len() + spec.update.len() + spec.action.len();
+        let carried = spec.carried_by.is_some() || restore.through.is_some();
+        if restore.class != RestoreClass::Never && writes == 0 && !carried {
             self.fault("is restorable and has no call that writes");
         }
         if restore.keeps_id
@@ -155,20 +227,28 @@ impl KindCheck<'_> {
         }
     }
 
-    /// Every placeholder is filled by a parameter, a setting or a fixed list.
+    /// Every placeholder is filled.
     fn template(&mut self, template: &Template) {
-        let spec = self.spec;
         for name in template.placeholders() {
-            let listed = spec.read.iter().any(|read| read.values.contains_key(name));
-            let setting = self.provider.settings.contains_key(name);
-            let params = spec.params.get(name).or_else(|| self.provider.params.get(name));
-            if !listed && !setting && params.is_none() {
-                self.fault(format_args!("nothing fills `{{{name}}}` in `{}`", template.as_str()));
-            }
-            for param in params.into_iter().flatten() {
-                if !CONTEXT.contains(&param.of.as_str()) {
-                    self.kind_exists(&param.of, "parameter's kind");
-                }
+            self.placeholder(name, template.as_str());
+        }
+    }
+
+    /// By a parameter, a setting, a list of values, the id, or the engine itself.
+    fn placeholder(&mut self, name: &str, text: &str) {
+        let spec = self.spec;
+        let listed =
+            spec.read.iter().any(|read| read.values.contains_key(name) || read.values_of.contains_key(name));
+        let known = ENGINE.contains(&name)
+            || self.provider.settings.contains_key(name)
+            || spec.id_of.iter().any(|part| part == name);
+        let params = spec.params.get(name).or_else(|| self.provider.params.get(name));
+        if !listed && !known && params.is_none() {
+            self.fault(format_args!("nothing fills `{{{name}}}` in `{text}`"));
+        }
+        for param in params.into_iter().flatten() {
+            if !CONTEXT.contains(&param.of.as_str()) {
+                self.kind_exists(&param.of, "parameter's kind");
             }
         }
     }
@@ -199,8 +279,13 @@ fn descend<'a>(
     }
     let Some(spec) = provider.kind(kind).filter(|_| !done.contains(kind)) else { return };
     path.push(kind);
-    let needed =
-        spec.refs.iter().filter(|reference| !reference.second_pass).flat_map(|reference| &reference.to);
+    // What the server sets, and what is never restored, needs nothing to be there first.
+    let written = |reference: &&Reference| {
+        !reference.second_pass
+            && spec.restore.class != RestoreClass::Never
+            && !spec.assigned.contains(&reference.at)
+    };
+    let needed = spec.refs.iter().filter(written).flat_map(|reference| &reference.to);
     // A kind may refer to itself (group in group): instances form a tree, which the plan checks.
     for next in spec.parent.iter().chain(needed).filter(|next| *next != kind) {
         descend(provider, next, path, done, out);

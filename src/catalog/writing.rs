@@ -38,6 +38,8 @@ pub struct Restore {
     /// Resources that the server makes when this one is created: kinds to match, not to create.
     #[serde(default)]
     pub brings: Vec<Kind>,
+    /// The kind whose writes carry this one's fields, where it has no call of its own.
+    pub through: Option<Kind>,
     /// What a delete of this one takes with it.
     #[serde(default)]
     pub cascades: Vec<Kind>,
@@ -114,7 +116,9 @@ pub struct Write {
     /// Fields that must be there: set to this where the body lacks them.
     #[serde(default)]
     pub defaults: BTreeMap<Pointer, Value>,
-    /// With `body = "envelope"`: the document; the text `$body` in it stands for the body.
+    /// With `body = "envelope"`: the document. The text `$body` in it stands for the body, and
+    /// `{placeholder}` within a text is filled as in a path, but not encoded; `{url}` is the
+    /// tenant's URL.
     pub envelope: Option<Value>,
     /// With `body = "field"`: which field is sent.
     pub field: Option<Pointer>,
@@ -123,6 +127,21 @@ pub struct Write {
     /// Where the new id is found.
     #[serde(default)]
     pub new_id: NewId,
+}
+
+/// A call that changes an instance without writing its body.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Action {
+    /// What it does, in a word or a few: `activate_policy`, `undelete`.
+    pub does: String,
+    /// `METHOD /path`.
+    pub call: Call,
+    /// What holds of the body afterwards, where that is known.
+    #[serde(default)]
+    pub makes: Vec<Condition>,
+    /// The content type, where it is not JSON.
+    pub content_type: Option<String>,
 }
 
 /// What a write sends.
