@@ -66,7 +66,7 @@ macro_rules! embedded {
     };
 }
 
-static EMBEDDED: [Embedded; 0] = embedded![];
+static EMBEDDED: [Embedded; 3] = embedded!["okta", "entra", "auth0"];
 
 /// Reads a catalogue and checks it.
 ///

@@ -1,0 +1,153 @@
+//! The completeness claim as a sum: every GET operation of a vendor's document is read, named as
+//! the same data, or excluded with a reason; and the committed files are what the converter writes.
+//!
+//! The vendors' documents are not part of the repository: `LASTGOOD_SHARED` says where they lie
+//! (default: `shared` beside the checkout). Without them these tests say so and pass, unless
+//! `LASTGOOD_REQUIRE_SHARED=1`.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that fails says why, and a skipped one says so"
+)]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use lastgood::catalog::{self, Template};
+use serde_json::Value;
+
+/// A vendor's documents, what stands before their paths in the catalogue, and the sums.
+struct Claim {
+    provider: &'static str,
+    documents: &'static [&'static str],
+    under: &'static str,
+    gets: usize,
+    collected: usize,
+    excluded: usize,
+}
+
+const OKTA: Claim = Claim {
+    provider: "okta",
+    documents: &[
+        "okta/management.json",
+        "okta/governance.json",
+        "okta/oauth.json",
+        "okta/myaccount.json",
+        "okta/access-gateway.json",
+        "okta/privileged-access.json",
+        "okta/management-dev-only.json",
+    ],
+    under: "",
+    gets: 568,
+    collected: 381,
+    excluded: 187,
+};
+
+const AUTH0: Claim = Claim {
+    provider: "auth0",
+    documents: &["auth0/operations.json"],
+    under: "/api/v2",
+    gets: 206,
+    collected: 148,
+    excluded: 58,
+};
+
+const ENTRA: Claim = Claim {
+    provider: "entra",
+    documents: &["entra/get-paths.json"],
+    under: "/v1.0",
+    gets: 4470,
+    collected: 390,
+    excluded: 4080,
+};
+
+const ENTRA_BETA: Claim = Claim { under: "/beta", gets: 3127, collected: 91, excluded: 3036, ..ENTRA };
+
+/// The folder with the vendors' documents; `None`, and a notice, where there is none.
+fn shared() -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let folder = env::var_os("LASTGOOD_SHARED").map_or(beside, PathBuf::from);
+    if folder.join("specs").is_dir() {
+        return Some(folder);
+    }
+    assert!(
+        env::var_os("LASTGOOD_REQUIRE_SHARED").is_none_or(|value| value != "1"),
+        "{} has no `specs`",
+        folder.display()
+    );
+    eprintln!("skipped: no vendors' documents at {}; set LASTGOOD_SHARED", folder.display());
+    None
+}
+
+/// The GET paths of a document: an OpenAPI one, a list of operations, or lists of paths by version.
+fn gets(file: &Path, under: &str) -> BTreeSet<String> {
+    let document: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    let paths: Vec<&str> = if let Some(paths) = document.get("paths").and_then(Value::as_object) {
+        paths.iter().filter(|(_, path)| path.get("get").is_some()).map(|(name, _)| name.as_str()).collect()
+    } else if let Some(operations) = document.get("operations").and_then(Value::as_array) {
+        let get = operations.iter().filter(|operation| operation["method"] == "GET");
+        get.filter_map(|operation| operation["path"].as_str()).collect()
+    } else {
+        document[under.trim_start_matches('/')].as_array().unwrap().iter().filter_map(Value::as_str).collect()
+    };
+    paths.into_iter().map(|path| format!("{under}{path}")).collect()
+}
+
+fn holds(claim: &Claim) {
+    let Some(shared) = shared() else { return };
+    let mut document = BTreeSet::new();
+    let mut count = 0;
+    for name in claim.documents {
+        let paths = gets(&shared.join("specs").join(name), claim.under);
+        count += paths.len();
+        document.extend(paths);
+    }
+    if claim.provider == "okta" {
+        assert_eq!(count, claim.gets, "okta: no path stands in two documents");
+    }
+    assert_eq!(document.len(), claim.gets, "{}: GET operations of the documents", claim.provider);
+
+    let provider = catalog::provider(claim.provider).unwrap();
+    let same = provider.kinds.iter().flat_map(|kind| kind.same.iter().map(Template::bare));
+    let read: BTreeSet<String> = provider.kinds.iter().flat_map(|kind| kind.gets()).chain(same).collect();
+    let excluded: Vec<String> = provider.excluded.iter().flat_map(|group| group.each()).collect();
+    let collected: BTreeSet<_> = read.intersection(&document).cloned().collect();
+    let left: BTreeSet<_> = excluded.iter().filter(|path| document.contains(*path)).cloned().collect();
+    let unclaimed: Vec<_> =
+        document.iter().filter(|path| !collected.contains(*path) && !left.contains(*path)).collect();
+    assert!(unclaimed.is_empty(), "{}: nobody claims {unclaimed:#?}", claim.provider);
+    assert_eq!(collected.intersection(&left).count(), 0, "{}: claimed twice", claim.provider);
+    assert_eq!((collected.len(), left.len()), (claim.collected, claim.excluded), "{}", claim.provider);
+}
+
+#[test]
+fn okta_adds_up() {
+    holds(&OKTA);
+}
+
+#[test]
+fn auth0_adds_up() {
+    holds(&AUTH0);
+}
+
+#[test]
+fn entra_adds_up_in_both_versions() {
+    holds(&ENTRA);
+    holds(&ENTRA_BETA);
+}
+
+/// Needs `python3`; a machine without it checks the sums and not the text.
+#[test]
+fn the_committed_files_are_the_converters_output() {
+    let Some(shared) = shared() else { return };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/catalog/import/convert.py");
+    let run =
+        Command::new("python3").arg("-B").arg(script).arg("--check").env("LASTGOOD_SHARED", shared).output();
+    match run {
+        Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
+        Err(error) => eprintln!("skipped: python3 cannot be run: {error}"),
+    }
+}
