@@ -11,8 +11,8 @@ use crate::server::{Realm, text};
 /// The `realm-management` roles of an account that reads and cannot write.
 ///
 /// Refused to it, although needed for a complete copy (`rights.rs` proves each): the workflows, which
-/// want `realm-admin`, and `authz/…/settings`, which wants `manage-authorization` and whose parts are
-/// all readable one by one.
+/// want `realm-admin`; invitations to an organization, which want `manage-organizations`; and
+/// `authz/…/settings`, which wants `manage-authorization` and whose parts are all readable one by one.
 pub(crate) const READING: [&str; 7] = [
     "view-realm",
     "view-users",

@@ -30,10 +30,11 @@ impl Login {
 
     /// A service account of `realm`.
     pub(crate) fn client(realm: &str, client_id: &str, secret: &str) -> Self {
-        let form = [("grant_type", "client_credentials"), ("client_id", client_id), ("client_secret", secret)]
-            .into_iter()
-            .map(|(key, value)| (key, value.to_owned()))
-            .collect();
+        let form =
+            [("grant_type", "client_credentials"), ("client_id", client_id), ("client_secret", secret)]
+                .into_iter()
+                .map(|(key, value)| (key, value.to_owned()))
+                .collect();
         Self { realm: realm.into(), form }
     }
 }
@@ -65,7 +66,8 @@ impl Admin {
     pub(crate) fn new(base: &str, login: Login) -> Self {
         // Someone in this process may have installed it already: both are the same provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = Client::builder().timeout(Duration::from_secs(120)).build().expect("a client without options");
+        let http =
+            Client::builder().timeout(Duration::from_secs(120)).build().expect("a client without options");
         Self { base: base.into(), http, login, token: Mutex::new(None) }
     }
 
@@ -82,7 +84,8 @@ impl Admin {
     /// Asks for a token; the answer of the token endpoint as it is.
     pub(crate) async fn ask_token(&self) -> Answer {
         let url = format!("{}/realms/{}/protocol/openid-connect/token", self.base, self.login.realm);
-        answer(self.http.post(url).form(&self.login.form).send().await.expect("the token endpoint answers")).await
+        answer(self.http.post(url).form(&self.login.form).send().await.expect("the token endpoint answers"))
+            .await
     }
 
     async fn bearer(&self) -> String {
@@ -113,6 +116,16 @@ impl Admin {
         }
     }
 
+    /// Reads in the form that the server gives when none is asked for: content type and text.
+    pub(crate) async fn get_plain(&self, path: &str) -> (String, String) {
+        let url = format!("{}/admin/realms{path}", self.base);
+        let request = self.http.get(url).bearer_auth(self.bearer().await);
+        let response = request.send().await.expect("an answer");
+        let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = kind.unwrap_or_default().to_owned();
+        (kind, response.text().await.expect("the answer arrives whole"))
+    }
+
     /// Sends JSON and returns any answer.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
         let body = body.map(|value| ("application/json", value.to_string().into_bytes()));
@@ -123,7 +136,12 @@ impl Admin {
     pub(crate) async fn must(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
         let answer = self.call(method.clone(), path, body).await;
         let sent = body.map(Value::to_string).unwrap_or_default();
-        assert!((200..300).contains(&answer.status), "{method} {path}: {} {}\n{sent}", answer.status, answer.body);
+        assert!(
+            (200..300).contains(&answer.status),
+            "{method} {path}: {} {}\n{sent}",
+            answer.status,
+            answer.body
+        );
         answer
     }
 
@@ -161,7 +179,7 @@ async fn answer(response: reqwest::Response) -> Answer {
     let body = if text.is_empty() {
         Value::Null
     } else {
-        serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text))
+        serde_json::from_str(&text).unwrap_or(Value::String(text))
     };
     Answer { status, body, made }
 }
@@ -169,5 +187,7 @@ async fn answer(response: reqwest::Response) -> Answer {
 /// Percent-encodes one path segment or one value of a query.
 pub(crate) fn segment(name: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    name.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    name.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use crate::dump::Dump;
-use crate::seed::{CANARY, Seed, Shown};
+use crate::seed::Seed;
 use crate::server::on_server;
 
 /// The kinds of the catalogue's source, or `None` with a printed notice where it is absent.

@@ -42,7 +42,8 @@ pub(crate) fn on_server(test: impl AsyncFnOnce(&Server)) {
     runtime.block_on(async {
         test(&server).await;
         if std::env::var_os("LASTGOOD_KEEP_REALMS").is_none() {
-            for name in server.made.lock().expect("no test panics inside").drain(..) {
+            let made = std::mem::take(&mut *server.made.lock().expect("no test panics inside"));
+            for name in made {
                 server.admin.call(Method::DELETE, &format!("/{name}"), None).await;
             }
         }
@@ -70,11 +71,6 @@ pub(crate) fn notice(line: &str) {
 }
 
 impl Server {
-    /// The administrator's client.
-    pub(crate) fn admin(&self) -> &Admin {
-        &self.admin
-    }
-
     /// A new realm with nothing in it but Keycloak's own objects and admin events switched on.
     pub(crate) async fn realm(&self, name: &str) -> Realm {
         self.realm_with(name, json!({"adminEventsEnabled": true, "adminEventsDetailsEnabled": true})).await
@@ -120,6 +116,11 @@ impl Realm {
         format!("/{}{path}", self.name)
     }
 
+    /// See [`Admin::get_plain`].
+    pub(crate) async fn get_plain(&self, path: &str) -> (String, String) {
+        self.admin.get_plain(&self.path(path)).await
+    }
+
     /// See [`Admin::call`].
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
         self.admin.call(method, &self.path(path), body).await
@@ -157,7 +158,8 @@ impl Realm {
 
     /// The one item of the list at `path` whose `field` is `value`.
     pub(crate) async fn find(&self, path: &str, field: &str, value: &str) -> Value {
-        let found: Vec<Value> = self.list(path).await.into_iter().filter(|item| item[field] == value).collect();
+        let found: Vec<Value> =
+            self.list(path).await.into_iter().filter(|item| item[field] == value).collect();
         assert_eq!(found.len(), 1, "{path} with {field} = {value}: {found:?}");
         found.into_iter().next().expect("one was found")
     }

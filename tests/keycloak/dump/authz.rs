@@ -39,7 +39,8 @@ async fn tree(reader: &mut Reader<'_>, client: &str, server: &str) {
 
 /// The names at `path`, sorted.
 async fn named(reader: &Reader<'_>, path: &str) -> Value {
-    let mut names: Vec<String> = reader.realm.list(path).await.iter().map(|item| name(item).to_owned()).collect();
+    let mut names: Vec<String> =
+        reader.realm.list(path).await.iter().map(|item| name(item).to_owned()).collect();
     names.sort();
     json!(names)
 }

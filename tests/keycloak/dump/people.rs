@@ -34,6 +34,8 @@ async fn user(reader: &mut Reader<'_>, user: &str, id: &str) {
     let linked = format!("{path}/federated-identity");
     reader.put_list("user_federated_identity", &[user], &linked, "identityProvider").await;
     reader.put_list("user_consent", &[user], &format!("{path}/consents"), "clientId").await;
-    let held = format!("{path}/vc/credentials");
-    reader.put_list("user_verifiable_credential", &[user], &held, "credentialScopeName").await;
+    if reader.realm_has("verifiableCredentialsEnabled") {
+        let held = format!("{path}/vc/credentials");
+        reader.put_list("user_verifiable_credential", &[user], &held, "credentialScopeName").await;
+    }
 }

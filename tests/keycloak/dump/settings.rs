@@ -18,7 +18,9 @@ pub(super) async fn read(reader: &mut Reader<'_>) {
     texts(reader).await;
     components(reader).await;
     providers(reader).await;
-    organizations(reader).await;
+    if reader.realm_has("organizationsEnabled") {
+        organizations(reader).await;
+    }
     reader.put_list("workflow", &[], "/workflows?first=0&max=1000", "name").await;
     reader.put_list("client_initial_access", &[], "/clients-initial-access", "id").await;
 }

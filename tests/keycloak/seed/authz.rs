@@ -23,7 +23,8 @@ async fn settings(seed: &Seed, server: &str) {
 
 async fn resources(seed: &mut Seed, server: &str) {
     for name in ["doc:view", "doc:edit"] {
-        let scope = json!({"name": name, "displayName": name, "iconUri": "https://backend.seeded.test/i.svg"});
+        let scope =
+            json!({"name": name, "displayName": name, "iconUri": "https://backend.seeded.test/i.svg"});
         seed.make(&format!("authz-scope:{name}"), &format!("{server}/scope"), &scope).await;
     }
     let scopes = json!([{"name": "doc:view"}, {"name": "doc:edit"}]);
@@ -44,13 +45,19 @@ async fn resources(seed: &mut Seed, server: &str) {
 
 async fn policies(seed: &mut Seed, server: &str) {
     let all = [
-        ("role", json!({"roles": [
-            {"id": seed.id("role:operator"), "required": true}, {"id": seed.id("role:backend:read"), "required": false},
-        ]})),
+        (
+            "role",
+            json!({"roles": [
+                {"id": seed.id("role:operator"), "required": true}, {"id": seed.id("role:backend:read"), "required": false},
+            ]}),
+        ),
         ("user", json!({"users": [seed.id("user:alice"), seed.id("user:bob")]})),
-        ("group", json!({
-            "groupsClaim": "groups", "groups": [{"id": seed.id("group:/eng"), "extendChildren": true}],
-        })),
+        (
+            "group",
+            json!({
+                "groupsClaim": "groups", "groups": [{"id": seed.id("group:/eng"), "extendChildren": true}],
+            }),
+        ),
         ("client", json!({"clients": [seed.id("client:portal")]})),
         ("client-scope", json!({"clientScopes": [{"id": seed.id("scope:billing"), "required": true}]})),
         ("time", json!({"notBefore": "2026-01-01 00:00:00", "hour": "8", "hourEnd": "18"})),

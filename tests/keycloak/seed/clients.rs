@@ -31,7 +31,8 @@ async fn backend(seed: &mut Seed) {
     });
     let id = seed.make("client:backend", "/clients", &body).await;
     for name in ["read", "write", "admin"] {
-        let role = json!({"name": name, "description": format!("May {name}"), "attributes": {"level": [name]}});
+        let role =
+            json!({"name": name, "description": format!("May {name}"), "attributes": {"level": [name]}});
         seed.realm.post(&format!("/clients/{id}/roles"), &role).await;
         let role = seed.realm.find(&format!("/clients/{id}/roles"), "name", name).await;
         seed.note(&format!("role:backend:{name}"), &text(&role, "id"));
@@ -90,7 +91,9 @@ async fn saml(seed: &mut Seed) {
         }],
     });
     let id = seed.make("client:saml", "/clients", &body).await;
-    for (attribute, place) in [("saml.signing", "saml-signing-key"), ("saml.encryption", "saml-encryption-key")] {
+    for (attribute, place) in
+        [("saml.signing", "saml-signing-key"), ("saml.encryption", "saml-encryption-key")]
+    {
         generate(seed, &id, attribute, place).await;
     }
 }

@@ -82,11 +82,6 @@ impl Seed {
         self.ids.get(key).unwrap_or_else(|| panic!("the seed has no {key}: {:?}", self.ids.keys()))
     }
 
-    /// Every noted id, by key.
-    pub(crate) fn ids(&self) -> &BTreeMap<String, String> {
-        &self.ids
-    }
-
     fn note(&mut self, key: &str, id: &str) {
         let before = self.ids.insert(key.to_owned(), id.to_owned());
         assert!(before.is_none() && !id.is_empty(), "{key}: {before:?}, {id:?}");
