@@ -23,4 +23,5 @@ pub mod catalog;
 pub mod crypto;
 pub mod http;
 pub mod json;
+pub mod provider;
 pub mod storage;

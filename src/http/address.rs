@@ -108,6 +108,31 @@ impl Address {
     }
 }
 
+/// A target with further query parameters, encoded.
+#[must_use]
+pub fn with_query(target: &str, pairs: &[(&str, String)]) -> String {
+    let mut out = target.to_owned();
+    for (name, value) in pairs {
+        out.push(if out.contains('?') { '&' } else { '?' });
+        encode(name, &mut out);
+        out.push('=');
+        encode(value, &mut out);
+    }
+    out
+}
+
+/// Encodes all but RFC 3986's unreserved characters.
+fn encode(text: &str, out: &mut String) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.push_str(&data_encoding::HEXUPPER.encode(&[byte]));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,6 +167,14 @@ mod tests {
         assert_eq!(target("/auth/users?after=2"), "/users?after=2");
         assert_eq!(target("?after=2"), "/users?after=2");
         assert!(address.target_of("/users", "javascript:alert(1)").is_err());
+    }
+
+    #[test]
+    fn parameters_are_added_encoded() {
+        let pairs = [("max", "5".to_owned()), ("$skip", "a&b=c/d".to_owned())];
+        assert_eq!(with_query("/x", &pairs), "/x?max=5&%24skip=a%26b%3Dc%2Fd");
+        assert_eq!(with_query("/x?brief=false", &pairs[..1]), "/x?brief=false&max=5");
+        assert_eq!(with_query("/x", &[]), "/x");
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub struct Setup {
     pub pace: PaceRules,
     /// Bounds on one request.
     pub bounds: Bounds,
+    /// Tries of a read, the first included.
+    pub tries_max: u32,
     /// Where "now" comes from, for dates in headers.
     pub clock: Arc<dyn Clock>,
     /// Where the spread of waiting times comes from.
@@ -53,6 +55,7 @@ impl Setup {
             login,
             pace: PaceRules::default(),
             bounds: Bounds::default(),
+            tries_max: retry::TRIES_MAX,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
         }
@@ -68,6 +71,7 @@ pub struct Client {
     journal: Journal,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    tries_max: u32,
     failures: AtomicU32,
     resting: std::sync::Mutex<Option<Instant>>,
 }
@@ -100,6 +104,7 @@ impl Client {
             journal: Journal::default(),
             clock: setup.clock,
             entropy: setup.entropy,
+            tries_max: setup.tries_max,
             failures: AtomicU32::new(0),
             resting: std::sync::Mutex::new(None),
         })
@@ -230,11 +235,11 @@ impl Client {
                 None if tries < retry::THROTTLED_TRIES_MAX => Next::Wait(self.backoff(tries)),
                 _ => Next::Stop,
             },
-            Ok(answer) if retry::passes(answer.status) && tries < retry::TRIES_MAX => {
+            Ok(answer) if retry::passes(answer.status) && tries < self.tries_max => {
                 let asked = self.slow_down(answer).filter(|wait| *wait <= retry::WAIT_MAX);
                 Next::Wait(asked.map_or_else(|| self.backoff(tries), |_| Duration::ZERO))
             }
-            Err(error) if error.passes() && tries < retry::TRIES_MAX && !last => {
+            Err(error) if error.passes() && tries < self.tries_max && !last => {
                 Next::Wait(self.backoff(tries))
             }
             _ => Next::Stop,

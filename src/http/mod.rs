@@ -26,7 +26,7 @@ pub(crate) mod fake;
 #[cfg(test)]
 mod tests;
 
-pub use address::Address;
+pub use address::{Address, with_query};
 pub use answer::{Answer, Outgoing};
 pub use client::{Client, Setup};
 pub use error::HttpError;

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// Tries of one read at the most, the first included.
-pub const TRIES_MAX: u32 = 5;
+/// Tries of one read, the first included, where nothing else is said: about 12 s in all, so that
+/// a sweep lives through the restart of a server.
+pub const TRIES_MAX: u32 = 7;
 
 /// Tries of a read that was only told to slow down.
 pub const THROTTLED_TRIES_MAX: u32 = 10;

@@ -28,7 +28,7 @@ fn password() -> Login {
 }
 
 fn client(fake: &Fake, login: Login) -> Client {
-    Client::new(Setup::new(&fake.url, login)).unwrap()
+    Client::new(Setup { tries_max: 3, ..Setup::new(&fake.url, login) }).unwrap()
 }
 
 fn token(number: usize, seconds: u64) -> axum::response::Response {
@@ -263,7 +263,7 @@ async fn a_server_that_is_gone_is_given_up_for_a_while() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let client = Client::new(Setup::new(&url, static_token())).unwrap();
+    let client = Client::new(Setup { tries_max: 2, ..Setup::new(&url, static_token()) }).unwrap();
     let all = futures::future::join_all((0..3).map(|_| client.get("/x"))).await;
     for outcome in all {
         let error = outcome.unwrap_err();

@@ -1,0 +1,159 @@
+//! One list, page by page, as it is read: every row once, and an honest word where that is not so.
+//!
+//! A list can shift while it is read, and a row then comes twice (and, unseen, another not at
+//! all). That shows as an id that comes again on a later page: the list is read again once, and
+//! only rows that were not handed over before are handed over. If it shifts again, it is partial.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+
+use crate::base::coverage::State;
+use crate::catalog::{KindSpec, Paging, Read};
+use crate::json::Value;
+use crate::provider::error::{Fault, ProviderError};
+use crate::provider::live::Live;
+use crate::provider::page::Pager;
+use crate::provider::rows;
+
+/// What a listing reads.
+#[derive(Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    pub(crate) spec: &'a KindSpec,
+    pub(crate) read: &'a Read,
+    /// The kind whose id tells rows apart: the parents' in a flipped read.
+    pub(crate) rows_of: &'a KindSpec,
+}
+
+/// A row of which nobody has seen the like in this list, with its id.
+pub(crate) struct Row {
+    pub(crate) id: String,
+    pub(crate) body: Value,
+}
+
+/// A page's new rows, and the bytes that the whole page took.
+pub(crate) struct Page {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) bytes: usize,
+}
+
+/// A list under way.
+pub(crate) struct Listing<'a> {
+    live: &'a Live,
+    subject: Subject<'a>,
+    pager: Pager,
+    /// Hash of id → hash of body and page, of this reading.
+    ids: HashMap<u64, (u64, u32)>,
+    /// Hashes of ids handed over in the reading before.
+    handed: HashSet<u64>,
+    hasher: RandomState,
+    again: bool,
+    nameless: u64,
+    twofold: u64,
+    pub(crate) requests: u64,
+}
+
+enum Seen {
+    New,
+    Known,
+    Shifted,
+}
+
+impl<'a> Listing<'a> {
+    pub(crate) fn new(live: &'a Live, subject: Subject<'a>, paging: Option<&Paging>, path: String) -> Self {
+        Self {
+            live,
+            subject,
+            pager: Pager::new(paging, path),
+            ids: HashMap::new(),
+            handed: HashSet::new(),
+            hasher: RandomState::new(),
+            again: false,
+            nameless: 0,
+            twofold: 0,
+            requests: 0,
+        }
+    }
+
+    /// The next page; `None` at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Page>, Fault> {
+        let Some(target) = self.pager.target().map(str::to_owned) else {
+            return self.end().map(|()| None);
+        };
+        let Subject { spec, read, .. } = self.subject;
+        self.requests += 1;
+        let (value, answer) = self.live.json(&target, &read.statuses, &spec.scopes.read).await?;
+        let mark = self.pager.pointer().and_then(|at| at.get(&value)).cloned();
+        let page = self.pager.page();
+        let found = rows::take(spec.shape, &read.items, value).map_err(|what| shape(&target, what))?;
+        let count = found.len();
+        let (rows, shifted) = self.sift(found, page);
+        if shifted && !self.again {
+            self.again = true;
+            self.handed.extend(self.ids.drain().map(|(id, _)| id));
+            self.pager.restart();
+            return Ok(Some(Page { rows, bytes: answer.body.len() }));
+        }
+        if shifted {
+            return Err(partial("the list shifted while it was read, twice: rows may be missing"));
+        }
+        self.pager.turn(count, mark.as_ref(), &answer, self.live.client.address()).map_err(partial)?;
+        Ok(Some(Page { rows, bytes: answer.body.len() }))
+    }
+
+    /// The new rows of a page, and whether one of them stood on an earlier page already.
+    fn sift(&mut self, found: Vec<Value>, page: u32) -> (Vec<Row>, bool) {
+        let mut rows = Vec::with_capacity(found.len());
+        let mut shifted = false;
+        for body in found {
+            let Some(id) = rows::id(self.subject.rows_of, &body) else {
+                self.nameless += 1;
+                continue;
+            };
+            match self.see(&id, &body, page) {
+                Seen::New => rows.push(Row { id, body }),
+                Seen::Known => {}
+                Seen::Shifted => shifted = true,
+            }
+        }
+        (rows, shifted)
+    }
+
+    fn see(&mut self, id: &str, body: &Value, page: u32) -> Seen {
+        let id = self.hasher.hash_one(id);
+        let hash = self.hasher.hash_one(body);
+        match self.ids.insert(id, (hash, page)) {
+            Some((_, earlier)) if earlier != page => Seen::Shifted,
+            Some((same, _)) if same == hash => Seen::Known,
+            Some(_) => {
+                self.twofold += 1;
+                Seen::Known
+            }
+            None if self.handed.contains(&id) => Seen::Known,
+            None => Seen::New,
+        }
+    }
+
+    /// What must be said when the list is through.
+    fn end(&self) -> Result<(), Fault> {
+        let kind = &self.subject.spec.kind;
+        if self.nameless > 0 {
+            return Err(partial(format!("{} rows of `{kind}` have no id and are not kept", self.nameless)));
+        }
+        if self.twofold > 0 {
+            return Err(partial(format!(
+                "{} rows of `{kind}` came twice with different content",
+                self.twofold
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// An answer of the wrong form.
+pub(crate) fn shape(target: &str, what: String) -> Fault {
+    Fault::from(ProviderError::Shape { path: crate::http::error::path_of(target), what })
+}
+
+fn partial(reason: impl Into<String>) -> Fault {
+    Fault::new(State::Partial, reason)
+}

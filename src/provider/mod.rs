@@ -1,0 +1,37 @@
+//! The generic engine: reads any tenant as its provider's catalogue says, and makes the requests
+//! that a plan consists of.
+//!
+//! What must never happen here:
+//! - No vendor's name stands here. What a vendor does otherwise than the rest is a field of the
+//!   catalogue; a fact that is a calculation would be a hook, and no vendor has needed one yet.
+//! - Nothing is dropped. A row, page or parent that could not be read is in [`Swept`]: as a state,
+//!   a reason, an exception. An answer of the wrong form is never an empty list.
+//! - Nothing is decided: whether what did not come is gone is for `collect` to say, what is
+//!   written for `restore`. Nothing is stored.
+//!
+//! Read [`sweep`] next, then [`pass`] and [`listing`].
+
+mod chain;
+pub mod error;
+pub mod events;
+pub mod forecast;
+pub mod known;
+mod listing;
+pub mod live;
+mod one;
+pub mod order;
+mod page;
+mod pass;
+pub mod rights;
+mod rows;
+pub mod sweep;
+
+pub use crate::http::Credential;
+pub use error::ProviderError;
+pub use events::Event;
+pub use forecast::forecast;
+pub use known::Known;
+pub use live::{Live, Target, World, WriteAnswer, WriteRequest};
+pub use order::{is_context, order};
+pub use rights::Rights;
+pub use sweep::{Item, Swept};

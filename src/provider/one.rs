@@ -1,0 +1,112 @@
+//! One resource, asked for by its key.
+
+use crate::base::coverage::State;
+use crate::base::key::ResourceKey;
+use crate::catalog::{Context, KindSpec, Shape};
+use crate::provider::chain::{Chain, parent_of};
+use crate::provider::error::{Fault, ProviderError, Sort};
+use crate::provider::known::Known;
+use crate::provider::live::Live;
+use crate::provider::order::anchors;
+use crate::provider::pass::Pass;
+use crate::provider::rows;
+use crate::provider::sweep::Item;
+
+impl Live {
+    /// Reads one resource; `None` if the tenant says that it is not there. A kind without a call
+    /// for one instance is looked for in the list of its parent.
+    ///
+    /// # Errors
+    /// Where the tenant says neither.
+    pub async fn read_one(
+        &self,
+        spec: &KindSpec,
+        key: &ResourceKey,
+        known: &Known,
+    ) -> Result<Option<Item>, ProviderError> {
+        if let Some(unread) = &spec.unread {
+            return Err(ProviderError::NoWay { kind: spec.kind.clone(), reason: unread.reason.clone() });
+        }
+        let mut chain = Chain::tenant(self.catalog, known);
+        if spec.shape == Shape::Singleton {
+            if let Some(parent) = parent_of(self.catalog, known, spec, &key.ids) {
+                chain = chain.to(self.catalog, known, &parent);
+            }
+        } else {
+            chain = chain.to(self.catalog, known, key);
+        }
+        let context = chain.context(self.context());
+        match spec.get.as_ref().and_then(|get| context.fill(spec, get).ok()) {
+            Some(target) => self.get_one(spec, key, &context, &target).await,
+            None => self.look_for(spec, key, known).await,
+        }
+    }
+
+    async fn get_one(
+        &self,
+        spec: &KindSpec,
+        key: &ResourceKey,
+        context: &Context<'_>,
+        target: &str,
+    ) -> Result<Option<Item>, ProviderError> {
+        let (body, answer) = match self.json(target, &[], &spec.scopes.read).await {
+            Err(ProviderError::Status { status: 404 | 410, .. }) => return Ok(None),
+            other => other?,
+        };
+        if rows::id(spec, &body).is_some_and(|id| id != key.id()) {
+            let what = format!("`{key}` was asked for and another resource came");
+            return Err(ProviderError::Shape { path: crate::http::error::path_of(target), what });
+        }
+        let body = match spec.read.first() {
+            Some(read) => match self.join(spec, read, context, body, &mut 0).await {
+                Err(ProviderError::Status { status: 404 | 410, state: State::Failed, .. }) => {
+                    return Ok(None);
+                }
+                other => other?,
+            },
+            None => body,
+        };
+        let body = if spec.shape == Shape::Edge { rows::prune(&body, &spec.keep) } else { body };
+        Ok(Some(Item { key: key.clone(), body, raw_len: answer.body.len() }))
+    }
+
+    /// Reads again every list that can hold the resource.
+    async fn look_for(
+        &self,
+        spec: &KindSpec,
+        key: &ResourceKey,
+        known: &Known,
+    ) -> Result<Option<Item>, ProviderError> {
+        let no_way = |reason: &str| ProviderError::NoWay { kind: spec.kind.clone(), reason: reason.into() };
+        let passes = self.passes_to(spec, key, known);
+        if passes.is_empty() {
+            return Err(no_way("no list is known that could hold it"));
+        }
+        for pass in passes {
+            let (items, report) = self.lone_pass(spec, known, pass).await;
+            if let Some(found) = items.into_iter().find(|item| item.key == *key) {
+                return Ok(Some(found));
+            }
+            match report.into_fault() {
+                None | Some(Fault { sort: Sort::Vanished, .. }) => {}
+                Some(fault) => return Err(no_way(&fault.reason)),
+            }
+        }
+        Ok(None)
+    }
+
+    fn passes_to<'k>(&self, spec: &'k KindSpec, key: &ResourceKey, known: &'k Known) -> Vec<Pass<'k>> {
+        let mut found = Vec::new();
+        for read in &spec.read {
+            let before = found.len();
+            found.extend(self.passes(spec, read, known).filter(|pass| pass.can_give(spec, &key.ids)));
+            let from_parents = read.each.is_empty() && read.values.is_empty() && !read.inside;
+            if found.len() == before && from_parents && anchors(spec, read).next().is_some() {
+                // The parent may be gone; asking for its list says so.
+                let parent = parent_of(self.catalog, known, spec, &key.ids);
+                found.extend(parent.map(|parent| self.pass_at(read, known, &parent)));
+            }
+        }
+        found
+    }
+}
