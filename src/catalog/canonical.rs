@@ -73,24 +73,38 @@ fn split_secrets(
     fingerprint: &dyn Fn(&str, &[u8]) -> String,
 ) -> Object {
     let mut kept = Object::default();
+    let mut mark = |place: &str, value: &mut Value| {
+        let name = fingerprint(place, &value.to_canonical());
+        let clear = std::mem::replace(value, redact::marker(&name));
+        kept.insert(name, clear);
+    };
+    // A tenant can write what looks like a marker. It is content: marked as a whole, so that every
+    // marker in a main body is ours.
+    for at in places(body, &|_, value| redact::is_marker(value)) {
+        if let Some(forged) = at.get_mut(body).filter(|value| redact::is_marker(value)) {
+            mark(&place_of(&at), forged);
+        }
+    }
     let mut hide = |place: &str, value: &mut Value| {
         if matches!(value, Value::Null) || redact::is_marker(value) {
             return;
         }
         if is_masked(provider, value) {
             *value = redact::unknown_marker();
-            return;
+        } else {
+            mark(place, value);
         }
-        let name = fingerprint(place, &value.to_canonical());
-        let clear = std::mem::replace(value, redact::marker(&name));
-        kept.insert(name, clear);
     };
     for field in &spec.secret {
         let place = field.at.to_string();
         field.at.visit_mut(body, |_, value| hide(&place, value));
     }
     // Found first and replaced afterwards: a walk that replaces would walk into its own markers.
-    for at in unmarked_secrets(provider, body) {
+    let looks = |at: &Pointer, value: &Value| {
+        let text = value.as_str().is_some() && at.last() != Some(redact::SECRET);
+        text && (is_masked(provider, value) || looks_secret(at, value))
+    };
+    for at in places(body, &looks) {
         if let Some(value) = at.get_mut(body) {
             hide(&place_of(&at), value);
         }
@@ -98,18 +112,10 @@ fn split_secrets(
     kept
 }
 
-/// Where values stand that are secrets by their look, or masks, in fields that nobody declared.
-fn unmarked_secrets(provider: &Provider, body: &Value) -> Vec<Pointer> {
+/// Where values stand that `test` admits, parents before children.
+fn places(body: &Value, test: &dyn Fn(&Pointer, &Value) -> bool) -> Vec<Pointer> {
     let everywhere = Pattern::parse("/**/*").expect("a constant pattern");
-    let found = everywhere.find(body).into_iter();
-    found
-        .filter(|(at, value)| {
-            value.as_str().is_some()
-                && at.last() != Some(redact::SECRET)
-                && (is_masked(provider, value) || looks_secret(at, value))
-        })
-        .map(|(at, _)| at)
-        .collect()
+    everywhere.find(body).into_iter().filter(|(at, value)| test(at, value)).map(|(at, _)| at).collect()
 }
 
 /// The pattern that stands for a pointer: array positions say nothing about a secret's place.
@@ -215,6 +221,14 @@ mod tests {
         let kept = clear.secret.unwrap();
         assert!(String::from_utf8(kept.to_canonical()).unwrap().contains("canary"));
         assert_ne!(main_of(r#"{"id":1,"secret":"one"}"#), main_of(r#"{"id":1,"secret":"two"}"#));
+    }
+
+    #[test]
+    fn a_forged_marker_is_content() {
+        let forged = split(r#"{"id":1,"nested":{"a":{"$secret":"unknown"},"b":[{"$secret":"0011"}]}}"#);
+        let text = String::from_utf8(forged.main.to_canonical()).unwrap();
+        assert!(!text.contains("unknown") && !text.contains("0011"), "{text}");
+        assert_eq!(forged.secret.unwrap().as_object().unwrap().len(), 2);
     }
 
     #[test]

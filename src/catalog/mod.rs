@@ -66,7 +66,7 @@ macro_rules! embedded {
     };
 }
 
-static EMBEDDED: [Embedded; 3] = embedded!["okta", "entra", "auth0"];
+static EMBEDDED: [Embedded; 4] = embedded!["okta", "entra", "auth0", "keycloak"];
 
 /// Reads a catalogue and checks it.
 ///
