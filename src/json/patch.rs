@@ -1,4 +1,4 @@
-//! Applying changes to a value, with the pointers of [`crate::json::diff`].
+//! Applying changes to a value, with the pointers of [`crate::json::diff()`].
 //!
 //! Every change is checked against the value it starts from; nothing is guessed. A part of a
 //! [`crate::json::diff()`] can be applied too, as long as of every array whose length changes all

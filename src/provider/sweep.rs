@@ -60,7 +60,7 @@ impl Swept {
 
 impl Live {
     /// Reads all instances of a kind. `known` holds the kinds that come before it
-    /// ([`crate::provider::order`]); rows go to `sink` in no order, each key once.
+    /// ([`crate::provider::order()`]); rows go to `sink` in no order, each key once.
     ///
     /// Never fails: what could not be read is a state, a reason and exceptions.
     pub async fn sweep(&self, spec: &KindSpec, known: &Known, sink: &mut (dyn FnMut(Item) + Send)) -> Swept {
