@@ -66,6 +66,32 @@ const ENTRA: Claim = Claim {
 
 const ENTRA_BETA: Claim = Claim { under: "/beta", gets: 3127, collected: 91, excluded: 3036, ..ENTRA };
 
+const PINGONE: Claim = Claim {
+    provider: "pingone",
+    documents: &[
+        "ping/pingone-management.openapi.json",
+        "ping/pingone-mfa.openapi.json",
+        "ping/pingone-risk.openapi.json",
+        "ping/pingone-authorize.openapi.json",
+        "ping/pingone-credentials.openapi.json",
+        "ping/pingone-verify.openapi.json",
+        "ping/pingone-platform-davinci.openapi.json",
+    ],
+    under: "/v1",
+    gets: 248,
+    collected: 202,
+    excluded: 46,
+};
+
+const PINGFEDERATE: Claim = Claim {
+    provider: "pingfederate",
+    documents: &["ping/pingfederate-admin.openapi.json"],
+    under: "/pf-admin-api/v1",
+    gets: 225,
+    collected: 164,
+    excluded: 61,
+};
+
 /// The folder with the vendors' documents; `None`, and a notice, where there is none.
 fn shared() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
@@ -137,6 +163,16 @@ fn auth0_adds_up() {
 fn entra_adds_up_in_both_versions() {
     holds(&ENTRA);
     holds(&ENTRA_BETA);
+}
+
+#[test]
+fn pingone_adds_up() {
+    holds(&PINGONE);
+}
+
+#[test]
+fn pingfederate_adds_up() {
+    holds(&PINGFEDERATE);
 }
 
 /// Needs `python3`; a machine without it checks the sums and not the text.

@@ -66,7 +66,7 @@ macro_rules! embedded {
     };
 }
 
-static EMBEDDED: [Embedded; 4] = embedded!["okta", "entra", "auth0", "keycloak"];
+static EMBEDDED: [Embedded; 6] = embedded!["keycloak", "okta", "entra", "auth0", "pingone", "pingfederate"];
 
 /// Reads a catalogue and checks it.
 ///

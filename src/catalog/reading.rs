@@ -130,6 +130,10 @@ pub struct Read {
     /// for a singleton.
     #[serde(default)]
     pub items: Vec<Pattern>,
+    /// Only rows for which this holds are instances; the others belong to another kind that reads
+    /// the same list.
+    #[serde(default)]
+    pub rows: Vec<Condition>,
     /// One pass for each resource of these kinds. Default: the parents.
     #[serde(default)]
     pub each: Vec<Kind>,

@@ -201,11 +201,30 @@ impl KindCheck<'_> {
         if read.inside && read.items.is_empty() {
             self.fault("a read inside another body names its `items`");
         }
+        if !read.inside {
+            self.passes(read);
+        }
         if read.flip && (read.each.is_empty() || self.spec.shape != Shape::Edge) {
             self.fault("`flip` is for edges and needs `each`");
         }
         if read.detail && self.spec.get.is_none() {
             self.fault("`detail` needs `get`");
+        }
+    }
+
+    /// A list that no parent has a part in would be read again for each of them, all alike.
+    fn passes(&mut self, read: &Read) {
+        let spec = self.spec;
+        let many =
+            |kind: &Kind| self.provider.kind(kind).is_some_and(|parent| parent.shape != Shape::Singleton);
+        if !read.each.is_empty() || read.parent_at.is_some() || !spec.parent.iter().any(many) {
+            return;
+        }
+        let filled_by = |name| spec.params.get(name).or_else(|| self.provider.params.get(name));
+        let names = read.path.iter().flat_map(Template::placeholders);
+        let mut params = names.filter_map(filled_by).flatten();
+        if !params.any(|param| spec.parent.contains(&param.of) || param.of.as_str() == "row") {
+            self.fault("makes a pass for each parent and asks each time for the same list");
         }
     }
 
@@ -292,4 +311,77 @@ fn descend<'a>(
     }
     path.pop();
     done.insert(kind);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOUND: &str = r#"
+        format = 1
+        provider = "p"
+        title = "P"
+        source = "s"
+        rules = 1
+        auth = { forms = ["token"] }
+        identity = { path = "/t", at = "/id" }
+        bucket = { all = 60 }
+        params = { a = ["a:/id"] }
+        excluded = [{ reason = "A log.", under = "/v1", paths = "/log\n/stats\n" }]
+        [[kind]]
+        kind = "a"
+        what = "An a."
+        id = "/id"
+        bucket = "all"
+        read = [{ path = "/v1/a" }]
+        get = "/v1/a/{a}"
+        same = ["/v1/also"]
+        restore = { class = "never", reason = "R." }
+        [[kind]]
+        kind = "b"
+        what = "A b."
+        parent = ["a"]
+        id_of = ["lang"]
+        read = [{ path = "/v1/a/{a}/b/{lang}", values = { lang = ["en"] } }]
+        restore = { class = "full" }
+        create = [{ call = "POST /v1/a/{a}/b", body = "envelope", envelope = { in = "{url}/{lang}" } }]
+    "#;
+
+    fn faults_after(from: &str, to: &str) -> Vec<String> {
+        assert!(SOUND.contains(from), "{from}");
+        faults(&toml::from_str(&SOUND.replace(from, to)).unwrap())
+    }
+
+    #[test]
+    fn a_sound_catalogue_has_no_faults() {
+        assert_eq!(faults_after("format = 1", "format = 1"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_contradiction_is_one_fault() {
+        let cases = [
+            ("/log\\n", "/log\\n/log\\n", "stands twice"),
+            ("/stats", "/a", "`/v1/a` is collected and excluded"),
+            ("/v1/also", "/v1/log", "claimed as the same data"),
+            ("\"/v1/also\"", "\"/v1/also\", \"/v1/also\"", "claimed as the same data"),
+            ("bucket = \"all\"", "bucket = \"none\"", "rate bucket does not exist"),
+            ("{url}/{lang}", "{url}/{tongue}", "nothing fills `{tongue}`"),
+            ("body = \"envelope\", ", "", "go together"),
+            ("id_of = [\"lang\"]", "id_of = [\"tongue\"]", "no values for `tongue`"),
+            ("/v1/a/{a}/b/{lang}", "/v1/b/{lang}", "for each parent"),
+            ("class = \"never\", reason = \"R.\"", "class = \"full\"", "no call that writes"),
+            ("id = \"/id\"\n        bucket", "bucket", "has no `id`"),
+        ];
+        for (from, to, fault) in cases {
+            let found = faults_after(from, to);
+            assert!(found.len() == 1 && found.iter().all(|text| text.contains(fault)), "{to}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn an_unread_kind_may_say_how_it_would_be_read() {
+        let unread =
+            "same = [\"/v1/also\"]\n        unread = { state = \"no_api\", reason = \"Another host.\" }";
+        assert_eq!(faults_after("same = [\"/v1/also\"]", unread), Vec::<String>::new());
+    }
 }

@@ -18,7 +18,8 @@ sys.path.insert(0, str(HERE))
 import auth0  # noqa: E402
 import entra  # noqa: E402
 import okta  # noqa: E402
-
+import pingfederate  # noqa: E402
+import pingone  # noqa: E402
 
 from form import render  # noqa: E402
 
@@ -26,6 +27,8 @@ CONVERTERS = {
     "okta": okta.convert,
     "entra": entra.convert,
     "auth0": auth0.convert,
+    "pingone": pingone.convert,
+    "pingfederate": pingfederate.convert,
 }
 
 

@@ -34,6 +34,9 @@ READS = {
                  "?$filter=(originSystem%20eq%20'{originSystem}'%20and%20resource/id%20eq%20'{accessPackageResource-id}')"}],
     "schema_extension": [{"path": "/v1.0/schemaExtensions?$filter=owner%20eq%20'{appId}'", "each": ["application"]}],
 }
+# Lists of the whole tenant: what such a thing belongs to is a reference in it, no part of its address.
+FLAT = ("role_management_policy", "role_management_policy_assignment", "custom_security_attribute_definition", "access_package",
+        "access_package_assignment_policy", "access_package_assignment")
 PARAMS = {
     "directoryObject-id": "row:/id", "far": "row:/id", "originSystem": "access_package_catalog_resource:/originSystem",
     "appId": "application:/appId", "authenticationConditionApplication-appId": "row:/appId", "deleted_item.directoryObject-id": "deleted_item:/id",
@@ -337,8 +340,8 @@ def one(catalog, docs, row, known, seen):
     parents = [name for name in (row.get("parent") or "").split("|") if name in known]
     kind = {"kind": row["type"], "shape": shape, "parent": parents}
     kind["what"] = describe(kind, ACRONYMS, parents)
-    if row["type"] in ("role_management_policy", "role_management_policy_assignment", "access_package_resource_role"):
-        kind["parent"] = [] if row["type"] != "access_package_resource_role" else parents
+    if row["type"] in FLAT:
+        kind["parent"] = []
     last = PLACEHOLDER.findall(row.get("get_path") or "")[-1:]
     if shape == "edge":
         kind |= {"id": "/id", "keep": ["/@odata.type", "/id"]}

@@ -98,11 +98,12 @@ def words(name, acronyms):
 
 
 def sentence(text):
-    """One sentence: begins with a capital and ends with a stop."""
+    """One sentence: begins with a capital, unless with a name of the API, and ends with a stop."""
     text = " ".join(text.replace("\u2014", "-").replace("\u2026", "...").split())
     if not text:
         return ""
-    text = text[0].upper() + text[1:]
+    if re.match(r"^[a-z-]+([ ,:;]|$)", text):
+        text = text[0].upper() + text[1:]
     return text if text[-1] in ".!?" else text + "."
 
 

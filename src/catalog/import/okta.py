@@ -370,6 +370,8 @@ def one(catalog, docs, row, known):
         row["extra_get_paths"], row["get_path"] = [row["get_path"]], row["list_path"]
     kind["parent"] = [row["parent"]] if row["parent"] else []
     kind["what"] = describe(kind, ACRONYMS, kind["parent"])
+    if row["type"] == "user_schema":
+        kind["parent"] = []
     if row["spec"] == "undocumented":
         kind["stage"] = "undocumented"
     elif row["lifecycle"] in STAGES:
