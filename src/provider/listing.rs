@@ -47,6 +47,8 @@ pub(crate) struct Listing<'a> {
     handed: HashSet<u64>,
     hasher: RandomState,
     again: bool,
+    /// Said when the rows before it have been handed over.
+    pending: Option<Fault>,
     nameless: u64,
     twofold: u64,
     pub(crate) requests: u64,
@@ -68,6 +70,7 @@ impl<'a> Listing<'a> {
             handed: HashSet::new(),
             hasher: RandomState::new(),
             again: false,
+            pending: None,
             nameless: 0,
             twofold: 0,
             requests: 0,
@@ -76,6 +79,9 @@ impl<'a> Listing<'a> {
 
     /// The next page; `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Page>, Fault> {
+        if let Some(fault) = self.pending.take() {
+            return Err(fault);
+        }
         let Some(target) = self.pager.target().map(str::to_owned) else {
             return self.end().map(|()| None);
         };
@@ -87,17 +93,20 @@ impl<'a> Listing<'a> {
         let found = rows::take(spec.shape, &read.items, value).map_err(|what| shape(&target, what))?;
         let count = found.len();
         let (rows, shifted) = self.sift(found, page);
+        let page = Page { rows, bytes: answer.body.len() };
         if shifted && !self.again {
             self.again = true;
             self.handed.extend(self.ids.drain().map(|(id, _)| id));
             self.pager.restart();
-            return Ok(Some(Page { rows, bytes: answer.body.len() }));
+            return Ok(Some(page));
         }
-        if shifted {
-            return Err(partial("the list shifted while it was read, twice: rows may be missing"));
-        }
-        self.pager.turn(count, mark.as_ref(), &answer, self.live.client.address()).map_err(partial)?;
-        Ok(Some(Page { rows, bytes: answer.body.len() }))
+        let turned = if shifted {
+            Err("the list shifted while it was read, twice: rows may be missing".to_owned())
+        } else {
+            self.pager.turn(count, mark.as_ref(), &answer, self.live.client.address())
+        };
+        self.pending = turned.err().map(partial);
+        Ok(Some(page))
     }
 
     /// The new rows of a page, and whether one of them stood on an earlier page already.

@@ -26,6 +26,9 @@ pub mod rights;
 mod rows;
 pub mod sweep;
 
+#[cfg(test)]
+mod tests;
+
 pub use crate::http::Credential;
 pub use error::ProviderError;
 pub use events::Event;

@@ -51,6 +51,8 @@ pub(crate) struct Outcome {
     pub(crate) faults: Vec<(Option<ResourceKey>, Fault)>,
     pub(crate) rows: u64,
     pub(crate) requests: u64,
+    /// Nothing was asked, because a condition says that there is nothing.
+    pub(crate) idle: bool,
     /// Rows that were gone when they were looked at.
     gone: u64,
 }
@@ -158,7 +160,8 @@ impl Live {
     /// Makes a pass and says what came of it; never fails.
     pub(crate) async fn pass(&self, job: &Job<'_>, pass: Pass<'_>) -> Outcome {
         let at = pass.exception_key(job.spec);
-        let mut outcome = Outcome { at, fault: None, faults: Vec::new(), rows: 0, requests: 0, gone: 0 };
+        let mut outcome =
+            Outcome { at, fault: None, faults: Vec::new(), rows: 0, requests: 0, idle: false, gone: 0 };
         if let Err(fault) = self.walk(job, &pass, &mut outcome).await {
             outcome.fault = Some(fault);
         } else if outcome.gone > 1 && outcome.rows == 0 {
@@ -172,6 +175,7 @@ impl Live {
         let (spec, read) = (job.spec, pass.read);
         let context = pass.context(self.context());
         if !admits(job.known, &context, &read.only)? {
+            outcome.idle = true;
             return Ok(());
         }
         let rows_of = self.rows_of(spec, read)?;

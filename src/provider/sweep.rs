@@ -154,6 +154,7 @@ impl Live {
 #[derive(Default)]
 pub(crate) struct Report {
     faults: Vec<(Option<ResourceKey>, Fault)>,
+    /// Passes that gave what there is.
     good: u64,
     rows: u64,
     requests: u64,
@@ -166,6 +167,9 @@ impl Report {
         self.rows += outcome.rows;
         self.requests += outcome.requests;
         let refused = outcome.fault.as_ref().is_some_and(|fault| fault.state == State::NotPermitted);
+        if outcome.idle {
+            return;
+        }
         if outcome.fault.is_none() && (outcome.rows > 0 || outcome.faults.is_empty()) {
             self.good += 1;
         }
