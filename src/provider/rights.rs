@@ -14,6 +14,8 @@ pub struct Rights {
     pub names: Vec<String>,
     /// Those that allow writing.
     pub writing: Vec<String>,
+    /// False where the token says nothing about rights: it may then have any.
+    pub known: bool,
 }
 
 impl Live {
@@ -26,7 +28,7 @@ impl Live {
         let auth = &self.catalog.auth;
         let names = claims(token.expose()).map(|claims| names(&claims, &auth.rights)).unwrap_or_default();
         let writing = names.iter().filter(|name| auth.writing_rights.contains(name)).cloned().collect();
-        Ok(Rights { names: names.into_iter().collect(), writing })
+        Ok(Rights { known: !names.is_empty(), names: names.into_iter().collect(), writing })
     }
 }
 
