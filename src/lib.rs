@@ -24,4 +24,5 @@ pub mod crypto;
 pub mod http;
 pub mod json;
 pub mod provider;
+pub mod format;
 pub mod storage;
