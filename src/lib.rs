@@ -21,8 +21,8 @@
 pub mod base;
 pub mod catalog;
 pub mod crypto;
+pub mod format;
 pub mod http;
 pub mod json;
 pub mod provider;
-pub mod format;
 pub mod storage;
