@@ -373,7 +373,8 @@ impl SegmentBuilder {
         let (ledger, ledger_depth) =
             self.ledger.as_ref().map_or(([0; 32], 0), |(_, hash, depth)| (*hash, *depth));
         let payload = record::payload_hash(&self.payload);
-        Sums { prefix: domain.prefix, epoch: domain.epoch, table, log, ledger, ledger_depth, payload }
+        let (prefix, epoch, checkpoint) = (domain.prefix, domain.epoch, self.checkpoint.is_some());
+        Sums { prefix, epoch, table, log, ledger, ledger_depth, checkpoint, payload }
     }
 
     fn seal_frames(

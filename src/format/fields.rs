@@ -20,7 +20,7 @@ impl Flags {
     pub const REBASE: Self = Self(2);
     /// Made around an apply; never `latest` for a restore.
     pub const APPLY: Self = Self(4);
-    /// The segment also holds a checkpoint.
+    /// The segment also holds a checkpoint; the builder sets it.
     pub const CHECKPOINT: Self = Self(8);
     /// Not everything was read anew; change feeds said what to read.
     pub const INCREMENTAL: Self = Self(16);
@@ -30,6 +30,12 @@ impl Flags {
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// These, with `other` set or not.
+    #[must_use]
+    pub fn with(self, other: Self, set: bool) -> Self {
+        Self(if set { self.0 | other.0 } else { self.0 & !other.0 })
     }
 
     /// Whether all of `other` are set.

@@ -10,7 +10,7 @@ use crate::crypto::sign::{SignPublic, Signature};
 use crate::format::FormatError;
 use crate::format::bytes::{Reader, Writer};
 use crate::format::certificate::{CERTIFICATE_BYTES_MAX, Certificate, Signer};
-use crate::format::fields::{Fields, Snapshot, decode_fields, encode_fields};
+use crate::format::fields::{Fields, Flags, Snapshot, decode_fields, encode_fields};
 use crate::format::limits::{NOTES_MAX, RECORD_BYTES_MAX, TEXT_BYTES_MAX};
 use crate::format::names::SEQUENCE_MAX;
 
@@ -177,6 +177,7 @@ pub(crate) struct Sums {
     pub(crate) log: Hash,
     pub(crate) ledger: Hash,
     pub(crate) ledger_depth: u8,
+    pub(crate) checkpoint: bool,
     pub(crate) payload: Hash,
 }
 
@@ -190,6 +191,7 @@ pub(crate) fn sign(draft: &Draft, sums: &Sums, signer: &Signer) -> Result<(Recor
         snapshot.log_hash = sums.log;
         snapshot.ledger_hash = sums.ledger;
         snapshot.ledger_depth = sums.ledger_depth;
+        snapshot.flags = snapshot.flags.with(Flags::CHECKPOINT, sums.checkpoint);
         payload = notes_hash(&notes);
     }
     let header = Header {

@@ -12,6 +12,7 @@ use crate::format::body::{Delta, Slot};
 use crate::format::builder::SegmentBuilder;
 use crate::format::codec::{self, LEVEL};
 use crate::format::entry::{Entry, Mark, Op, Part, Put};
+use crate::format::fields::Flags;
 use crate::format::footer::Role;
 use crate::format::ledger as coverage;
 use crate::format::log::{LogHead, LogWriter, decode_block, log_hash};
@@ -62,6 +63,32 @@ fn a_snapshot_reads_back() {
         .unwrap();
     assert_eq!(coverage::decode(&stored, None, &snapshot.ledger_hash).unwrap(), ledger());
     segment.verify_whole(&sealed.bytes).unwrap();
+}
+
+#[test]
+fn a_checkpoint_stands_beside_the_log() {
+    let house = House::new(6);
+    let (mut builder, draft) = house.small();
+    let mut checkpoint = LogWriter::new();
+    let far = SegmentRef { place: Place::Record(1), id: SegmentId([9; 32]), table: [8; 16] };
+    let segment = builder.refer(&far).unwrap();
+    let part = Part::new(Location { segment, frame: 4, slot: 2 }, &ObjectId([5; 32]));
+    let entry = Entry { key: "user/7".into(), op: Op::Put(Put::main(part)), event: None };
+    checkpoint.push(&entry).unwrap();
+    builder.set_checkpoint(checkpoint.finish().unwrap()).unwrap();
+    let sealed = house.seal(&mut builder, &draft);
+    let (record, segment) = house.read(&sealed.bytes);
+    assert!(record.snapshot().unwrap().flags.contain(Flags::CHECKPOINT.and(Flags::FULL_BASE)));
+    let open = |role| {
+        let frame = segment.frames_of(role).next().unwrap();
+        segment.open(frame, segment.slice(&sealed.bytes, frame).unwrap()).unwrap()
+    };
+    assert_eq!(LogHead::decode(&open(Role::CheckpointHead)).unwrap().entries, 1);
+    assert_eq!(decode_block(&open(Role::CheckpointBlock)).unwrap(), [entry]);
+    assert_eq!(References::decode(&open(Role::References)).unwrap().rows(), [far]);
+    let blocks = [open(Role::LogBlock)];
+    let signed = record.snapshot().unwrap().log_hash;
+    assert_eq!(log_hash(&open(Role::References), blocks.iter().map(Vec::as_slice)), signed);
 }
 
 #[test]
