@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::base::key::Kind;
 use crate::catalog::condition::Condition;
 use crate::catalog::template::Template;
-use crate::json::Pointer;
+use crate::json::{Pattern, Pointer};
 
 /// The vendor's record of who did what.
 #[derive(Deserialize, Debug)]
@@ -15,6 +15,9 @@ pub struct Audit {
     pub path: Template,
     /// Page form.
     pub paging: Option<String>,
+    /// Where the events stand in an answer. Default: each element of the root.
+    #[serde(default)]
+    pub items: Vec<Pattern>,
     /// Query parameter of the lower bound, in the unit of `unit`.
     pub since: String,
     /// How the bound is written in that parameter, `{since}` being the bound itself. Default: the

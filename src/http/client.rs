@@ -1,5 +1,6 @@
 //! The client: one tenant, one credential, one pace.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -31,6 +32,8 @@ pub struct Setup {
     pub url: String,
     /// A file of the only certificate authorities to trust, in PEM form.
     pub ca_file: Option<PathBuf>,
+    /// Headers sent with every request.
+    pub headers: BTreeMap<String, String>,
     /// Who we are.
     pub login: Login,
     /// How fast we may ask.
@@ -52,6 +55,7 @@ impl Setup {
         Self {
             url: url.into(),
             ca_file: None,
+            headers: BTreeMap::new(),
             login,
             pace: PaceRules::default(),
             bounds: Bounds::default(),
@@ -95,7 +99,8 @@ impl Client {
             None => None,
         };
         let tls = address.is_tls() || endpoint.as_ref().is_some_and(|url| url.scheme() == "https");
-        let transport = Transport::new(&address, tls, setup.ca_file.as_deref(), setup.bounds)?;
+        let transport =
+            Transport::new(&address, tls, &setup.headers, setup.ca_file.as_deref(), setup.bounds)?;
         Ok(Self {
             address,
             transport,

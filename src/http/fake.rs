@@ -13,6 +13,7 @@ pub(crate) struct Seen {
     pub(crate) path: String,
     pub(crate) query: String,
     pub(crate) authorization: String,
+    pub(crate) asked_by: String,
     pub(crate) body: String,
 }
 
@@ -48,12 +49,16 @@ impl Fake {
             async move {
                 let (parts, body) = request.into_parts();
                 let body = to_bytes(body, 1 << 20).await.unwrap_or_default();
-                let authorization = parts.headers.get("authorization").and_then(|value| value.to_str().ok());
+                let header = |name: &str| {
+                    let value = parts.headers.get(name).and_then(|value| value.to_str().ok());
+                    value.unwrap_or_default().to_owned()
+                };
                 let one = Seen {
                     method: parts.method.to_string(),
                     path: parts.uri.path().into(),
                     query: parts.uri.query().unwrap_or_default().into(),
-                    authorization: authorization.unwrap_or_default().into(),
+                    authorization: header("authorization"),
+                    asked_by: header("x-asked-by"),
                     body: String::from_utf8_lossy(&body).into_owned(),
                 };
                 let number = {

@@ -299,6 +299,7 @@ fn seen_reads_parameters() {
         path: "/a".into(),
         query: "first=10&max=5".into(),
         authorization: String::new(),
+        asked_by: String::new(),
         body: String::new(),
     };
     assert_eq!((seen.number("first"), seen.param("x")), (Some(10), None));

@@ -1,11 +1,12 @@
 //! One request on the wire, within bounds on time and size. Knows nothing of tokens or retries.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::Url;
-use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 
 use crate::base::limits;
 use crate::http::address::Address;
@@ -55,6 +56,7 @@ impl Transport {
     pub(crate) fn new(
         address: &Address,
         tls: bool,
+        extra: &BTreeMap<String, String>,
         ca_file: Option<&Path>,
         bounds: Bounds,
     ) -> Result<Self, HttpError> {
@@ -62,6 +64,7 @@ impl Transport {
         rustls::crypto::ring::default_provider().install_default().ok();
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("lastgood/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers(extra)?)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
@@ -84,7 +87,7 @@ impl Transport {
     pub(crate) async fn exchange(&self, packet: Packet<'_>) -> Result<Answer, HttpError> {
         let place = Place::of(&packet.url);
         let method = packet.method.parse().expect("a method that this crate names");
-        let mut request = self.client.request(method, packet.url).header("accept", "application/json");
+        let mut request = self.client.request(method, packet.url);
         if let Some(value) = packet.authorization {
             request = request.header(reqwest::header::AUTHORIZATION, value);
         }
@@ -149,6 +152,18 @@ impl Place {
         let host = url.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"));
         Self { host, path: url.path().to_owned() }
     }
+}
+
+/// What goes with every request. JSON is asked for: some vendors give another form by default.
+fn headers(extra: &BTreeMap<String, String>) -> Result<HeaderMap, HttpError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    for (name, value) in extra {
+        let wrong = || HttpError::Setup { what: format!("`{name}` cannot be sent as a header") };
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
+        headers.insert(name, HeaderValue::from_str(value).map_err(|_| wrong())?);
+    }
+    Ok(headers)
 }
 
 fn certificates(file: &Path) -> Result<Vec<reqwest::Certificate>, HttpError> {

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{Context, KindSpec, Provider, Shape};
 use crate::json::Value;
+use crate::provider::ident;
 use crate::provider::known::Known;
-use crate::provider::rows;
 
 /// One body on the way to a resource.
 #[derive(Clone)]
@@ -62,7 +62,7 @@ impl<'k> Chain<'k> {
 fn body_of<'k>(catalog: &Provider, known: &'k Known, key: &ResourceKey) -> Cow<'k, Value> {
     match (known.get(key), catalog.kind(&key.kind)) {
         (Some(body), _) => Cow::Borrowed(body),
-        (None, Some(spec)) if spec.shape != Shape::Singleton => Cow::Owned(rows::stub(spec, key.id())),
+        (None, Some(spec)) if spec.shape != Shape::Singleton => Cow::Owned(ident::stub(spec, key.id())),
         _ => Cow::Owned(Value::Null),
     }
 }

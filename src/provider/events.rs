@@ -4,11 +4,12 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 
-use crate::base::key::encode_part;
-use crate::catalog::{Audit, EventName, TimeUnit};
+use crate::base::key::{Kind, encode_part};
+use crate::catalog::{Audit, Bound, EventName, Shape, TimeUnit};
 use crate::http::{error::path_of, with_query};
 use crate::json::{Pointer, Value};
 use crate::provider::error::ProviderError;
+use crate::provider::ident;
 use crate::provider::live::Live;
 use crate::provider::page::Pager;
 use crate::provider::rows;
@@ -48,7 +49,13 @@ impl Live {
     pub async fn events(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Event>, ProviderError> {
         let Some(audit) = &self.catalog.audit else { return Ok(Vec::new()) };
         let path = self.fill_plain(&audit.path)?;
-        let target = with_query(&path, &[(&audit.since, in_unit(since, audit.unit))]);
+        if audit.bound == Bound::Event {
+            let reason = "the provider gives events after an event, not after a time".into();
+            return Err(ProviderError::NoWay { kind: Kind::new("audit"), reason });
+        }
+        let bound = in_unit(since, audit.unit);
+        let bound = audit.since_value.as_ref().map_or(bound.clone(), |form| form.replace("{since}", &bound));
+        let target = with_query(&path, &[(&audit.since, bound)]);
         let shape = |what: String| ProviderError::Shape { path: path_of(&target), what };
         let mut pager = Pager::new(self.paging(audit.paging.as_ref()), target.clone());
         let mut seen = HashSet::new();
@@ -56,11 +63,14 @@ impl Live {
         while let Some(next) = pager.target().map(str::to_owned) {
             let (value, answer) = self.json(&next, &[], &[]).await?;
             let mark = pager.pointer().and_then(|at| at.get(&value)).cloned();
-            let found = rows::take(crate::catalog::Shape::Object, &[], value).map_err(&shape)?;
-            let mut past = false;
+            let found = rows::take(Shape::Object, &audit.items, value).map_err(&shape)?;
+            // A vendor that can be polled always names a next page.
+            let mut past = found.is_empty();
+            let mut before = None;
             for row in &found {
                 let event = read(audit, row).map_err(&shape)?;
-                past |= event.time < since;
+                let rising = before.replace(event.time).is_some_and(|before| before < event.time);
+                past |= event.time < since || (rising && event.time >= until);
                 // New events push older ones onto the next page, where they come again.
                 if event.time >= since && event.time < until && seen.insert(event.id.clone()) {
                     events.push(event);
@@ -84,7 +94,7 @@ fn in_unit(time: Timestamp, unit: TimeUnit) -> String {
 }
 
 fn read(audit: &Audit, row: &Value) -> Result<Event, String> {
-    let optional = |at: &Pointer| at.get(row).and_then(rows::text);
+    let optional = |at: &Pointer| at.get(row).and_then(ident::text);
     let needed =
         |at: &Pointer, what: &str| optional(at).ok_or_else(|| format!("an event has no {what} at `{at}`"));
     let time = needed(&audit.time, "time")?;

@@ -8,9 +8,10 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
 use crate::base::coverage::State;
-use crate::catalog::{KindSpec, Paging, Read};
+use crate::catalog::{KindSpec, Paging, Read, Shape};
 use crate::json::Value;
 use crate::provider::error::{Fault, ProviderError};
+use crate::provider::ident;
 use crate::provider::live::Live;
 use crate::provider::page::Pager;
 use crate::provider::rows;
@@ -22,6 +23,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) read: &'a Read,
     /// The kind whose id tells rows apart: the parents' in a flipped read.
     pub(crate) rows_of: &'a KindSpec,
+    /// The id of the one row of the answer, where the path says it and not the row.
+    pub(crate) own: Option<&'a str>,
 }
 
 /// A row of which nobody has seen the like in this list, with its id.
@@ -85,12 +88,13 @@ impl<'a> Listing<'a> {
         let Some(target) = self.pager.target().map(str::to_owned) else {
             return self.end().map(|()| None);
         };
-        let Subject { spec, read, .. } = self.subject;
+        let Subject { spec, read, own, .. } = self.subject;
         self.requests += 1;
         let (value, answer) = self.live.json(&target, &read.statuses, &spec.scopes.read).await?;
         let mark = self.pager.pointer().and_then(|at| at.get(&value)).cloned();
         let page = self.pager.page();
-        let found = rows::take(spec.shape, &read.items, value).map_err(|what| shape(&target, what))?;
+        let shape_of_answer = if own.is_some() { Shape::Singleton } else { spec.shape };
+        let found = rows::take(shape_of_answer, &read.items, value).map_err(|what| shape(&target, what))?;
         let count = found.len();
         let (rows, shifted) = self.sift(found, page);
         let page = Page { rows, bytes: answer.body.len() };
@@ -113,8 +117,13 @@ impl<'a> Listing<'a> {
     fn sift(&mut self, found: Vec<Value>, page: u32) -> (Vec<Row>, bool) {
         let mut rows = Vec::with_capacity(found.len());
         let mut shifted = false;
+        let Subject { read, rows_of, own, .. } = self.subject;
         for body in found {
-            let Some(id) = rows::id(self.subject.rows_of, &body) else {
+            if !read.rows.iter().all(|condition| condition.holds(&body)) {
+                continue;
+            }
+            let id = own.map(str::to_owned).or_else(|| ident::of_row(rows_of, &body));
+            let Some(id) = id else {
                 self.nameless += 1;
                 continue;
             };
@@ -128,7 +137,8 @@ impl<'a> Listing<'a> {
     }
 
     fn see(&mut self, id: &str, body: &Value, page: u32) -> Seen {
-        let id = self.hasher.hash_one(id);
+        let parent = self.subject.read.parent_at.as_ref().and_then(|at| at.get(body));
+        let id = self.hasher.hash_one((id, parent));
         let hash = self.hasher.hash_one(body);
         match self.ids.insert(id, (hash, page)) {
             Some((_, earlier)) if earlier != page => Seen::Shifted,

@@ -15,7 +15,7 @@ use crate::http::error::path_of;
 use crate::http::{Answer, Bounds, Client, Credential, Login, Made, Outgoing, PaceRules, Setup, Tally};
 use crate::json::{self, Value};
 use crate::provider::error::ProviderError;
-use crate::provider::rows;
+use crate::provider::ident;
 
 /// Where a tenant is and who we are there, as configured.
 #[derive(Debug, Clone)]
@@ -126,7 +126,8 @@ impl Live {
         let settings = settings(catalog, target.settings)?;
         let rate = &catalog.rate;
         let setup = Setup {
-            login: login(catalog, &settings, target.credential, target.token_url)?,
+            login: login(catalog, &settings, &target.url, target.credential, target.token_url)?,
+            headers: catalog.headers.clone(),
             ca_file: target.ca_file,
             pace: PaceRules {
                 concurrent: rate.concurrent,
@@ -190,7 +191,7 @@ impl Live {
         let identity = &self.catalog.identity;
         let target = self.fill_plain(&identity.path)?;
         let (value, _) = self.json(&target, &[], &[]).await?;
-        identity.at.get(&value).and_then(rows::text).ok_or_else(|| ProviderError::Shape {
+        identity.at.get(&value).and_then(ident::text).ok_or_else(|| ProviderError::Shape {
             path: path_of(&target),
             what: format!("there is no identity at `{}`", identity.at),
         })
@@ -251,6 +252,21 @@ impl Live {
             Err(_) if answer.body.is_empty() => Err(shape("it is empty".into())),
             Err(error) => Err(shape(error.to_string())),
         }
+    }
+
+    /// Reads what need not be JSON: other bytes become base64 text.
+    pub(crate) async fn json_or_bytes(
+        &self,
+        target: &str,
+        statuses: &[StatusMeaning],
+        scopes: &[String],
+    ) -> Result<Value, ProviderError> {
+        let answer = self.client.get(target).await?;
+        if !answer.is_success() {
+            return Err(self.refusal(target, &answer, statuses, scopes));
+        }
+        let parsed = json::parse(&answer.body, &json::Limits::default());
+        Ok(parsed.unwrap_or_else(|_| Value::from(data_encoding::BASE64.encode(&answer.body))))
     }
 
     fn refusal(
@@ -324,22 +340,51 @@ fn settings(
 fn login(
     catalog: &Provider,
     settings: &BTreeMap<String, String>,
+    url: &str,
     credential: Credential,
     token_url: Option<String>,
 ) -> Result<Login, ProviderError> {
     let auth = &catalog.auth;
-    let form = match &credential {
-        Credential::Password { .. } => AuthForm::Password,
-        Credential::ClientSecret { .. } => AuthForm::ClientSecret,
-        Credential::Token { .. } => AuthForm::Token,
+    let forms: &[AuthForm] = match &credential {
+        Credential::Password { .. } => &[AuthForm::Password, AuthForm::Basic],
+        Credential::ClientSecret { .. } => &[AuthForm::ClientSecret],
+        Credential::Token { .. } => &[AuthForm::Token],
     };
-    if !auth.forms.contains(&form) {
+    if !forms.iter().any(|form| auth.forms.contains(form)) {
         return Err(ProviderError::Config(format!("{} takes no credential of this kind", catalog.title)));
     }
+    let value = |name: &str| match name {
+        "url" => Some(url.trim_end_matches('/').to_owned()),
+        _ => settings.get(name).cloned(),
+    };
     let token = match (token_url, &auth.token) {
         (Some(url), _) => Some(url),
-        (None, Some(path)) => Some(path.fill(|name| settings.get(name).cloned())?),
+        (None, Some(path)) => {
+            let below = auth.at.as_ref().and_then(|name| settings.get(name));
+            let below = below.map(|url| url.trim_end_matches('/').to_owned()).unwrap_or_default();
+            Some(format!("{below}{}", path.fill(value)?))
+        }
         (None, None) => None,
     };
-    Ok(Login { credential, token, scheme: auth.scheme.clone(), extra: auth.extra.clone() })
+    let extra = auth.extra.iter().map(|(name, text)| (name.clone(), fill_text(text, value))).collect();
+    Ok(Login { credential, token, scheme: auth.scheme.clone(), extra })
+}
+
+/// Puts settings into a text that is no path.
+fn fill_text(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
+    let mut parts = text.split('{');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once('}').and_then(|(name, rest)| Some((value(name)?, rest))) {
+            Some((value, rest)) => {
+                out.push_str(&value);
+                out.push_str(rest);
+            }
+            None => {
+                out.push('{');
+                out.push_str(part);
+            }
+        }
+    }
+    out
 }

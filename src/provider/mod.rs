@@ -15,6 +15,7 @@ mod chain;
 pub mod error;
 pub mod events;
 pub mod forecast;
+mod ident;
 pub mod known;
 mod listing;
 pub mod live;

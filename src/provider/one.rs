@@ -5,6 +5,7 @@ use crate::base::key::ResourceKey;
 use crate::catalog::{Context, KindSpec, Shape};
 use crate::provider::chain::{Chain, parent_of};
 use crate::provider::error::{Fault, ProviderError, Sort};
+use crate::provider::ident;
 use crate::provider::known::Known;
 use crate::provider::live::Live;
 use crate::provider::order::anchors;
@@ -35,7 +36,10 @@ impl Live {
         } else {
             chain = chain.to(self.catalog, known, key);
         }
-        let context = chain.context(self.context());
+        let values = ident::values(spec, key.id());
+        let base =
+            values.iter().fold(self.context(), |context, (name, value)| context.with_value(name, value));
+        let context = chain.context(base);
         match spec.get.as_ref().and_then(|get| context.fill(spec, get).ok()) {
             Some(target) => self.get_one(spec, key, &context, &target).await,
             None => self.look_for(spec, key, known).await,
@@ -53,7 +57,7 @@ impl Live {
             Err(ProviderError::Status { status: 404 | 410, .. }) => return Ok(None),
             other => other?,
         };
-        if rows::id(spec, &body).is_some_and(|id| id != key.id()) {
+        if ident::of_row(spec, &body).is_some_and(|id| id != key.id()) {
             let what = format!("`{key}` was asked for and another resource came");
             return Err(ProviderError::Shape { path: crate::http::error::path_of(target), what });
         }
@@ -100,7 +104,11 @@ impl Live {
         for read in &spec.read {
             let before = found.len();
             found.extend(self.passes(spec, read, known).filter(|pass| pass.can_give(spec, &key.ids)));
-            let from_parents = read.each.is_empty() && read.values.is_empty() && !read.inside;
+            let from_parents = read.each.is_empty()
+                && read.values.is_empty()
+                && read.values_of.is_empty()
+                && read.parent_at.is_none()
+                && !read.inside;
             if found.len() == before && from_parents && anchors(spec, read).next().is_some() {
                 // The parent may be gone; asking for its list says so.
                 let parent = parent_of(self.catalog, known, spec, &key.ids);

@@ -27,9 +27,14 @@ impl Need {
     }
 }
 
-/// The kinds that a read makes one pass each for: those of `each`, else the parents.
+/// The kinds that a read makes one pass each for: those of `each`, else the parents, unless the
+/// rows of all parents come in one list.
 pub(crate) fn anchors<'a>(spec: &'a KindSpec, read: &'a Read) -> impl Iterator<Item = &'a Kind> {
-    let kinds = if read.each.is_empty() { &spec.parent } else { &read.each };
+    let kinds: &[Kind] = match () {
+        () if !read.each.is_empty() => &read.each,
+        () if read.parent_at.is_some() => &[],
+        () => &spec.parent,
+    };
     kinds.iter().filter(move |kind| **kind != spec.kind)
 }
 
@@ -109,6 +114,7 @@ fn asked_of(catalog: &Provider, spec: &KindSpec) -> Vec<(Kind, Option<String>)> 
         for condition in read.only.iter().chain(read.tree.iter().flat_map(|tree| &tree.only)) {
             out.extend(condition.of.iter().map(|kind| (kind.clone(), member(&condition.at))));
         }
+        out.extend(read.values_of.values().map(|source| (source.of.clone(), first_member(&source.at))));
         let paths = read.path.iter().chain(read.tree.iter().map(|tree| &tree.path)).chain(read.join.values());
         out.extend(paths.flat_map(|path| filled_from(catalog, spec, path)));
     }

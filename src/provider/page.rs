@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use crate::catalog::Paging;
 use crate::http::{Address, Answer, with_query};
 use crate::json::{Pointer, Value};
-use crate::provider::rows;
+use crate::provider::ident;
 
 /// Pages of one list at the most; a vendor that goes on for ever is stopped.
 const PAGES_MAX: u32 = 100_000;
@@ -117,7 +117,7 @@ impl Pager {
         address: &Address,
         asked: &str,
     ) -> Result<Option<String>, String> {
-        let mark = mark.and_then(rows::text);
+        let mark = mark.and_then(ident::text);
         let link = |link: &str| address.target_of(asked, link).map_err(|error| error.to_string());
         match &self.paging {
             Paging::Whole { .. } => Ok(None),

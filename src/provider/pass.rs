@@ -1,6 +1,6 @@
 //! One pass: everything that one read gives for one anchor, such as the roles of one client.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};
 
@@ -10,10 +10,11 @@ use tokio::sync::mpsc::Sender;
 
 use crate::base::coverage::State;
 use crate::base::key::{Kind, ResourceKey};
-use crate::catalog::{Condition, Context, KindSpec, Read, Shape, Tree};
+use crate::catalog::{Condition, Context, KindSpec, Read, RefBy, Shape, Source, Tree};
 use crate::json::Value;
 use crate::provider::chain::Chain;
 use crate::provider::error::{Fault, ProviderError, Sort};
+use crate::provider::ident;
 use crate::provider::known::Known;
 use crate::provider::listing::{Listing, Row, Subject};
 use crate::provider::live::Live;
@@ -39,7 +40,7 @@ pub(crate) struct Pass<'k> {
     pub(crate) read: &'k Read,
     pub(crate) anchor: Option<ResourceKey>,
     chain: Chain<'k>,
-    values: Vec<(&'k str, &'k str)>,
+    values: Vec<(&'k str, String)>,
 }
 
 /// What came of a pass.
@@ -63,10 +64,12 @@ type Seeds = Vec<(Value, usize)>;
 impl<'a> Job<'a> {
     pub(crate) fn new(spec: &'a KindSpec, known: &'a Known, items: Sender<Vec<Item>>) -> Self {
         let several = spec.read.len() > 1
-            || spec
-                .read
-                .iter()
-                .any(|read| read.tree.is_some() || !read.values.is_empty() || read.each.len() > 1);
+            || spec.read.iter().any(|read| {
+                read.tree.is_some()
+                    || !read.values.is_empty()
+                    || !read.values_of.is_empty()
+                    || read.each.len() > 1
+            });
         Self { spec, known, items, seen: several.then(Mutex::default), hasher: RandomState::new() }
     }
 
@@ -108,6 +111,12 @@ impl<'k> Pass<'k> {
         if self.read.flip {
             return self.anchor.as_ref().is_some_and(|anchor| anchor.id() == own);
         }
+        if self.read.parent_at.is_some() {
+            return true;
+        }
+        if ident::of_values(spec, &self.values).is_some_and(|made| made != *own) {
+            return false;
+        }
         self.parents(spec).is_ok_and(|parents| parents == above)
     }
 
@@ -117,15 +126,28 @@ impl<'k> Pass<'k> {
     }
 }
 
-/// Every combination of the fixed values of a read; one empty combination where there are none.
-fn combinations(values: &BTreeMap<String, Vec<String>>) -> Vec<Vec<(&str, &str)>> {
-    values.iter().fold(vec![Vec::new()], |so_far, (name, choices)| {
-        let longer = |start: &Vec<_>, choice| [start.as_slice(), &[(name.as_str(), choice)]].concat();
-        so_far
-            .iter()
-            .flat_map(|start| choices.iter().map(move |choice| longer(start, choice.as_str())))
-            .collect()
+/// Every combination of the values of a read's placeholders; one empty combination where it has
+/// no such placeholders.
+fn combinations<'k>(read: &'k Read, known: &Known) -> Vec<Vec<(&'k str, String)>> {
+    let fixed = read.values.iter().map(|(name, values)| (name.as_str(), values.clone()));
+    let found = read.values_of.iter().map(|(name, source)| (name.as_str(), found_values(source, known)));
+    fixed.chain(found).fold(vec![Vec::new()], |so_far, (name, choices)| {
+        let longer = |start: &Vec<_>, choice: &String| [start.as_slice(), &[(name, choice.clone())]].concat();
+        so_far.iter().flat_map(|start| choices.iter().map(move |choice| longer(start, choice))).collect()
     })
+}
+
+/// The values in the bodies of a kind, each once.
+fn found_values(source: &Source, known: &Known) -> Vec<String> {
+    let texts = known
+        .of_kind(&source.of)
+        .flat_map(|(_, body)| source.at.find(body))
+        .filter_map(|(_, value)| ident::text(value));
+    let values = texts.map(|text| match source.by {
+        RefBy::Url => text.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned(),
+        _ => text,
+    });
+    values.filter(|value| !value.is_empty()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 impl Live {
@@ -138,7 +160,7 @@ impl Live {
     ) -> Box<dyn Iterator<Item = Pass<'k>> + Send + 'k> {
         let catalog = self.catalog;
         let tenant = Chain::tenant(catalog, known);
-        let combinations = combinations(&read.values);
+        let combinations = combinations(read, known);
         if anchors(spec, read).next().is_none() {
             let one = move |values| Pass { read, anchor: None, chain: tenant.clone(), values };
             return Box::new(combinations.into_iter().map(one));
@@ -189,7 +211,8 @@ impl Live {
             reason: "a read has no path".into(),
         })?;
         let path = context.fill(spec, template).map_err(ProviderError::from)?;
-        let subject = Subject { spec, read, rows_of };
+        let own = ident::of_values(spec, &pass.values);
+        let subject = Subject { spec, read, rows_of, own: own.as_deref() };
         let mut list = Listing::new(self, subject, self.paging(read.paging.as_ref()), path);
         let ended = loop {
             match list.next().await {
@@ -309,7 +332,7 @@ impl Live {
             Ok(path) => path,
             Err(error) => return (Err(Fault::from(ProviderError::from(error))), 0, depth),
         };
-        let subject = Subject { spec: job.spec, read: pass.read, rows_of: job.spec };
+        let subject = Subject { spec: job.spec, read: pass.read, rows_of: job.spec, own: None };
         let mut list = Listing::new(self, subject, self.paging(tree.paging.as_ref()), path);
         let (mut rows, mut bytes) = (Vec::new(), 0);
         let ended = loop {
@@ -328,7 +351,7 @@ impl Live {
     /// One row made whole, and the requests that it took.
     async fn finish(&self, job: &Job<'_>, pass: &Pass<'_>, context: &Context<'_>, row: Row) -> (Made, u64) {
         let spec = job.spec;
-        let key = match key_of(spec, pass, row.id) {
+        let key = match key_of(job, pass, row.id, &row.body) {
             Ok(key) => key,
             Err(error) => return (Made::Fault(None, error.into()), 0),
         };
@@ -380,8 +403,8 @@ impl Live {
         for (member, template) in &read.join {
             let target = context.with(&spec.kind, &body).fill(spec, template)?;
             *requests += 1;
-            let joined = match self.json(&target, &read.statuses, &spec.scopes.read).await {
-                Ok((value, _)) => value,
+            let joined = match self.json_or_bytes(&target, &read.statuses, &spec.scopes.read).await {
+                Ok(value) => value,
                 Err(ProviderError::Status { state: State::NotEntitled, .. }) => continue,
                 Err(error) => return Err(error),
             };
@@ -401,18 +424,29 @@ enum Made {
     Fault(Option<ResourceKey>, Fault),
 }
 
-fn key_of(spec: &KindSpec, pass: &Pass<'_>, own: String) -> Result<ResourceKey, ProviderError> {
-    match &pass.anchor {
-        Some(anchor) if pass.read.flip => Ok(rows::key(&spec.kind, &[own], anchor.id().to_owned())),
-        _ => Ok(rows::key(&spec.kind, &pass.parents(spec)?, own)),
+fn key_of(job: &Job<'_>, pass: &Pass<'_>, own: String, row: &Value) -> Result<ResourceKey, ProviderError> {
+    let spec = job.spec;
+    if let (true, Some(anchor)) = (pass.read.flip, &pass.anchor) {
+        return Ok(rows::key(&spec.kind, &[own], anchor.id().to_owned()));
     }
+    let Some(at) = &pass.read.parent_at else {
+        return Ok(rows::key(&spec.kind, &pass.parents(spec)?, own));
+    };
+    let orphan = || ProviderError::NoWay {
+        kind: spec.kind.clone(),
+        reason: format!("the row `{own}` names no parent that is known, at `{at}`"),
+    };
+    let parent = at.get(row).and_then(ident::text).ok_or_else(orphan)?;
+    let mut keys = spec.parent.iter().flat_map(|kind| job.known.of_kind(kind)).map(|(key, _)| key);
+    let parent = keys.find(|key| key.id() == parent).ok_or_else(orphan)?;
+    Ok(rows::key(&spec.kind, &parent.ids, own))
 }
 
 /// The rows that stand inside the anchor's body. A member that is missing holds none.
 fn inner_rows(spec: &KindSpec, read: &Read, body: Option<&Value>) -> Result<Vec<Row>, Fault> {
     let bodies = body.into_iter().flat_map(|body| read.items.iter().flat_map(|pattern| pattern.find(body)));
     let row = |(at, body): (_, &Value)| {
-        let id = rows::id(spec, body).ok_or_else(|| {
+        let id = ident::of_row(spec, body).ok_or_else(|| {
             Fault::new(
                 State::Partial,
                 format!("the row of `{}` at `{at}` has no id and is not kept", spec.kind),

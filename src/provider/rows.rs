@@ -1,7 +1,7 @@
 //! From an answer to rows, and from a row to a key. Pure.
 
-use crate::base::key::{Kind, ResourceKey, SINGLETON};
-use crate::catalog::{KindSpec, Shape};
+use crate::base::key::{Kind, ResourceKey};
+use crate::catalog::Shape;
 use crate::json::{Object, Pattern, Pointer, Value};
 
 /// Takes the rows out of an answer.
@@ -75,37 +75,6 @@ fn name_of(value: &Value) -> &'static str {
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
     }
-}
-
-/// A scalar as an id; `None` where there is none, or an empty one.
-pub(crate) fn text(value: &Value) -> Option<String> {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.as_str().to_owned(),
-        Value::Bool(flag) => flag.to_string(),
-        _ => return None,
-    };
-    (!text.is_empty()).then_some(text)
-}
-
-/// The own id of a row of a kind.
-pub(crate) fn id(spec: &KindSpec, row: &Value) -> Option<String> {
-    match (&spec.id, spec.shape) {
-        (_, Shape::Singleton) => Some(SINGLETON.into()),
-        (Some(at), _) => text(at.get(row)?),
-        (None, _) => None,
-    }
-}
-
-/// A body that holds nothing but an id, for paths that need no more.
-pub(crate) fn stub(spec: &KindSpec, own: &str) -> Value {
-    let own = Value::String(own.to_owned());
-    let Some(at) = spec.id.as_ref().filter(|at| !at.is_empty()) else { return own };
-    at.segments().rev().fold(own, |inner, name| {
-        let mut object = Object::new();
-        object.insert(name, inner);
-        Value::Object(object)
-    })
 }
 
 /// What an edge keeps of the far end's body.

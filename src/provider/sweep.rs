@@ -261,7 +261,8 @@ fn inherit(spec: &KindSpec, known: &Known, swept: &mut Swept) {
     if swept.state != State::Complete {
         return;
     }
-    let above = spec.read.iter().flat_map(|read| anchors(spec, read)).chain(&spec.parent);
+    let sources = spec.read.iter().flat_map(|read| read.values_of.values()).map(|source| &source.of);
+    let above = spec.read.iter().flat_map(|read| anchors(spec, read)).chain(&spec.parent).chain(sources);
     let Some((kind, state, why)) =
         above.filter_map(|kind| known.gap(kind).map(|(state, why)| (kind, state, why))).next()
     else {

@@ -202,3 +202,95 @@ async fn a_singleton_is_the_answer_itself() {
     assert_eq!(swept.state, State::Complete);
     assert_eq!(rows.keys().collect::<Vec<_>>(), ["r/-"]);
 }
+
+#[tokio::test]
+async fn ids_that_no_row_holds_are_the_values_of_the_path() {
+    let kinds = r"
+[[kind]]
+kind = 'text'
+id_of = ['prompt', 'language']
+read = [{ path = '/prompts/{prompt}/{language}', values = { prompt = ['login', 'a:b'] }, values_of = { language = { of = 'tenant', at = '/languages/*' } } }]
+[[kind]]
+kind = 'tenant'
+shape = 'singleton'
+read = [{ path = '/{org}' }]
+";
+    let fake = Fake::start(|_, seen| match seen.path.as_str() {
+        "/prompts/login/de" => json(200, r#"{"hello":"hallo"}"#),
+        _ => json(200, "{}"),
+    })
+    .await;
+    let live = live(catalog(kinds), &fake);
+    let tenant = known(&[("tenant/-", r#"{"languages":["de","fr","de"]}"#)]);
+    let (swept, rows) = swept(&live, &tenant).await;
+    assert_eq!((swept.state, swept.requests), (State::Complete, 4));
+    assert_eq!(
+        rows.keys().collect::<Vec<_>>(),
+        ["text/a%253Ab:de", "text/a%253Ab:fr", "text/login:de", "text/login:fr"]
+    );
+    let one = live.read_one(&live.catalog().kinds[0], &key("text/login:de"), &tenant).await.unwrap().unwrap();
+    assert_eq!(one.body.to_canonical(), br#"{"hello":"hallo"}"#);
+    assert_eq!(fake.targets().len(), 5, "only the one list that can hold it is asked");
+    let names: Vec<_> = order(live.catalog()).concat().iter().map(|spec| spec.kind.as_str()).collect();
+    assert_eq!(names, ["tenant", "text"]);
+}
+
+#[tokio::test]
+async fn ids_of_several_fields_come_apart_again() {
+    let kinds = r"
+[[kind]]
+kind = 'grant'
+id = '/api'
+also_id = ['/scope']
+get = '/grants/{api}/{scope}'
+params = { api = ['grant:/api'], scope = ['grant:/scope'] }
+read = [{ path = '/grants' }]
+";
+    let fake = Fake::start(|_, seen| match seen.path.as_str() {
+        "/grants" => json(200, r#"[{"api":"https://a","scope":"read"},{"api":"https://a","scope":"write"}]"#),
+        "/grants/https%3A%2F%2Fa/write" => json(200, r#"{"api":"https://a","scope":"write"}"#),
+        _ => json(404, "{}"),
+    })
+    .await;
+    let live = live(catalog(kinds), &fake);
+    let (swept, rows) = swept(&live, &Known::default()).await;
+    assert_eq!((swept.state, rows.len()), (State::Complete, 2));
+    for path in rows.keys() {
+        let found = live.read_one(&live.catalog().kinds[0], &key(path), &Known::default()).await.unwrap();
+        assert_eq!(found.is_some(), path.ends_with("write"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn one_list_for_all_parents_and_rows_of_another_kind() {
+    let kinds = r"
+[[kind]]
+kind = 'scim'
+parent = ['client']
+id = '/id'
+read = [{ path = '/scim', parent_at = '/client', rows = [{ at = '/sort', is = ['scim'] }] }]
+[[kind]]
+kind = 'client'
+id = '/id'
+read = [{ path = '/clients' }]
+";
+    let list = r#"[{"id":"x","client":"1","sort":"scim"},{"id":"x","client":"3","sort":"scim"},{"id":"y","client":"1"},{"id":"z","client":"9","sort":"scim"}]"#;
+    let (swept, rows, fake) = sweep_of(kinds, clients(), move |_, _| json(200, list)).await;
+    assert_eq!((rows, fake.targets().len()), (vec!["scim/1/x".to_owned(), "scim/3/x".to_owned()], 1));
+    assert_eq!((swept.state, swept.exceptions.len()), (State::Partial, 0));
+    assert!(swept.reason.contains("`z` names no parent"), "{}", swept.reason);
+}
+
+#[tokio::test]
+async fn a_joined_answer_need_not_be_json() {
+    let kinds =
+        "[[kind]]\nkind = 'user'\nid = '/id'\nread = [{ path = '/u', join = { photo = '/p', off = '/o' } }]";
+    let fake = Fake::start(|_, seen| match seen.path.as_str() {
+        "/u" => json(200, letters(0..1)),
+        "/p" => answer(200, &[], "\u{1}pic"),
+        _ => json(404, r#"{"error":"feature_off"}"#),
+    })
+    .await;
+    let (swept, rows) = swept(&live(catalog(kinds), &fake), &Known::default()).await;
+    assert_eq!((swept.state, rows["user/a"].as_str()), (State::Complete, r#"{"id":"a","photo":"AXBpYw=="}"#));
+}

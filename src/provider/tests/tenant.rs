@@ -159,3 +159,85 @@ fn a_forecast_counts_passes_and_pages() {
     let of = |kind: &str| forecast(catalog, catalog.kind(&Kind::new(kind)).unwrap(), &count);
     assert_eq!((of("client"), of("role"), of("user")), (1, 40, 4));
 }
+
+#[tokio::test]
+async fn a_login_is_filled_from_the_settings() {
+    let fake = Fake::start(|_, seen| match seen.method.as_str() {
+        "POST" => json(200, r#"{"access_token":"t"}"#),
+        _ => json(200, r#"{"id":"x"}"#),
+    })
+    .await;
+    let head = HEAD
+        .replace("zone = \"eu\"", "login_url = \"\"")
+        .replace(
+            r#"forms = ["token"], scheme = "SSWS""#,
+            r#"token = "/{org}/token", at = "login_url", forms = ["client_secret"], extra = { audience = "{url}/api", o = "{org}" }"#,
+        )
+        .replace("[paging]", "headers = { x-asked-by = \"us\" }\n[paging]");
+    let text = format!(
+        "{head}\n[[kind]]\nkind = 'r'\nwhat = 'x'\nshape = 'singleton'\nrestore = {{ class = 'never', reason = 'x' }}\nread = [{{ path = '/{{org}}' }}]"
+    );
+    let catalog = crate::catalog::parse("acme", &text).unwrap_or_else(|error| panic!("{error}"));
+    let mut target = target(&fake);
+    target.settings.insert("login_url".into(), format!("{}/auth/", fake.url));
+    target.credential =
+        Credential::ClientSecret { client_id: "c".into(), client_secret: Secret::new(PLANTED.into()) };
+    let live = Live::connect(Box::leak(Box::new(catalog)), target).unwrap();
+    live.identity().await.unwrap();
+    let seen = fake.seen();
+    assert_eq!(seen[0].path, "/auth/o1/token");
+    let audience = seen[0].body.split('&').next().unwrap().to_owned();
+    assert!(
+        audience.starts_with("audience=http%3A%2F%2F127.0.0.1") && audience.ends_with("%2Fapi"),
+        "{audience}"
+    );
+    assert!(seen[0].body.ends_with("&o=o1"), "{}", seen[0].body);
+    assert_eq!((seen[1].authorization.as_str(), seen[1].asked_by.as_str()), ("Bearer t", "us"));
+}
+
+#[tokio::test]
+async fn events_of_a_vendor_that_can_be_polled_come_to_an_end() {
+    let audit = r"
+[audit]
+path = '/logs'
+paging = 'body'
+items = ['/v/*']
+since = '$filter'
+since_value = 'at ge {since}'
+unit = 'rfc3339'
+id = '/id'
+time = '/t'
+operation = '/op'
+resource = '/path'
+actor_id = '/who'
+";
+    let fake = Fake::start(|n, _| {
+        let rows = if n < 3 {
+            format!(r#"{{"id":{n},"t":"2026-11-24T10:00:0{n}Z","op":"x"}}"#)
+        } else {
+            String::new()
+        };
+        json(200, format!(r#"{{"v":[{rows}],"@next":"/logs?after={n}"}}"#))
+    })
+    .await;
+    let live = live(catalog(&format!("{audit}{USER}")), &fake);
+    let since: jiff::Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
+    let events = live.events(since, since + jiff::SignedDuration::from_mins(1)).await.unwrap();
+    assert_eq!(events.iter().map(|event| event.id.as_str()).collect::<Vec<_>>(), ["2", "1"]);
+    assert_eq!(fake.targets()[0], "/logs?%24filter=at%20ge%202026-11-24T10%3A00%3A00Z");
+}
+
+#[tokio::test]
+async fn a_sweep_can_move_between_threads() {
+    fn movable<T: Send>(value: T) -> T {
+        value
+    }
+    let fake = Fake::start(|_, _| json(200, "[]")).await;
+    let live = live(catalog(ROLE), &fake);
+    let (spec, known) = (&live.catalog().kinds[0], clients());
+    let mut rows = 0;
+    let mut sink = |_: Item| rows += 1;
+    assert_eq!(movable(live.sweep(spec, &known, &mut sink)).await.state, State::Complete);
+    assert!(movable(live.read_one(spec, &key("role/1/a"), &known)).await.unwrap().is_none());
+    assert_eq!(rows, 0);
+}
