@@ -9,7 +9,7 @@
 //! - Nothing is decided: whether what did not come is gone is for `collect` to say, what is
 //!   written for `restore`. Nothing is stored.
 //!
-//! Read [`sweep`] next, then [`pass`] and [`listing`].
+//! Read [`sweep`] next, then `pass.rs` and `listing.rs`.
 
 mod chain;
 pub mod error;
