@@ -18,6 +18,7 @@
 //! provider's name; `provider` never writes to a store; `restore::plan` never touches the network
 //! and `restore::apply` never decides; `cli` holds no rules.
 
+pub mod access;
 pub mod base;
 pub mod catalog;
 pub mod crypto;
@@ -25,4 +26,5 @@ pub mod format;
 pub mod http;
 pub mod json;
 pub mod provider;
+pub mod restore;
 pub mod storage;

@@ -1,0 +1,152 @@
+//! The recorded state, indexed as far as it is asked: by id, by name, by parent.
+//!
+//! A kind's bodies are read once, and only when a question needs them.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use crate::base::key::{Kind, ResourceKey};
+use crate::catalog::{KindSpec, Provider};
+use crate::json::Value;
+use crate::restore::RestoreError;
+use crate::restore::sides::{Recorded, above, name_text};
+
+/// The keys of a kind, and where each id stands among them.
+struct Shelf {
+    keys: Vec<ResourceKey>,
+    by_id: HashMap<String, Vec<usize>>,
+}
+
+/// The bodies of a kind, in key order.
+type Bodies = Rc<Vec<(ResourceKey, Value)>>;
+
+/// A recorded state with its indexes.
+pub(crate) struct Atlas<'a> {
+    pub(crate) catalog: &'a Provider,
+    pub(crate) recorded: &'a dyn Recorded,
+    shelves: RefCell<BTreeMap<Kind, Rc<Shelf>>>,
+    bodies: RefCell<BTreeMap<Kind, Bodies>>,
+}
+
+impl<'a> Atlas<'a> {
+    pub(crate) fn new(catalog: &'a Provider, recorded: &'a dyn Recorded) -> Self {
+        Self { catalog, recorded, shelves: RefCell::default(), bodies: RefCell::default() }
+    }
+
+    pub(crate) fn spec(&self, kind: &Kind) -> Result<&'a KindSpec, RestoreError> {
+        self.catalog.kind(kind).ok_or_else(|| RestoreError::NoKind(kind.clone()))
+    }
+
+    pub(crate) fn body(&self, key: &ResourceKey) -> Result<Option<Value>, RestoreError> {
+        self.recorded.body(key)
+    }
+
+    fn shelf(&self, kind: &Kind) -> Rc<Shelf> {
+        if let Some(shelf) = self.shelves.borrow().get(kind) {
+            return Rc::clone(shelf);
+        }
+        let keys = self.recorded.keys(kind);
+        let mut by_id: HashMap<String, Vec<usize>> = HashMap::new();
+        for (place, key) in keys.iter().enumerate() {
+            by_id.entry(key.id().to_owned()).or_default().push(place);
+        }
+        let shelf = Rc::new(Shelf { keys, by_id });
+        self.shelves.borrow_mut().insert(kind.clone(), Rc::clone(&shelf));
+        shelf
+    }
+
+    /// Every body of a kind.
+    pub(crate) fn all(&self, kind: &Kind) -> Result<Bodies, RestoreError> {
+        if let Some(bodies) = self.bodies.borrow().get(kind) {
+            return Ok(Rc::clone(bodies));
+        }
+        let mut bodies = Vec::new();
+        for key in &self.shelf(kind).keys {
+            bodies.extend(self.recorded.body(key)?.map(|body| (key.clone(), body)));
+        }
+        let bodies = Rc::new(bodies);
+        self.bodies.borrow_mut().insert(kind.clone(), Rc::clone(&bodies));
+        Ok(bodies)
+    }
+
+    pub(crate) fn has(&self, key: &ResourceKey) -> bool {
+        let shelf = self.shelf(&key.kind);
+        let places = shelf.by_id.get(key.id()).map(Vec::as_slice).unwrap_or_default();
+        places.iter().any(|place| shelf.keys.get(*place) == Some(key))
+    }
+
+    /// The resources of a kind whose own id this is.
+    pub(crate) fn by_id(&self, kind: &Kind, id: &str) -> Vec<ResourceKey> {
+        let shelf = self.shelf(kind);
+        let places = shelf.by_id.get(id).map(Vec::as_slice).unwrap_or_default();
+        places.iter().filter_map(|place| shelf.keys.get(*place).cloned()).collect()
+    }
+
+    /// The resources of a kind of this name.
+    pub(crate) fn by_name(&self, kind: &Kind, name: &str) -> Result<Vec<ResourceKey>, RestoreError> {
+        let spec = self.spec(kind)?;
+        let all = self.all(kind)?;
+        let named = all.iter().filter(|(_, body)| name_text(spec, body).as_deref() == Some(name));
+        Ok(named.map(|(key, _)| key.clone()).collect())
+    }
+
+    /// The resources of a kind at this path of names, outermost first.
+    pub(crate) fn by_path(&self, kind: &Kind, path: &str) -> Result<Vec<ResourceKey>, RestoreError> {
+        let all = self.all(kind)?;
+        let mut found = Vec::new();
+        for (key, body) in all.iter() {
+            if self.path(key, body)?.as_deref() == Some(path) {
+                found.push(key.clone());
+            }
+        }
+        Ok(found)
+    }
+
+    /// The path of names by which a resource is known: `/eng/backend`.
+    pub(crate) fn path(&self, key: &ResourceKey, body: &Value) -> Result<Option<String>, RestoreError> {
+        const DEPTH_MAX: usize = 64;
+        let spec = self.spec(&key.kind)?;
+        let mut names = Vec::new();
+        let mut here = Some((key.clone(), body.clone()));
+        while let Some((key, body)) = here.take().filter(|_| names.len() < DEPTH_MAX) {
+            let Some(name) = name_text(spec, &body) else { return Ok(None) };
+            names.push(name);
+            if let Some(outer) = self.outer(spec, &key, &body) {
+                here = self.body(&outer)?.map(|body| (outer, body));
+            }
+        }
+        names.reverse();
+        Ok(Some(format!("/{}", names.join("/"))))
+    }
+
+    /// What a resource lies in, of its own kind.
+    pub(crate) fn outer(&self, spec: &KindSpec, key: &ResourceKey, body: &Value) -> Option<ResourceKey> {
+        let id = spec.within.as_ref()?.get(body)?.as_str().filter(|id| !id.is_empty())?;
+        let mut ids = above(key).to_vec();
+        ids.push(id.to_owned());
+        Some(ResourceKey::new(&key.kind, ids))
+    }
+
+    /// The recorded parent: of the kinds that the catalogue allows, the one that is there.
+    pub(crate) fn parent(&self, key: &ResourceKey) -> Option<ResourceKey> {
+        crate::restore::sides::parents_of(self.catalog, key).into_iter().find(|parent| self.has(parent))
+    }
+
+    /// What hangs on a resource directly: its children, its edges, and what lies in it.
+    pub(crate) fn children(&self, of: &ResourceKey) -> Result<Vec<ResourceKey>, RestoreError> {
+        let mut found = Vec::new();
+        for spec in self.catalog.kinds.iter().filter(|spec| spec.parent.contains(&of.kind)) {
+            let shelf = self.shelf(&spec.kind);
+            let below = shelf.keys.iter().filter(|key| above(key) == of.ids.as_slice());
+            found.extend(below.filter(|key| self.parent(key).as_ref() == Some(of)).cloned());
+        }
+        let spec = self.spec(&of.kind)?;
+        if spec.within.is_some() {
+            let all = self.all(&of.kind)?;
+            let inside = all.iter().filter(|(key, body)| self.outer(spec, key, body).as_ref() == Some(of));
+            found.extend(inside.map(|(key, _)| key.clone()));
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,62 @@
+//! What each resource within reach shall look like, with its references resolved.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use crate::base::key::ResourceKey;
+use crate::catalog::Shape;
+use crate::restore::RestoreError;
+use crate::restore::links::put;
+use crate::restore::reach::{Case, Reach};
+use crate::restore::steps::{Draft, Drafts};
+use crate::restore::wish::{desired, differences, without};
+
+/// Drafts everything within reach; what more must be read is noted in the reach.
+pub(crate) fn all<'a>(reach: &mut Reach<'a>) -> Result<Drafts<'a>, RestoreError> {
+    let mut by_key = BTreeMap::new();
+    for (key, item) in reach.items.clone() {
+        let spec = reach.atlas.spec(&key.kind)?;
+        let (mut body, conflicts) = desired(&item);
+        let live = item.live.as_ref().map(crate::restore::placeholder::escape);
+        if item.case == Case::Update && spec.shape == Shape::Object
+            && let Some(at) = spec.id.as_ref().filter(|at| at.get(&body).is_some())
+        {
+            // The counterpart keeps the id that it has.
+            let _ = at.set(&mut body, item.live_key.id());
+        }
+        let quiet = live.as_ref().is_some_and(|live| {
+            differences(spec, &without(live, &spec.assigned), &without(&body, &spec.assigned)).is_empty()
+        });
+        let mut links = Vec::new();
+        if item.case != Case::Delete && !(quiet && reach.moved.is_empty()) {
+            links = reach.links(spec, &body, live.as_ref())?;
+            links.iter().for_each(|found| put(&mut body, found));
+        }
+        if !quiet {
+            want_surroundings(reach, &key)?;
+        }
+        by_key.insert(key.clone(), Draft { key, spec, item, live, desired: body, links, conflicts });
+    }
+    Ok(Drafts { by_key, privileged: RefCell::default() })
+}
+
+/// The bodies that paths and conditions of a resource's calls are asked of.
+fn want_surroundings(reach: &mut Reach<'_>, key: &ResourceKey) -> Result<(), RestoreError> {
+    let mut at = key.clone();
+    while let Some(parent) = reach.atlas.parent(&at) {
+        // Noted as wanted where it was not read.
+        reach.look(&parent)?;
+        at = parent;
+    }
+    reach.want_parents(key);
+    let spec = reach.atlas.spec(&key.kind)?;
+    let writes = spec.create.iter().chain(&spec.update).chain(&spec.delete);
+    let asked: Vec<_> = writes.flat_map(|write| &write.only).filter_map(|condition| condition.of.clone()).collect();
+    for kind in asked {
+        let lone = reach.catalog().kind(&kind).is_some_and(|spec| spec.shape == Shape::Singleton && spec.parent.is_empty());
+        if lone {
+            reach.look(&ResourceKey::new(&kind, vec![crate::base::key::SINGLETON.to_owned()]))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,274 @@
+//! The plan as data: what will be done, what not and why, and under which conditions.
+//!
+//! A plan holds no secret value: where one is needed stands a placeholder ([`placeholder`]
+//! (crate::restore::placeholder)). Read [`plan_file`](crate::restore::plan_file) for its text form.
+
+use jiff::Timestamp;
+
+use crate::base::ids::PlanId;
+use crate::base::key::ResourceKey;
+use crate::catalog::NewId;
+use crate::json::{FieldChange, Pattern, Pointer, Value};
+
+/// Whether what came later is removed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Mode {
+    /// Only add and change.
+    #[default]
+    Merge,
+    /// Also remove what the recorded state does not have.
+    Rollback,
+}
+
+impl Mode {
+    /// The word in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Merge => "merge",
+            Self::Rollback => "rollback",
+        }
+    }
+}
+
+/// What a step does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Op {
+    /// Makes what is not there.
+    Create,
+    /// Changes what is there, also what the vendor makes by itself in an earlier step.
+    Update,
+    /// Removes what is there.
+    Delete,
+}
+
+impl Op {
+    /// The word in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// A part of a resource's address in the tenant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Part {
+    /// An id that is known.
+    Known(String),
+    /// The id that the resource of this address gets in this apply.
+    Coming(ResourceKey),
+}
+
+/// One call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Request {
+    /// `POST`, `PUT`, `PATCH` or `DELETE`.
+    pub method: String,
+    /// Path and query below the tenant's URL; ids to come stand between braces.
+    pub path: String,
+    /// What is sent, with placeholders.
+    pub body: Option<Value>,
+    /// Its content type.
+    pub content_type: String,
+    /// Where the answer gives the new id, for the call that makes a resource.
+    pub new_id: Option<NewId>,
+}
+
+/// What is done to one resource.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Step {
+    /// What.
+    pub op: Op,
+    /// Its address in the recorded state.
+    pub key: ResourceKey,
+    /// Its ids in the tenant, outermost first.
+    pub target: Vec<Part>,
+    /// Its name for people.
+    pub name: String,
+    /// The calls, in order.
+    pub requests: Vec<Request>,
+    /// Field by field: what will be different.
+    pub fields: Vec<FieldChange>,
+    /// Fields of which nothing is claimed: the server sets them.
+    pub loose: Vec<Pattern>,
+    /// The vendor makes it in an earlier step: it is found by its natural name, then changed.
+    pub found_by_name: bool,
+    /// What must be given for it: flags and inputs.
+    pub needs: Vec<String>,
+    /// Addresses whose steps come before and must have succeeded.
+    pub after: Vec<ResourceKey>,
+    /// What a person should know.
+    pub notes: Vec<String>,
+    /// Resources that go with it when it is deleted.
+    pub takes_along: Vec<ResourceKey>,
+}
+
+/// Something that is not done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// To what.
+    pub key: ResourceKey,
+    /// Its name for people.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A secret that a person gives.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SecretInput {
+    /// The name under which it is given.
+    pub input: String,
+    /// For which resource.
+    pub key: ResourceKey,
+    /// Which field.
+    pub pointer: Pointer,
+    /// Why, and how.
+    pub how: String,
+}
+
+/// An id that will not be what it was.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IdChange {
+    /// The address in the recorded state.
+    pub key: ResourceKey,
+    /// The id in the tenant, where it is known: another resource of that name took its place.
+    pub to: Option<String>,
+}
+
+/// A reference that will hold something else than it did.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rewrite {
+    /// In which resource.
+    pub key: ResourceKey,
+    /// Which field.
+    pub pointer: Pointer,
+    /// What it held.
+    pub from: Value,
+    /// The address that it means.
+    pub means: ResourceKey,
+}
+
+/// Something that happens outside the tenant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Effect {
+    /// Because of which step.
+    pub key: ResourceKey,
+    /// What.
+    pub what: String,
+}
+
+/// A condition on the whole apply.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Guard {
+    /// This many resources go; `--allow-delete N` must be at least that.
+    Delete {
+        /// How many, those that go along included.
+        count: u64,
+    },
+    /// A step hands out power; `--allow-privileged`.
+    Privileged {
+        /// Which.
+        key: ResourceKey,
+        /// Why that is dangerous.
+        why: String,
+    },
+    /// Nobody might be left who can administer the tenant; `--allow-lockout`.
+    Lockout {
+        /// What is known about it.
+        why: String,
+    },
+}
+
+/// A change that is left out because the field has moved on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Conflict {
+    /// In which resource.
+    pub key: ResourceKey,
+    /// Which field.
+    pub pointer: Pointer,
+    /// What stands in the way.
+    pub reason: String,
+}
+
+/// The state of one resource on which the plan rests: a target, a reference, or what a guard asked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Input {
+    /// Its address in the tenant.
+    pub key: ResourceKey,
+    /// The hash of its canonical body; `None`: it is not there.
+    pub state: Option<String>,
+}
+
+/// What an apply costs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Forecast {
+    /// Calls, reads included.
+    pub calls: u64,
+    /// Seconds, at the pace that the catalogue gives.
+    pub seconds: u64,
+}
+
+/// The exact list of what an apply does. See [`crate::restore::plan`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Plan {
+    /// The hash of everything below but approvals and signature.
+    pub id: PlanId,
+    /// The tenant's configured name.
+    pub tenant: String,
+    /// The provider's name, and the version of its canonical rules.
+    pub provider: (String, u32),
+    /// The snapshot that is gone back to.
+    pub base: String,
+    /// When the tenant was read for this.
+    pub read: Timestamp,
+    /// After this it is not applied.
+    pub expires: Timestamp,
+    /// Merge or rollback.
+    pub mode: Mode,
+    /// What is done, in order.
+    pub steps: Vec<Step>,
+    /// What is not done, and why.
+    pub refused: Vec<Refusal>,
+    /// How many resources in scope are as they were.
+    pub unchanged: u64,
+    /// Secrets that a person must give.
+    pub secrets: Vec<SecretInput>,
+    /// Ids that change.
+    pub id_changes: Vec<IdChange>,
+    /// References that follow them.
+    pub rewrites: Vec<Rewrite>,
+    /// What happens outside.
+    pub effects: Vec<Effect>,
+    /// What must be allowed.
+    pub guards: Vec<Guard>,
+    /// What is left out.
+    pub conflicts: Vec<Conflict>,
+    /// What it rests on.
+    pub inputs: Vec<Input>,
+    /// What it costs.
+    pub forecast: Forecast,
+    /// Signatures of second persons, as `approve` makes them.
+    pub approvals: Vec<Value>,
+    /// The maker's signature.
+    pub signature: Option<Value>,
+}
+
+impl Plan {
+    /// How many steps do this.
+    #[must_use]
+    pub fn count(&self, op: Op) -> u64 {
+        self.steps.iter().filter(|step| step.op == op).count() as u64
+    }
+
+    /// How many resources go, those that go along included.
+    #[must_use]
+    pub fn deletes(&self) -> u64 {
+        let gone = self.steps.iter().filter(|step| step.op == Op::Delete);
+        gone.map(|step| 1 + step.takes_along.len() as u64).sum()
+    }
+}

@@ -1,0 +1,208 @@
+//! References: what a body's fields point at, and what they must hold after the restore.
+//!
+//! A reference that leads nowhere stops its step by name. It never becomes an empty list.
+
+use crate::base::key::ResourceKey;
+use crate::catalog::{KindSpec, RefBy, Reference, Shape};
+use crate::json::{Pointer, Value};
+use crate::restore::reach::{Case, Look, Reach};
+use crate::restore::sides::{Sight, gap, name_text};
+use crate::restore::{RestoreError, placeholder};
+
+/// What a reference turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// It stays as it is; `rests_on` is the resource in the tenant that it means.
+    Same { rests_on: Option<ResourceKey> },
+    /// It stays as it is, and what it means is made in this plan.
+    Made { goal: ResourceKey },
+    /// It must hold this instead.
+    Rewritten { value: Value, goal: ResourceKey, rests_on: ResourceKey },
+    /// It must hold the id that this resource gets.
+    Coming { value: Value, goal: ResourceKey },
+    /// It leads nowhere.
+    Broken { why: String },
+    /// Nobody can say; why.
+    Unchecked { why: String },
+    /// More must be read first.
+    Later,
+}
+
+/// One reference of one body.
+pub(crate) struct Found {
+    pub(crate) at: Pointer,
+    /// What the recorded body holds there.
+    pub(crate) was: Value,
+    pub(crate) link: Link,
+    pub(crate) second_pass: bool,
+}
+
+/// Whether a field holds a reference to the resource that is known by this text.
+pub(crate) fn holds(by: RefBy, value: &Value, text: &str) -> bool {
+    let Some(own) = plain(value) else { return false };
+    match by {
+        RefBy::Id | RefBy::Name | RefBy::Path => own == text,
+        RefBy::Url => own.rsplit('/').next() == Some(text),
+        RefBy::Expression => words(&own).any(|word| word == text),
+    }
+}
+
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.as_str().to_owned()),
+        _ => None,
+    }
+}
+
+/// The parts of a text that can be ids.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && !matches!(c, '-' | '_' | '.')).filter(|word| !word.is_empty())
+}
+
+impl Reach<'_> {
+    /// Resolves every reference of a body. `before` is the body in the tenant: what it holds at the
+    /// same place already is not asked for again, unless the target has moved.
+    pub(crate) fn links(
+        &mut self,
+        spec: &KindSpec,
+        body: &Value,
+        before: Option<&Value>,
+    ) -> Result<Vec<Found>, RestoreError> {
+        let mut found = Vec::new();
+        for reference in spec.refs.iter().filter(|reference| reference.by != RefBy::Expression) {
+            for (at, value) in reference.at.find(body) {
+                let Some(text) = plain(value).filter(|text| !text.is_empty()) else { continue };
+                let held = before.and_then(|before| at.get(before)) == Some(value);
+                let link = match self.resolve(reference, body, value, &text, held)? {
+                    Link::Broken { .. } | Link::Unchecked { .. } if held => Link::Same { rests_on: None },
+                    link => link,
+                };
+                found.push(Found { at, was: value.clone(), link, second_pass: reference.second_pass });
+            }
+        }
+        Ok(found)
+    }
+
+    fn resolve(
+        &mut self,
+        reference: &Reference,
+        body: &Value,
+        value: &Value,
+        text: &str,
+        held: bool,
+    ) -> Result<Link, RestoreError> {
+        let targets = self.targets(reference, body, text)?;
+        let Some(goal) = targets.first().cloned() else {
+            return Ok(self.unrecorded(reference, text, held));
+        };
+        let made = self.items.get(&goal).is_some_and(|item| item.case == Case::Create || item.case == Case::Brought);
+        if made {
+            let keeps = self.atlas.spec(&goal.kind)?.restore.keeps_id;
+            let by_id = matches!(reference.by, RefBy::Id | RefBy::Url);
+            return Ok(match by_id && !keeps {
+                true => Link::Coming { value: value.clone(), goal },
+                false => Link::Made { goal },
+            });
+        }
+        if held && !self.moved.contains_key(&goal) {
+            return Ok(Link::Same { rests_on: None });
+        }
+        match self.look(&goal)? {
+            Look::Unread => Ok(Link::Later),
+            Look::Here(live, there) => self.lead_to(reference, value, &goal, live, there),
+            Look::Absent(_) => Ok(Link::Broken {
+                why: format!("it refers to `{goal}`, which is not there; add that address to the restore"),
+            }),
+        }
+    }
+
+    /// A reference to something that is there, under its present id or name.
+    fn lead_to(
+        &self,
+        reference: &Reference,
+        value: &Value,
+        goal: &ResourceKey,
+        live: ResourceKey,
+        there: &Value,
+    ) -> Result<Link, RestoreError> {
+        let spec = self.atlas.spec(&goal.kind)?;
+        let now = match reference.by {
+            RefBy::Id => (live.id() != goal.id()).then(|| Value::from(live.id())),
+            RefBy::Name => name_text(spec, there).map(Value::from).filter(|name| name != value),
+            RefBy::Url if live.id() != goal.id() => {
+                let url = value.as_str().unwrap_or_default();
+                let stem = url.rsplit_once('/').map_or("", |(stem, _)| stem);
+                Some(Value::from(format!("{stem}/{}", live.id())))
+            }
+            RefBy::Url | RefBy::Path | RefBy::Expression => None,
+        };
+        Ok(match now {
+            Some(value) => Link::Rewritten { value, goal: goal.clone(), rests_on: live },
+            None => Link::Same { rests_on: Some(live) },
+        })
+    }
+
+    /// The recorded resources that a reference can mean, the likeliest first.
+    fn targets(&self, reference: &Reference, body: &Value, text: &str) -> Result<Vec<ResourceKey>, RestoreError> {
+        let mut found = Vec::new();
+        for kind in &reference.to {
+            match reference.by {
+                RefBy::Id => found.extend(self.atlas.by_id(kind, text)),
+                RefBy::Url => found.extend(self.atlas.by_id(kind, text.rsplit('/').next().unwrap_or(text))),
+                RefBy::Name => found.extend(self.atlas.by_name(kind, text)?),
+                RefBy::Path => found.extend(self.atlas.by_path(kind, text)?),
+                RefBy::Expression => {}
+            }
+        }
+        if let Some(parent) = reference.parent_at.as_ref().and_then(|at| at.get(body)).and_then(plain) {
+            found.retain(|key| key.ids.iter().rev().nth(1) == Some(&parent));
+        }
+        Ok(found)
+    }
+
+    /// A reference that the recorded state cannot explain: the tenant may.
+    fn unrecorded(&mut self, reference: &Reference, text: &str, held: bool) -> Link {
+        if held {
+            return Link::Same { rests_on: None };
+        }
+        let by_id = reference.by == RefBy::Id;
+        for kind in &reference.to {
+            let nested = self.catalog().kind(kind).is_none_or(|spec| !spec.parent.is_empty());
+            let singleton = self.catalog().kind(kind).is_some_and(|spec| spec.shape == Shape::Singleton);
+            if !by_id || nested || singleton {
+                continue;
+            }
+            let key = ResourceKey::new(kind, vec![text.to_owned()]);
+            match self.seen.sight(self.catalog(), &key) {
+                Sight::Here(_) => return Link::Same { rests_on: Some(key) },
+                Sight::Unread => {
+                    self.wants.keys.insert(key);
+                    return Link::Later;
+                }
+                Sight::Absent => {}
+            }
+        }
+        let ledger = self.atlas.recorded.ledger();
+        let gaps: Vec<String> =
+            reference.to.iter().filter_map(|kind| gap(ledger, &ResourceKey::new(kind, vec![text.to_owned()]))).collect();
+        let kinds: Vec<&str> = reference.to.iter().map(|kind| kind.as_str()).collect();
+        match gaps.first() {
+            Some(why) => Link::Unchecked { why: format!("where `{}` leads was not checked: {why}", reference.at) },
+            None => Link::Broken {
+                why: format!("`{}` names a {} that neither the recorded state nor the tenant has", reference.at, kinds.join(" or ")),
+            },
+        }
+    }
+}
+
+/// Puts what a link must hold where it stands.
+pub(crate) fn put(body: &mut Value, found: &Found) {
+    let value = match &found.link {
+        Link::Rewritten { value, .. } => value.clone(),
+        Link::Coming { goal, .. } => placeholder::id(goal),
+        _ => return,
+    };
+    // The place was found in this very body.
+    let _ = found.at.set(body, value);
+}

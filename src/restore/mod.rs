@@ -1,0 +1,161 @@
+//! Putting chosen resources back: what would be done, exactly that, and the proof that it was.
+//!
+//! The way through: [`observe`] reads of the tenant what a plan needs, [`plan()`] decides, a person
+//! reads the [`preview`], [`apply`] does exactly the plan and reads back.
+//!
+//! What must never happen here:
+//! - [`plan()`] touches no network, no disk and no clock; [`apply`] decides nothing.
+//! - A mask, or a value that nobody has seen, is never sent where the vendor would store it.
+//! - No secret value stands in a plan, a preview, a journal or an error.
+//! - Nothing is deleted because it was not read, and no reference becomes an empty list.
+//! - An intent without an outcome is read back, never blindly repeated.
+//!
+//! Read [`form`] next: what a plan is.
+
+pub mod apply;
+pub mod form;
+pub mod journal;
+pub mod plan_file;
+pub mod sides;
+pub mod tenant;
+
+mod atlas;
+mod drafts;
+mod guard;
+mod links;
+mod order;
+mod perform;
+mod placeholder;
+mod plan;
+mod reach;
+mod shape;
+mod steps;
+mod wish;
+
+#[cfg(test)]
+mod tests;
+
+pub use apply::{Allow, Apply, Line, Outcome, Summary, Vault};
+pub use form::{Mode, Op, Plan, Step};
+pub use guard::Own;
+pub use journal::{FileJournal, Journal};
+pub use placeholder::SecretAt;
+pub use plan::{Inputs, plan, wants};
+pub use reach::{Scope, Wish};
+pub use sides::{Recorded, Seen, Sight, Wants};
+pub use tenant::{Call, Reply, Tenant, TenantError, survey};
+
+use crate::base::ids::PlanId;
+use crate::base::key::{Kind, ResourceKey};
+use crate::crypto::hash::{Purpose, hash};
+use crate::json::Value;
+
+/// Why a plan was not made or not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// A recorded body could not be read.
+    #[error("the recorded state of `{key}` cannot be read: {why}")]
+    Recorded {
+        /// Of which resource.
+        key: ResourceKey,
+        /// What the history says.
+        why: String,
+    },
+    /// A kind that the catalogue does not have.
+    #[error("the catalogue has no kind `{0}`")]
+    NoKind(Kind),
+    /// The tenant was not read as far as the plan needs it.
+    #[error("{count} resources or lists were not read; the first is `{first}`")]
+    NotRead {
+        /// How many.
+        count: usize,
+        /// One of them.
+        first: String,
+    },
+    /// A text that is no plan.
+    #[error("this is not a plan: {what}")]
+    PlanFile {
+        /// What is wrong.
+        what: String,
+    },
+    /// A plan that was changed after it was made.
+    #[error("the plan {id} was changed after it was made; nothing was done")]
+    Tampered {
+        /// The id that it claims.
+        id: PlanId,
+    },
+    /// A plan for another catalogue than this program has.
+    #[error("the plan was made with version {rules} of the rules for `{provider}`, which this program does not have")]
+    OtherRules {
+        /// The provider.
+        provider: String,
+        /// The version of its canonical rules.
+        rules: u32,
+    },
+    /// A plan whose time is over.
+    #[error("the plan expired at {at}")]
+    Expired {
+        /// When.
+        at: jiff::Timestamp,
+    },
+    /// An apply of this plan was begun before.
+    #[error("an apply of the plan {id} was begun before")]
+    Begun {
+        /// Which plan.
+        id: PlanId,
+    },
+    /// A plan that would change what Lastgood signs in with.
+    #[error("the plan changes `{key}`, with which Lastgood itself signs in; nothing was done")]
+    OwnIdentity {
+        /// Which resource.
+        key: ResourceKey,
+    },
+    /// Something must be allowed first.
+    #[error("the plan needs {}; nothing was done", needs.join(" "))]
+    Guarded {
+        /// The flags.
+        needs: Vec<String>,
+    },
+    /// The tenant is not as the plan saw it.
+    #[error("`{key}` is not as the plan saw it: {how}; nothing was done")]
+    Moved {
+        /// Which resource.
+        key: ResourceKey,
+        /// How.
+        how: &'static str,
+    },
+    /// The tenant could not be asked.
+    #[error(transparent)]
+    Tenant(#[from] tenant::TenantError),
+    /// The journal could not be kept, so nothing more was sent.
+    #[error(transparent)]
+    Journal(#[from] journal::JournalError),
+}
+
+impl RestoreError {
+    /// What a person can do next.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::PlanFile { .. } | Self::Tampered { .. } => {
+                Some("make the plan again with `lastgood plan`".into())
+            }
+            Self::Recorded { .. } => Some("`lastgood check` says what of the repository is damaged".into()),
+            Self::OtherRules { .. } | Self::Expired { .. } | Self::Moved { .. } => {
+                Some("make the plan again with `lastgood plan`, and read it".into())
+            }
+            Self::Begun { .. } => Some("`lastgood apply --resume` goes on with it".into()),
+            Self::Guarded { needs } => Some(format!("read the plan; then give {}", needs.join(" "))),
+            Self::OwnIdentity { .. } => Some("leave that resource out, or restore it by hand with another account".into()),
+            Self::Journal(_) => Some("make room or correct the permissions, then `lastgood apply --resume`".into()),
+            Self::NoKind(_) | Self::NotRead { .. } | Self::Tenant(_) => None,
+        }
+    }
+}
+
+/// The hash of a canonical body, by which a plan knows that nothing has moved.
+#[must_use]
+pub(crate) fn state_of(body: &Value) -> String {
+    const STATE: Purpose = Purpose::new("lastgood/1 state of a resource");
+    data_encoding::HEXLOWER.encode(&hash(STATE, &body.to_canonical()))
+}

@@ -1,0 +1,433 @@
+//! One step: read, call, read back. See [`apply`](crate::restore::apply) for the whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::base::key::ResourceKey;
+use crate::base::secret::Secret;
+use crate::catalog::{KindSpec, NewId};
+use crate::json::redact::{UNKNOWN, fingerprint};
+use crate::json::{FieldChange, Pattern, Pointer, Value, patch};
+use crate::restore::apply::{Apply, Outcome, moved, removes};
+use crate::restore::form::{Op, Part, Plan, Request, Step};
+use crate::restore::journal::{Phase, Trace, entry};
+use crate::restore::placeholder::{Found, escape, fill, fill_path};
+use crate::restore::sides::natural_name;
+use crate::restore::tenant::{Call, Reply, TenantError};
+use crate::restore::wish::{differences, without};
+use crate::restore::{RestoreError, state_of};
+
+/// What a step left behind.
+#[derive(Default)]
+pub(crate) struct Done {
+    pub(crate) id: Option<String>,
+    /// The canonical body afterwards.
+    pub(crate) body: Option<Value>,
+}
+
+/// How a step ended.
+pub(crate) struct Ended {
+    pub(crate) outcome: Outcome,
+    pub(crate) detail: String,
+    pub(crate) done: Done,
+}
+
+impl Ended {
+    pub(crate) fn of(outcome: Outcome, detail: impl Into<String>) -> Self {
+        Self { outcome, detail: detail.into(), done: Done::default() }
+    }
+}
+
+/// Carries out steps and remembers what they gave.
+pub(crate) struct Performer<'p, 'a> {
+    run: &'p mut Apply<'a>,
+    plan: &'a Plan,
+    /// Ids that resources got, by recorded address.
+    ids: BTreeMap<ResourceKey, String>,
+    /// States that this apply itself left behind, by address in the tenant.
+    states: BTreeMap<ResourceKey, Option<String>>,
+}
+
+impl<'p, 'a> Performer<'p, 'a> {
+    pub(crate) fn new(run: &'p mut Apply<'a>) -> Self {
+        let plan = run.plan;
+        let states = plan.inputs.iter().map(|input| (input.key.clone(), input.state.clone())).collect();
+        let known = plan.id_changes.iter().filter_map(|change| Some((change.key.clone(), change.to.clone()?)));
+        Self { ids: known.collect(), states, plan, run }
+    }
+
+    pub(crate) fn step(&self, index: usize) -> Option<&'a Step> {
+        self.plan.steps.get(index)
+    }
+
+    pub(crate) fn into_ids(self) -> BTreeMap<ResourceKey, String> {
+        self.ids
+    }
+
+    /// Why a step cannot be tried.
+    pub(crate) fn obstacle(&self, step: &Step, lost: &BTreeSet<ResourceKey>) -> Option<String> {
+        if let Some(key) = step.after.iter().find(|key| lost.contains(*key)) {
+            return Some(format!("it needs `{key}`, which was not restored"));
+        }
+        let given = |need: &&String| need.strip_prefix("input ").is_some_and(|name| !self.run.inputs.contains_key(name));
+        let missing = step.needs.iter().find(given)?;
+        (!self.run.allow.without_secrets).then(|| format!("{missing} was not given"))
+    }
+
+    pub(crate) async fn perform(&mut self, index: usize, step: &Step, trace: &Trace) -> Result<Ended, RestoreError> {
+        if let Some(id) = &trace.id {
+            self.ids.insert(step.key.clone(), id.clone());
+        }
+        if let Some(state) = &trace.done {
+            if let Some(key) = self.target(step) {
+                self.states.insert(key, state.clone());
+            }
+            let done = Done { id: self.new_id(step), body: None };
+            return Ok(Ended { outcome: Outcome::Already, detail: "done before".into(), done });
+        }
+        let ended = match self.attempt(index, step, trace).await {
+            Ok(ended) => ended,
+            Err(Stop::Tenant(error)) => {
+                let outcome = if matches!(error, TenantError::Uncertain { .. }) { Outcome::Unknown } else { Outcome::Failed };
+                Ended::of(outcome, error.to_string())
+            }
+            Err(Stop::Words(words)) => Ended::of(Outcome::Failed, words),
+            Err(Stop::Restore(error)) => return Err(error),
+        };
+        if ended.outcome.is_good() {
+            let state = ended.done.body.as_ref().map(state_of);
+            if let Some(key) = self.target(step) {
+                self.states.insert(key, state.clone());
+            }
+            self.note(Phase::Outcome, index, [
+                ("done", ended.outcome.as_str().into()),
+                ("id", self.ids.get(&step.key).cloned().into()),
+                ("state", state.into()),
+            ])?;
+        }
+        Ok(ended)
+    }
+
+    fn note<const N: usize>(&mut self, phase: Phase, index: usize, members: [(&str, Value); N]) -> Result<(), RestoreError> {
+        Ok(self.run.journal.append(&entry(phase, index, members))?)
+    }
+
+    fn new_id(&self, step: &Step) -> Option<String> {
+        self.ids.get(&step.key).filter(|id| *id != step.key.id()).cloned()
+    }
+
+    async fn attempt(&mut self, index: usize, step: &Step, trace: &Trace) -> Result<Ended, Stop> {
+        let spec = self.spec(step)?;
+        if step.found_by_name {
+            let found = self.by_name(spec, step).await?.ok_or("the vendor did not make it as expected")?;
+            self.ids.insert(step.key.clone(), found);
+        }
+        let mut first = trace.answered;
+        if trace.open {
+            if let Some(ended) = self.settle(step, spec, trace).await? {
+                return Ok(ended);
+            }
+        } else if !trace.begun {
+            match self.before(step, spec).await? {
+                Before::Already(body) => {
+                    let done = Done { id: self.new_id(step), body };
+                    return Ok(Ended { outcome: Outcome::Already, detail: String::new(), done });
+                }
+                Before::Ready(before) => {
+                    let before = before.map(|body| without(&escape(&body), &step.loose));
+                    return self.calls(index, step, spec, 0, before).await;
+                }
+            }
+        }
+        first = first.min(step.requests.len());
+        self.calls(index, step, spec, first, trace.before.clone().filter(|before| !before.is_null())).await
+    }
+
+    /// After an intent without an outcome: read what is there. `None`: it was not done.
+    async fn settle(&mut self, step: &Step, spec: &KindSpec, trace: &Trace) -> Result<Option<Ended>, Stop> {
+        if self.target(step).is_none()
+            && let Some(found) = self.by_name(spec, step).await?
+        {
+            self.ids.insert(step.key.clone(), found);
+        }
+        let now = match self.target(step) {
+            Some(key) => self.run.tenant.read(&key).await?,
+            None => None,
+        };
+        let before = trace.before.clone().filter(|before| !before.is_null());
+        if self.compare(step, spec, before.as_ref(), now.as_ref()).is_ok_and(|left| left.is_empty()) {
+            let done = Done { id: self.new_id(step), body: now };
+            return Ok(Some(Ended { outcome: Outcome::Done, detail: "it had been done".into(), done }));
+        }
+        let bare = now.as_ref().map(|body| without(&escape(body), &step.loose));
+        let last = trace.state.clone().or(before);
+        if bare == last {
+            return Ok(None);
+        }
+        Err("it was under way when the apply broke off, and is now neither as before nor as planned; make a new plan".into())
+    }
+
+    /// What is there before the first call.
+    async fn before(&self, step: &Step, spec: &KindSpec) -> Result<Before, Stop> {
+        let Some(key) = self.target(step) else { return Ok(Before::Ready(None)) };
+        let now = self.run.tenant.read(&key).await?;
+        let state = now.as_ref().map(state_of);
+        let fresh = step.fields.iter().any(|change| change.pointer.is_empty() && change.from.is_none());
+        let as_wanted = match (&now, step.op) {
+            (None, Op::Delete) => true,
+            (Some(_), Op::Delete) | (None, _) => false,
+            (Some(_), _) => fresh && self.compare(step, spec, None, now.as_ref()).is_ok_and(|left| left.is_empty()),
+        };
+        if as_wanted {
+            return Ok(Before::Already(now));
+        }
+        let expected = self.states.get(&key);
+        let fits = match (expected, step.op) {
+            (Some(expected), _) => *expected == state,
+            // Made by the vendor along with something else of this apply.
+            (None, Op::Update) => fresh && now.is_some(),
+            (None, Op::Create) => now.is_none(),
+            (None, Op::Delete) => false,
+        };
+        if !fits {
+            let was = expected.is_some_and(Option::is_some) || step.op == Op::Delete;
+            let how = moved(was, now.is_some());
+            return Err(format!("`{key}` is not as the plan saw it: {how}; make a new plan").into());
+        }
+        Ok(Before::Ready(now))
+    }
+
+    async fn calls(
+        &mut self,
+        index: usize,
+        step: &Step,
+        spec: &KindSpec,
+        first: usize,
+        before: Option<Value>,
+    ) -> Result<Ended, Stop> {
+        for (number, request) in step.requests.iter().enumerate().skip(first) {
+            let call = self.ready(request)?;
+            self.note(Phase::Intent, index, [("request", number.into()), ("before", before.clone().into())])?;
+            let reply = match self.run.tenant.send(&call).await {
+                Ok(reply) => reply,
+                Err(error) => {
+                    if let TenantError::Refused { status, .. } = &error {
+                        self.note(Phase::Outcome, index, [("request", number.into()), ("status", (*status).into())])?;
+                    }
+                    return Err(error.into());
+                }
+            };
+            if let Some(how) = request.new_id {
+                self.take_id(step, spec, how, &reply).await?;
+            }
+            let more = number + 1 < step.requests.len();
+            let state = match self.target(step).filter(|_| more) {
+                Some(key) => self.run.tenant.read(&key).await?.map(|body| without(&escape(&body), &step.loose)),
+                None => None,
+            };
+            self.note(Phase::Outcome, index, [
+                ("request", number.into()),
+                ("status", reply.status.into()),
+                ("id", self.ids.get(&step.key).cloned().into()),
+                ("state", state.into()),
+            ])?;
+        }
+        self.verify(step, spec, before.as_ref()).await
+    }
+
+    async fn verify(&mut self, step: &Step, spec: &KindSpec, before: Option<&Value>) -> Result<Ended, Stop> {
+        let key = self.target(step).ok_or("the vendor gave no id for it, and none was found by its name")?;
+        let now = self.run.tenant.read(&key).await?;
+        let left = self.compare(step, spec, before, now.as_ref())?;
+        let done = Done { id: self.new_id(step), body: now };
+        if left.is_empty() {
+            return Ok(Ended { outcome: Outcome::Done, detail: String::new(), done });
+        }
+        let detail = format!("read back, it is not as planned in {}", left.join(", "));
+        Ok(Ended { outcome: Outcome::Differs, detail, done })
+    }
+
+    /// The places where a resource is not as the step leaves it.
+    fn compare(&self, step: &Step, spec: &KindSpec, before: Option<&Value>, now: Option<&Value>) -> Result<Vec<String>, Stop> {
+        let now = match (now, removes(step)) {
+            (None, true) => return Ok(Vec::new()),
+            (Some(_), true) => return Ok(vec!["that it is still there".into()]),
+            (None, false) => return Ok(vec!["that it is not there".into()]),
+            (Some(now), false) => without(&escape(now), &step.loose),
+        };
+        let fields: Vec<FieldChange> =
+            step.fields.iter().map(|change| FieldChange { to: change.to.as_ref().map(|to| self.with_ids(to)), ..change.clone() }).collect();
+        let whole = fields.iter().find(|change| change.pointer.is_empty()).and_then(|change| change.to.clone());
+        let mut wanted = match (whole, before) {
+            (Some(whole), _) => whole,
+            (None, Some(before)) => patch(before, &fields).map_err(|error| Stop::Words(error.to_string()))?,
+            (None, None) => return Err("its state before the call is not known".into()),
+        };
+        self.forgive(step, &mut wanted, &now);
+        let left = differences(spec, &wanted, &now);
+        Ok(left.iter().map(|change| format!("`{}`", change.pointer)).collect())
+    }
+
+    /// Of secrets that nobody has seen, or that are marked for another address, only the presence
+    /// can be compared.
+    fn forgive(&self, step: &Step, wanted: &mut Value, now: &Value) {
+        let everywhere = Pattern::parse("/**/*").expect("a constant pattern");
+        let marks: Vec<(Pointer, bool)> = everywhere
+            .find(wanted)
+            .into_iter()
+            .filter_map(|(at, value)| Some((at, fingerprint(value)? == UNKNOWN)))
+            .collect();
+        let elsewhere = self.target(step).is_some_and(|key| key != step.key);
+        for (at, unknown) in marks.into_iter().rev() {
+            if !unknown && !elsewhere {
+                continue;
+            }
+            match at.get(now) {
+                Some(found) if fingerprint(found).is_some() => drop(at.set(wanted, found.clone())),
+                None if self.run.allow.without_secrets => drop(at.remove(wanted)),
+                _ => {}
+            }
+        }
+    }
+
+    fn with_ids(&self, body: &Value) -> Value {
+        let filled = fill(body, &mut Pointer::root(), &mut |_, found| {
+            Ok::<_, std::convert::Infallible>(match found {
+                Found::Id(of) => self.ids.get(&of).map(|id| Value::from(id.as_str())),
+                _ => None,
+            })
+        });
+        match filled {
+            // Filling unwraps what was escaped; the bodies that are compared are escaped.
+            Ok(value) => escape(&value),
+            Err(never) => match never {},
+        }
+    }
+
+    /// Where the resource is in the tenant, once all its ids are known.
+    fn target(&self, step: &Step) -> Option<ResourceKey> {
+        let ids = step.target.iter().map(|part| match part {
+            Part::Known(id) => Some(id.clone()),
+            Part::Coming(of) => self.ids.get(of).cloned(),
+        });
+        Some(ResourceKey::new(&step.key.kind, ids.collect::<Option<Vec<_>>>()?))
+    }
+
+    fn spec(&self, step: &Step) -> Result<&'a KindSpec, Stop> {
+        let catalog = self.run.catalog;
+        catalog.kind(&step.key.kind).ok_or_else(|| Stop::Restore(RestoreError::NoKind(step.key.kind.clone())))
+    }
+
+    async fn take_id(&mut self, step: &Step, spec: &KindSpec, how: NewId, reply: &Reply) -> Result<(), Stop> {
+        let given = match how {
+            NewId::Sent => None,
+            NewId::Location => reply.location.as_deref().and_then(|location| {
+                let path = location.split(['?', '#']).next().unwrap_or_default();
+                crate::base::key::decode_part(path.trim_end_matches('/').rsplit('/').next()?)
+            }),
+            NewId::Answer => {
+                let at = spec.id.as_ref();
+                let found = at.and_then(|at| at.get(reply.body.as_ref()?));
+                found.and_then(|id| id.as_str().map(str::to_owned).or_else(|| id.as_number().map(ToString::to_string)))
+            }
+            NewId::List => self.by_name(spec, step).await?,
+        };
+        let coming = matches!(step.target.last(), Some(Part::Coming(of)) if *of == step.key);
+        match given {
+            Some(id) if coming => drop(self.ids.insert(step.key.clone(), id)),
+            None if coming => {
+                let found = self.by_name(spec, step).await?.ok_or("the vendor gave no id for it")?;
+                self.ids.insert(step.key.clone(), found);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The id of the resource of this name below the same parent.
+    async fn by_name(&self, spec: &KindSpec, step: &Step) -> Result<Option<String>, Stop> {
+        let parents = step.target.split_last().map(|(_, parents)| parents).unwrap_or_default();
+        let ids: Option<Vec<String>> = parents
+            .iter()
+            .map(|part| match part {
+                Part::Known(id) => Some(id.clone()),
+                Part::Coming(of) => self.ids.get(of).cloned(),
+            })
+            .collect();
+        let wanted = step.fields.iter().find(|change| change.pointer.is_empty()).and_then(|change| change.to.as_ref());
+        let Some((ids, wanted)) = ids.zip(wanted) else { return Ok(None) };
+        let Some(name) = natural_name(spec, &self.with_ids(wanted)) else { return Ok(None) };
+        let rows = self.run.tenant.list(&spec.kind, &ids).await?;
+        let found = rows.iter().find(|(_, body)| natural_name(spec, body).as_ref() == Some(&name));
+        Ok(found.map(|(key, _)| key.id().to_owned()))
+    }
+
+    /// A request with everything in place.
+    fn ready(&self, request: &Request) -> Result<Call, Stop> {
+        let path = fill_path(&request.path, |of| self.ids.get(of).cloned())
+            .map_err(|of| Stop::Words(format!("the id of `{of}` is not known")))?;
+        let body = request.body.as_ref().map(|body| self.resolve(body)).transpose()?;
+        Ok(Call { method: request.method.clone(), path, body, content_type: request.content_type.clone() })
+    }
+
+    fn resolve(&self, body: &Value) -> Result<Secret<Value>, Stop> {
+        let mut missing = Vec::new();
+        let filled = fill(body, &mut Pointer::root(), &mut |at, found| match found {
+            Found::Id(of) => match self.ids.get(&of) {
+                Some(id) => Ok(Some(Value::from(id.as_str()))),
+                None => Err(format!("the id of `{of}` is not known")),
+            },
+            Found::Secret(secret) => self.run.vault.open(&secret).map(|value| Some(value.expose().clone())),
+            Found::Input(name) => match self.run.inputs.get(name) {
+                Some(value) => Ok(Some(value.expose().clone())),
+                None => {
+                    missing.push(at.clone());
+                    Ok(None)
+                }
+            },
+            Found::Literal(inner) => Ok(Some(inner.clone())),
+        });
+        let mut filled = filled.map_err(Stop::Words)?;
+        for at in missing.iter().rev() {
+            at.remove(&mut filled);
+        }
+        Ok(Secret::new(filled))
+    }
+}
+
+enum Before {
+    /// As wanted already.
+    Already(Option<Value>),
+    /// As the plan saw it.
+    Ready(Option<Value>),
+}
+
+/// Why a step goes no further.
+pub(crate) enum Stop {
+    Tenant(TenantError),
+    Words(String),
+    Restore(RestoreError),
+}
+
+impl From<TenantError> for Stop {
+    fn from(error: TenantError) -> Self {
+        Self::Tenant(error)
+    }
+}
+
+impl From<RestoreError> for Stop {
+    fn from(error: RestoreError) -> Self {
+        Self::Restore(error)
+    }
+}
+
+impl From<&str> for Stop {
+    fn from(words: &str) -> Self {
+        Self::Words(words.to_owned())
+    }
+}
+
+impl From<String> for Stop {
+    fn from(words: String) -> Self {
+        Self::Words(words)
+    }
+}

@@ -1,0 +1,438 @@
+//! How far a restore reaches: from what a person chose to everything that must come with it.
+//!
+//! A resource that is gone brings its children, its edges and what referred to it, all from the
+//! same recorded state. A resource that somebody has made anew under the same name is not made a
+//! second time: it is matched, and its id takes the place of the old one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::base::key::ResourceKey;
+use crate::catalog::{KindSpec, Provider, RefBy, Reference, RestoreClass, Shape};
+use crate::json::{FieldChange, Pointer, Value};
+use crate::restore::atlas::Atlas;
+use crate::restore::form::{Mode, Refusal};
+use crate::restore::links::holds;
+use crate::restore::sides::{Seen, Sight, Wants, above, gap, natural_name, parents_of};
+use crate::restore::{RestoreError, sides};
+
+/// What is wanted of one resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// As it was.
+    Whole,
+    /// Only these fields as they were.
+    Fields(Vec<Pointer>),
+    /// Only these changes undone, and everything since kept.
+    Revert(Vec<FieldChange>),
+}
+
+/// What a person chose.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    wishes: BTreeMap<ResourceKey, Wish>,
+}
+
+impl Scope {
+    /// These resources, whole.
+    #[must_use]
+    pub fn whole(keys: impl IntoIterator<Item = ResourceKey>) -> Self {
+        Self { wishes: keys.into_iter().map(|key| (key, Wish::Whole)).collect() }
+    }
+
+    /// Adds a wish; two for one resource are joined, and a whole resource holds all its fields.
+    pub fn add(&mut self, key: ResourceKey, wish: Wish) {
+        join(&mut self.wishes, key, wish);
+    }
+
+    /// What was chosen, in key order.
+    pub fn iter(&self) -> impl Iterator<Item = (&ResourceKey, &Wish)> {
+        self.wishes.iter()
+    }
+}
+
+fn join(wishes: &mut BTreeMap<ResourceKey, Wish>, key: ResourceKey, wish: Wish) -> bool {
+    let Some(known) = wishes.get_mut(&key) else {
+        wishes.insert(key, wish);
+        return true;
+    };
+    let before = known.clone();
+    match (&mut *known, wish) {
+        (Wish::Whole, _) => {}
+        (Wish::Fields(fields), Wish::Fields(more)) => {
+            fields.extend(more.into_iter().filter(|at| !before.names(at)));
+        }
+        (Wish::Revert(changes), Wish::Revert(more)) => {
+            let new: Vec<_> = more.into_iter().filter(|change| !changes.contains(change)).collect();
+            changes.extend(new);
+        }
+        (known, wish) => *known = wish,
+    }
+    *known != before
+}
+
+impl Wish {
+    fn names(&self, at: &Pointer) -> bool {
+        matches!(self, Self::Fields(fields) if fields.contains(at))
+    }
+}
+
+/// What is to be done with a resource.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Case {
+    Create,
+    Update,
+    /// Made by the vendor in an earlier step; found then.
+    Brought,
+    Delete,
+}
+
+/// A resource within reach.
+#[derive(Clone)]
+pub(crate) struct Item {
+    pub(crate) wish: Wish,
+    pub(crate) case: Case,
+    pub(crate) goal: Option<Value>,
+    /// Its address in the tenant; for what is to be made, the one that it had.
+    pub(crate) live_key: ResourceKey,
+    pub(crate) live: Option<Value>,
+}
+
+/// Everything within reach.
+pub(crate) struct Reach<'a> {
+    pub(crate) atlas: &'a Atlas<'a>,
+    pub(crate) seen: &'a Seen,
+    pub(crate) mode: Mode,
+    pub(crate) items: BTreeMap<ResourceKey, Item>,
+    pub(crate) refused: Vec<Refusal>,
+    pub(crate) wants: Wants,
+    /// Recorded addresses whose resource is known under another one now.
+    pub(crate) moved: BTreeMap<ResourceKey, ResourceKey>,
+    pub(crate) takes_along: BTreeMap<ResourceKey, BTreeSet<ResourceKey>>,
+    wishes: BTreeMap<ResourceKey, Wish>,
+    queue: Vec<ResourceKey>,
+}
+
+/// What is known of a recorded resource in the tenant.
+pub(crate) enum Look<'a> {
+    Here(ResourceKey, &'a Value),
+    Absent(ResourceKey),
+    Unread,
+}
+
+impl<'a> Reach<'a> {
+    pub(crate) fn new(atlas: &'a Atlas<'a>, seen: &'a Seen, mode: Mode) -> Self {
+        Self {
+            atlas,
+            seen,
+            mode,
+            items: BTreeMap::new(),
+            refused: Vec::new(),
+            wants: Wants::default(),
+            moved: BTreeMap::new(),
+            takes_along: BTreeMap::new(),
+            wishes: BTreeMap::new(),
+            queue: Vec::new(),
+        }
+    }
+
+    /// Walks from the scope to everything that comes with it.
+    pub(crate) fn walk(&mut self, scope: &Scope) -> Result<(), RestoreError> {
+        for (key, wish) in scope.iter() {
+            self.push(key.clone(), wish.clone());
+        }
+        // Parents first: whether a child is there may depend on its parent.
+        self.queue.sort_by_key(|key| std::cmp::Reverse(key.ids.len()));
+        while let Some(key) = self.queue.pop() {
+            self.visit(&key)?;
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, key: ResourceKey, wish: Wish) {
+        if join(&mut self.wishes, key.clone(), wish) {
+            self.queue.push(key);
+        }
+    }
+
+    pub(crate) fn catalog(&self) -> &'a Provider {
+        self.atlas.catalog
+    }
+
+    fn visit(&mut self, key: &ResourceKey) -> Result<(), RestoreError> {
+        let spec = self.atlas.spec(&key.kind)?;
+        if spec.carried_by.is_some() || spec.unread.is_some() {
+            return Ok(());
+        }
+        let wish = self.wishes.get(key).cloned().unwrap_or(Wish::Whole);
+        let Some(goal) = self.atlas.body(key)? else { return self.visit_later(spec, key) };
+        match self.look(key)? {
+            Look::Unread => {}
+            Look::Here(live_key, live) => {
+                let item = Item { wish, case: Case::Update, goal: Some(goal), live: Some(live.clone()), live_key };
+                self.items.insert(key.clone(), item);
+            }
+            Look::Absent(live_key) => self.visit_gone(spec, key, wish, goal, live_key)?,
+        }
+        Ok(())
+    }
+
+    fn visit_gone(
+        &mut self,
+        spec: &KindSpec,
+        key: &ResourceKey,
+        wish: Wish,
+        goal: Value,
+        live_key: ResourceKey,
+    ) -> Result<(), RestoreError> {
+        let parent_is_made = match self.atlas.parent(key) {
+            Some(parent) => matches!(self.look(&parent)?, Look::Absent(_)),
+            None => false,
+        };
+        if !parent_is_made && let Some(there) = self.counterpart(spec, key, &goal, above(&live_key))? {
+            let Some(live_key) = there else { return Ok(()) };
+            self.moved.insert(key.clone(), live_key.clone());
+            let live = self.seen.body(&live_key).cloned();
+            self.items.insert(key.clone(), Item { wish, case: Case::Update, goal: Some(goal), live, live_key });
+            return self.push_dependents(key);
+        }
+        if wish != Wish::Whole {
+            self.refuse(key, &goal, "it is not there any more: restore it whole, without choosing fields");
+            return Ok(());
+        }
+        let case = if self.is_brought(spec, key, &goal)? { Case::Brought } else { Case::Create };
+        self.items.insert(key.clone(), Item { wish, case, goal: Some(goal), live: None, live_key });
+        if spec.restore.class == RestoreClass::Never {
+            return Ok(());
+        }
+        self.push_dependents(key)
+    }
+
+    fn push_dependents(&mut self, key: &ResourceKey) -> Result<(), RestoreError> {
+        for child in self.atlas.children(key)? {
+            self.push(child, Wish::Whole);
+        }
+        for (referrer, wish) in self.referrers(key)? {
+            self.push(referrer, wish);
+        }
+        Ok(())
+    }
+
+    /// What the state does not have: removed where that is asked for, and where the state knows it.
+    fn visit_later(&mut self, spec: &KindSpec, key: &ResourceKey) -> Result<(), RestoreError> {
+        if self.mode == Mode::Merge {
+            return Ok(());
+        }
+        match self.seen.sight(self.catalog(), key) {
+            Sight::Absent => {}
+            Sight::Unread => {
+                self.wants.keys.insert(key.clone());
+            }
+            Sight::Here(live) => {
+                if let Some(why) = gap(self.atlas.recorded.ledger(), key) {
+                    self.refuse(key, live, &format!("whether it was there cannot be said: in the recorded state {why}"));
+                } else if !self.seen.is_whole(&key.kind, above(key)) {
+                    self.wants.lists.insert((key.kind.clone(), above(key).to_vec()));
+                } else if spec.shape == Shape::Singleton {
+                    self.refuse(key, live, "there is always one of it; it cannot be removed");
+                } else {
+                    let item = Item {
+                        wish: Wish::Whole,
+                        case: Case::Delete,
+                        goal: None,
+                        live: Some(live.clone()),
+                        live_key: key.clone(),
+                    };
+                    self.items.insert(key.clone(), item);
+                    self.along(spec, key)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What goes with a resource when it is deleted.
+    fn along(&mut self, spec: &KindSpec, key: &ResourceKey) -> Result<(), RestoreError> {
+        let mut gone = BTreeSet::new();
+        for kind in &spec.restore.cascades {
+            let below = self.atlas.spec(kind)?;
+            let parent = if below.parent.contains(&key.kind) { key.ids.clone() } else { Vec::new() };
+            if below.carried_by.is_some() || below.unread.is_some() {
+                continue;
+            }
+            if !self.seen.is_whole(kind, &parent) {
+                self.wants.lists.insert((kind.clone(), parent));
+                continue;
+            }
+            for (other, body) in self.seen.of_kind(kind) {
+                let inside = other.ids.starts_with(&key.ids) && other != key;
+                let lies_in = self.atlas.outer(below, other, body).as_ref() == Some(key);
+                let refers = below.refs.iter().any(|reference| {
+                    reference.to.contains(&key.kind)
+                        && reference.at.find(body).iter().any(|(_, value)| holds(reference.by, value, key.id()))
+                });
+                if inside || lies_in || (below.shape == Shape::Edge && refers) {
+                    gone.insert(other.clone());
+                }
+            }
+        }
+        self.takes_along.insert(key.clone(), gone);
+        Ok(())
+    }
+
+    /// Where a recorded resource is now. What is needed and was not read is noted.
+    pub(crate) fn look(&mut self, key: &ResourceKey) -> Result<Look<'a>, RestoreError> {
+        if let Some(moved) = self.moved.get(key) {
+            return Ok(self.seen.body(moved).map_or(Look::Unread, |body| Look::Here(moved.clone(), body)));
+        }
+        let mut ids = above(key).to_vec();
+        if let Some(parent) = self.atlas.parent(key) {
+            match self.look(&parent)? {
+                Look::Here(at, _) => ids = at.ids,
+                Look::Absent(_) => return Ok(Look::Absent(key.clone())),
+                Look::Unread => return Ok(Look::Unread),
+            }
+        }
+        ids.push(self.own_id(key));
+        let live_key = ResourceKey::new(&key.kind, ids);
+        match self.seen.sight(self.catalog(), &live_key) {
+            Sight::Here(body) => Ok(Look::Here(live_key, body)),
+            Sight::Absent => Ok(Look::Absent(live_key)),
+            Sight::Unread => {
+                self.wants.keys.insert(live_key);
+                Ok(Look::Unread)
+            }
+        }
+    }
+
+    /// The own id of a resource now; that of an edge is its far end's.
+    fn own_id(&self, key: &ResourceKey) -> String {
+        let spec = self.catalog().kind(&key.kind).filter(|spec| spec.shape == Shape::Edge);
+        let far = spec.into_iter().flat_map(far_ends).flat_map(|reference| &reference.to);
+        let moved = far.flat_map(|kind| self.atlas.by_id(kind, key.id())).find_map(|far| self.moved.get(&far));
+        moved.map_or(key.id(), |far| far.id()).to_owned()
+    }
+
+    /// Another resource that carries the name. `None`: there is none; `Some(None)`: not known yet.
+    #[allow(clippy::option_option)]
+    fn counterpart(
+        &mut self,
+        spec: &KindSpec,
+        key: &ResourceKey,
+        goal: &Value,
+        parent: &[String],
+    ) -> Result<Option<Option<ResourceKey>>, RestoreError> {
+        if spec.shape != Shape::Object {
+            return Ok(None);
+        }
+        let mut named = goal.clone();
+        if let Some(outer) = self.atlas.outer(spec, key, goal) {
+            match self.look(&outer)? {
+                Look::Here(at, _) => {
+                    let within = spec.within.as_ref().expect("it lies within another");
+                    // The pointer was read a moment ago, so there is a place.
+                    let _ = within.set(&mut named, at.id());
+                }
+                // In what is not there, nothing is.
+                Look::Absent(_) => return Ok(None),
+                Look::Unread => return Ok(Some(None)),
+            }
+        }
+        let Some(name) = natural_name(spec, &named) else { return Ok(None) };
+        if !self.seen.is_whole(&key.kind, parent) {
+            self.wants.lists.insert((key.kind.clone(), parent.to_vec()));
+            return Ok(Some(None));
+        }
+        let same = |(other, body): &(&ResourceKey, &Value)| {
+            above(other) == parent && !self.atlas.has(other) && natural_name(spec, body).as_ref() == Some(&name)
+        };
+        Ok(self.seen.of_kind(&key.kind).find(same).map(|(other, _)| Some(other.clone())))
+    }
+
+    /// Whether the vendor makes it by itself when something else of this restore is made.
+    fn is_brought(&mut self, spec: &KindSpec, key: &ResourceKey, goal: &Value) -> Result<bool, RestoreError> {
+        if spec.shape == Shape::Edge {
+            return Ok(false);
+        }
+        let mut makers: Vec<ResourceKey> = self.atlas.parent(key).into_iter().collect();
+        for reference in spec.refs.iter().filter(|reference| reference.by == RefBy::Id) {
+            for (_, value) in reference.at.find(goal) {
+                let Some(id) = value.as_str() else { continue };
+                makers.extend(reference.to.iter().flat_map(|kind| self.atlas.by_id(kind, id)));
+            }
+        }
+        let made = |item: &Item| item.case == Case::Create;
+        let brings = |maker: &ResourceKey| {
+            let kinds = self.catalog().kind(&maker.kind).map(|spec| spec.restore.brings.as_slice());
+            kinds.unwrap_or_default().contains(&key.kind) && self.items.get(maker).is_some_and(made)
+        };
+        let alone = spec.shape == Shape::Singleton && spec.create.is_empty();
+        Ok(alone || makers.iter().any(brings))
+    }
+
+    /// What referred to a resource in the recorded state: edges whole, of others the one field.
+    fn referrers(&self, of: &ResourceKey) -> Result<Vec<(ResourceKey, Wish)>, RestoreError> {
+        let mut found = Vec::new();
+        let body = self.atlas.body(of)?.unwrap_or_default();
+        let name = sides::name_text(self.atlas.spec(&of.kind)?, &body);
+        let path = self.atlas.path(of, &body)?;
+        for spec in self.catalog().kinds.iter().filter(|spec| spec.carried_by.is_none() && spec.unread.is_none()) {
+            let references: Vec<&Reference> =
+                spec.refs.iter().filter(|reference| reference.to.contains(&of.kind)).collect();
+            if references.is_empty() {
+                continue;
+            }
+            for (key, body) in self.atlas.all(&spec.kind)?.iter().filter(|(key, _)| key != of) {
+                for reference in &references {
+                    let text = match reference.by {
+                        RefBy::Name => name.as_deref(),
+                        RefBy::Path => path.as_deref(),
+                        _ => Some(of.id()),
+                    };
+                    let Some(text) = text else { continue };
+                    for (at, value) in reference.at.find(body) {
+                        if holds(reference.by, value, text) {
+                            found.push((key.clone(), wish_for(spec, at, value)));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    pub(crate) fn refuse(&mut self, key: &ResourceKey, body: &Value, reason: &str) {
+        let name = display_name(self.catalog(), key, body);
+        self.refused.push(Refusal { key: key.clone(), name, reason: reason.to_owned() });
+    }
+
+    /// Adds the resources of whole lists that are in reach only through the tenant.
+    pub(crate) fn want_parents(&mut self, key: &ResourceKey) {
+        for parent in parents_of(self.catalog(), key) {
+            if self.atlas.has(&parent) && self.seen.sight(self.catalog(), &parent) == Sight::Unread {
+                self.wants.keys.insert(parent);
+            }
+        }
+    }
+}
+
+/// Of an edge all of it comes back; of anything else the reference that was lost.
+fn wish_for(spec: &KindSpec, at: Pointer, value: &Value) -> Wish {
+    if spec.shape == Shape::Edge {
+        return Wish::Whole;
+    }
+    Wish::Revert(vec![FieldChange { pointer: at, from: Some(value.clone()), to: None }])
+}
+
+/// The references of an edge that name its far end: those that stand where its id stands.
+pub(crate) fn far_ends(spec: &KindSpec) -> impl Iterator<Item = &Reference> {
+    let id = spec.id.clone();
+    spec.refs
+        .iter()
+        .filter(move |reference| reference.by == RefBy::Id && reference.at.as_pointer().is_some_and(|at| Some(at) == id))
+}
+
+/// The name of a resource for people.
+pub(crate) fn display_name(catalog: &Provider, key: &ResourceKey, body: &Value) -> String {
+    let named = catalog.kind(&key.kind).filter(|spec| spec.shape != Shape::Singleton);
+    named.and_then(|spec| sides::name_text(spec, body)).unwrap_or_else(|| key.id().to_owned())
+}

@@ -1,0 +1,234 @@
+//! From a body to a call: the path, the fields that are sent, and what stands for secrets.
+
+use std::collections::BTreeMap;
+
+use crate::base::key::ResourceKey;
+use crate::catalog::{Body, Context, KindSpec, MaskEffect, Provider, Write};
+use crate::json::redact::{UNKNOWN, fingerprint};
+use crate::json::{Object, Pattern, Pointer, Value};
+use crate::restore::form::{Request, SecretInput};
+use crate::restore::placeholder::{self, Found, SecretAt, fill};
+use crate::restore::wish::blocked;
+
+/// The text that stands in an envelope for the body.
+const BODY: &str = "$body";
+const JSON: &str = "application/json";
+
+/// Ids to come, as texts that a path can be filled with and that are then found again in it.
+#[derive(Default)]
+pub(crate) struct Stand {
+    salt: String,
+    texts: BTreeMap<String, ResourceKey>,
+}
+
+impl Stand {
+    /// The salt keeps a tenant from holding such a text by intent.
+    pub(crate) fn new(salt: &str) -> Self {
+        Self { salt: salt.to_owned(), texts: BTreeMap::new() }
+    }
+
+    pub(crate) fn text(&mut self, of: &ResourceKey) -> String {
+        let hash = blake3::hash(format!("{} {of}", self.salt).as_bytes()).to_hex();
+        let text = format!("coming-{hash}");
+        self.texts.insert(text.clone(), of.clone());
+        text
+    }
+
+    /// A body with texts in place of ids to come, and without escapes: for paths and conditions.
+    pub(crate) fn plain(&mut self, body: &Value) -> Value {
+        let filled = fill(body, &mut Pointer::root(), &mut |_, found| {
+            Ok::<_, std::convert::Infallible>(match found {
+                Found::Id(of) => Some(self.text(&of).into()),
+                _ => None,
+            })
+        });
+        match filled {
+            Ok(value) => value,
+            Err(never) => match never {},
+        }
+    }
+
+    /// A filled path with placeholders in place of those texts.
+    fn path(&self, path: String) -> String {
+        self.texts.iter().fold(path, |path, (text, of)| path.replace(text, &placeholder::in_path(of)))
+    }
+}
+
+/// Everything that one call is shaped from.
+pub(crate) struct Shaper<'a> {
+    pub(crate) catalog: &'a Provider,
+    pub(crate) spec: &'a KindSpec,
+    pub(crate) key: &'a ResourceKey,
+    pub(crate) name: String,
+    pub(crate) context: Context<'a>,
+    pub(crate) stand: &'a Stand,
+    /// The recorded body: its marks can be opened, those of the tenant cannot.
+    pub(crate) goal: Option<&'a Value>,
+    /// The body before the call; `None` where the resource is made.
+    pub(crate) live: Option<&'a Value>,
+    /// The snapshot that the recorded body is of.
+    pub(crate) base: &'a str,
+}
+
+impl Shaper<'_> {
+    /// The call that asks for `wanted`.
+    ///
+    /// # Errors
+    /// In words: a path cannot be written.
+    pub(crate) fn request(
+        &self,
+        write: &Write,
+        wanted: &Value,
+        secrets: &mut Vec<SecretInput>,
+    ) -> Result<Request, String> {
+        let path = self.context.fill(self.spec, &write.call.path).map_err(|unfilled| unfilled.to_string())?;
+        let body = match write.body {
+            Body::None => None,
+            _ => Some(self.body(write, wanted, secrets)?),
+        };
+        Ok(Request {
+            method: write.call.method.as_str().to_owned(),
+            path: self.stand.path(path),
+            body,
+            content_type: write.content_type.clone().unwrap_or_else(|| JSON.to_owned()),
+            new_id: self.live.is_none().then_some(write.new_id),
+        })
+    }
+
+    fn body(&self, write: &Write, wanted: &Value, secrets: &mut Vec<SecretInput>) -> Result<Value, String> {
+        let mut body = wanted.clone();
+        if let Some(live) = self.live {
+            unset(write, live, &mut body);
+        }
+        self.place_secrets(&mut body, write, secrets);
+        let unsent: Vec<Pattern> = blocked(self.spec, write, self.live.is_none());
+        for pattern in unsent.iter().filter(|pattern| !write.ignores.contains(pattern)) {
+            let sent = |at: &Pointer| write.send.iter().any(|pattern| pattern.matches(at));
+            let places: Vec<Pointer> = pattern.find(&body).into_iter().map(|(at, _)| at).collect();
+            places.iter().rev().filter(|at| !sent(at)).for_each(|at| {
+                at.remove(&mut body);
+            });
+        }
+        for (at, value) in &write.defaults {
+            if at.get(&body).is_none_or(Value::is_null) {
+                placeholder::set_deep(&mut body, at, value.clone()).map_err(|error| error.to_string())?;
+            }
+        }
+        match write.body {
+            Body::List => Ok(Value::Array(vec![body])),
+            Body::Field => {
+                let at = write.field.as_ref().ok_or("the catalogue names no field for this call")?;
+                Ok(at.get(&body).cloned().unwrap_or_default())
+            }
+            Body::Envelope => {
+                let envelope = write.envelope.as_ref().ok_or("the catalogue has no envelope for this call")?;
+                Ok(enclose(envelope, &body))
+            }
+            Body::Whole | Body::None => Ok(body),
+        }
+    }
+
+    /// Puts in place of each mark what the apply can send, or leaves the field out.
+    fn place_secrets(&self, body: &mut Value, write: &Write, secrets: &mut Vec<SecretInput>) {
+        let everywhere = Pattern::parse("/**/*").expect("a constant pattern");
+        let marks: Vec<(Pointer, String)> = everywhere
+            .find(body)
+            .into_iter()
+            .filter_map(|(at, value)| Some((at, fingerprint(value)?.to_owned())))
+            .collect();
+        // From the last to the first, so that taking one out moves none that is still to come.
+        for (at, mark) in marks.into_iter().rev() {
+            let place = self.place(&at, &mark, write, secrets);
+            match place {
+                // The place was found in this very body.
+                Some(value) => drop(at.set(body, value)),
+                None => drop(at.remove(body)),
+            }
+        }
+    }
+
+    fn place(&self, at: &Pointer, mark: &str, write: &Write, secrets: &mut Vec<SecretInput>) -> Option<Value> {
+        let recorded = mark != UNKNOWN && self.goal.is_some_and(|goal| has_mark(goal, mark));
+        if recorded {
+            let pointer = Pointer::from_segments([mark]).to_string();
+            return Some(placeholder::secret(&SecretAt { blob: format!("{}/{}", self.base, self.key), pointer }));
+        }
+        let held = self.live.and_then(|live| at.get(live)).and_then(fingerprint);
+        if held == Some(mark) {
+            let kept = self.spec.secret.iter().any(|field| field.mask == MaskEffect::Kept && field.at.matches(at));
+            // Of a value that is not known and shall not change, only a mask can be sent, and only
+            // where the vendor keeps the value behind it.
+            return self.catalog.masked.first().filter(|_| kept).map(|mask| Value::from(mask.as_str()));
+        }
+        let skipped = blocked(self.spec, write, self.live.is_none());
+        if skipped.iter().any(|pattern| pattern.matches(at)) {
+            return None;
+        }
+        Some(placeholder::input(&self.ask(at, secrets)))
+    }
+
+    /// The name under which a person gives a secret.
+    fn ask(&self, at: &Pointer, secrets: &mut Vec<SecretInput>) -> String {
+        if let Some(asked) = secrets.iter().find(|asked| asked.key == *self.key && asked.pointer == *at) {
+            return asked.input.clone();
+        }
+        let stem = input_name(self.key.kind.as_str(), &self.name, at);
+        let taken = |name: &str| secrets.iter().any(|asked| asked.input == name);
+        let mut name = stem.clone();
+        let mut number = 2;
+        while taken(&name) {
+            name = format!("{stem}_{number}");
+            number += 1;
+        }
+        let how = format!(
+            "the vendor shows only a mask of it, so nobody has the value: give `{name}` in the file of `--secrets`, or type it when asked"
+        );
+        secrets.push(SecretInput { input: name.clone(), key: self.key.clone(), pointer: at.clone(), how });
+        name
+    }
+}
+
+fn has_mark(body: &Value, mark: &str) -> bool {
+    match body {
+        Value::Object(members) => {
+            fingerprint(body) == Some(mark) || members.iter().any(|(_, member)| has_mark(member, mark))
+        }
+        Value::Array(items) => items.iter().any(|item| has_mark(item, mark)),
+        _ => false,
+    }
+}
+
+/// Members of merged maps that shall go are sent with the value that removes them.
+fn unset(write: &Write, live: &Value, body: &mut Value) {
+    for merge in &write.merges {
+        let Some(gone) = &merge.remove_with else { continue };
+        for (at, map) in merge.at.find(live) {
+            for (name, _) in map.as_object().into_iter().flat_map(Object::iter) {
+                let at = at.join(name);
+                if at.get(body).is_none() {
+                    // Where the whole map is gone, it is made again to say so.
+                    let _ = placeholder::set_deep(body, &at, gone.clone());
+                }
+            }
+        }
+    }
+}
+
+fn enclose(envelope: &Value, body: &Value) -> Value {
+    match envelope {
+        Value::String(text) if text == BODY => body.clone(),
+        Value::Array(items) => items.iter().map(|item| enclose(item, body)).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(name, member)| (name, enclose(member, body))).collect::<Object>().into()
+        }
+        other => other.clone(),
+    }
+}
+
+fn input_name(kind: &str, name: &str, at: &Pointer) -> String {
+    let parts: Vec<&str> = [kind, name].into_iter().chain(at.segments()).collect();
+    let text = parts.join("_").to_uppercase();
+    let plain: String = text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let words: Vec<&str> = plain.split('_').filter(|word| !word.is_empty()).collect();
+    words.join("_")
+}

@@ -1,0 +1,183 @@
+//! The two sides that a plan compares: what was recorded, and what has just been read.
+//!
+//! The recorded side is asked lazily, because a state can hold a million bodies of which a plan
+//! needs a few. The live side holds exactly what was read, and tells "is not there" from "was not
+//! asked for": nothing is ever concluded from a question that was not put.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::base::coverage::{Ledger, Row, State};
+use crate::base::key::{Kind, ResourceKey};
+use crate::catalog::{KindSpec, Provider, Shape};
+use crate::json::Value;
+use crate::restore::RestoreError;
+
+/// A recorded state: the goal of a plan.
+pub trait Recorded {
+    /// The resources of a kind, in key order.
+    fn keys(&self, kind: &Kind) -> Vec<ResourceKey>;
+    /// The main body; `None` where the state does not have the resource.
+    ///
+    /// # Errors
+    /// It could not be read.
+    fn body(&self, key: &ResourceKey) -> Result<Option<Value>, RestoreError>;
+    /// How far the kinds were read.
+    fn ledger(&self) -> &Ledger;
+}
+
+/// What is known of one resource of the tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight<'a> {
+    /// It is there and looks so.
+    Here(&'a Value),
+    /// It was asked for and is not there.
+    Absent,
+    /// Nobody asked.
+    Unread,
+}
+
+/// The tenant as far as it has been read for a plan: main bodies in canonical form.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    bodies: BTreeMap<ResourceKey, Option<Value>>,
+    rows: BTreeMap<Kind, Row>,
+    lists: BTreeSet<(Kind, Vec<String>)>,
+    /// When the first of it was read.
+    pub at: Timestamp,
+}
+
+/// What a plan needs to know of the tenant before it can be made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// Single resources.
+    pub keys: BTreeSet<ResourceKey>,
+    /// Whole lists: a kind below one parent, or all of it where the ids are empty.
+    pub lists: BTreeSet<(Kind, Vec<String>)>,
+}
+
+impl Wants {
+    /// Whether nothing is missing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.lists.is_empty()
+    }
+}
+
+impl Seen {
+    /// Nothing read yet.
+    #[must_use]
+    pub fn new(at: Timestamp) -> Self {
+        Self { at, ..Self::default() }
+    }
+
+    /// Takes in one answer; `None` says that the tenant does not have it.
+    pub fn insert(&mut self, key: ResourceKey, body: Option<Value>) {
+        self.bodies.insert(key, body);
+    }
+
+    /// Notes that all of a kind below one parent is in here now.
+    pub fn list(&mut self, kind: &Kind, parent: &[String]) {
+        self.lists.insert((kind.clone(), parent.to_vec()));
+    }
+
+    /// Notes how far a whole kind was read.
+    pub fn row(&mut self, kind: &Kind, row: Row) {
+        self.rows.insert(kind.clone(), row);
+    }
+
+    /// The body of a resource that is there.
+    #[must_use]
+    pub fn body(&self, key: &ResourceKey) -> Option<&Value> {
+        self.bodies.get(key)?.as_ref()
+    }
+
+    /// The resources of a kind that are there, in key order.
+    pub fn of_kind(&self, kind: &Kind) -> impl Iterator<Item = (&ResourceKey, &Value)> {
+        let first = ResourceKey { kind: kind.clone(), ids: Vec::new() };
+        let here = self.bodies.range(first..).take_while(|(key, _)| key.kind == *kind).collect::<Vec<_>>();
+        here.into_iter().filter_map(|(key, body)| Some((key, body.as_ref()?)))
+    }
+
+    /// Whether all of a kind below one parent was read.
+    #[must_use]
+    pub fn is_whole(&self, kind: &Kind, parent: &[String]) -> bool {
+        let listed = |ids: &[String]| self.lists.contains(&(kind.clone(), ids.to_vec()));
+        listed(parent)
+            || listed(&[])
+            || self.rows.get(kind).is_some_and(|row| row_is_whole(row, kind, parent, None))
+    }
+
+    /// What is known of a resource. What hangs on something that is not there is not there either.
+    #[must_use]
+    pub fn sight(&self, catalog: &Provider, key: &ResourceKey) -> Sight<'_> {
+        match self.bodies.get(key) {
+            Some(Some(body)) => return Sight::Here(body),
+            Some(None) => return Sight::Absent,
+            None => {}
+        }
+        let parents = parents_of(catalog, key);
+        let gone = |parent: &ResourceKey| self.sight(catalog, parent) == Sight::Absent;
+        if self.is_whole(&key.kind, above(key)) || (!parents.is_empty() && parents.iter().all(gone)) {
+            return Sight::Absent;
+        }
+        Sight::Unread
+    }
+}
+
+/// The ids of a resource's parents, outermost first; empty where it has none.
+#[must_use]
+pub(crate) fn above(key: &ResourceKey) -> &[String] {
+    key.ids.split_last().map(|(_, above)| above).unwrap_or_default()
+}
+
+/// The keys that a resource's parent can have: one for each kind that the catalogue allows.
+pub(crate) fn parents_of(catalog: &Provider, key: &ResourceKey) -> Vec<ResourceKey> {
+    let ids = above(key);
+    let kinds = catalog.kind(&key.kind).map(|spec| spec.parent.as_slice()).unwrap_or_default();
+    if ids.is_empty() {
+        return Vec::new();
+    }
+    kinds.iter().map(|kind| ResourceKey::new(kind, ids.to_vec())).collect()
+}
+
+/// The natural name of a body: its key fields, in order; `None` where the kind has no names or one
+/// is missing.
+pub(crate) fn natural_name(spec: &KindSpec, body: &Value) -> Option<Vec<Value>> {
+    if spec.name.is_empty() || spec.shape == Shape::Singleton {
+        return None;
+    }
+    let fields = spec.name.iter().map(|at| at.get(body).filter(|value| !value.is_null()).cloned());
+    let name: Option<Vec<Value>> = fields.collect();
+    // Two groups of one name in different groups are not each other's counterpart.
+    let within = spec.within.as_ref().map(|at| at.get(body).cloned().unwrap_or_default());
+    name.map(|name| name.into_iter().chain(within).collect())
+}
+
+/// The text that references by name hold.
+pub(crate) fn name_text(spec: &KindSpec, body: &Value) -> Option<String> {
+    let texts: Option<Vec<&str>> = spec.name.iter().map(|at| at.get(body).and_then(Value::as_str)).collect();
+    texts.filter(|texts| !texts.is_empty()).map(|texts| texts.join(":"))
+}
+
+/// Why nothing can be concluded from the absence of this resource in a state; `None` where its
+/// kind and its parent were read completely.
+pub(crate) fn gap(ledger: &Ledger, key: &ResourceKey) -> Option<String> {
+    let Some(row) = ledger.rows.get(&key.kind) else {
+        return Some(format!("`{}` was not looked at", key.kind));
+    };
+    if row_is_whole(row, &key.kind, above(key), Some(key)) {
+        return None;
+    }
+    let why = if row.reason.is_empty() { "not all of it was read" } else { row.reason.as_str() };
+    Some(format!("`{}` is {}: {why}", key.kind, row.state.as_str()))
+}
+
+fn row_is_whole(row: &Row, kind: &Kind, parent: &[String], key: Option<&ResourceKey>) -> bool {
+    let named = |at: &str| {
+        let Some(at) = ResourceKey::from_path(at) else { return true };
+        at.ids.as_slice() == parent || Some(&at) == key || (at.kind == *kind && parent.is_empty())
+    };
+    row.state == State::Complete && !row.exceptions.iter().any(|exception| named(&exception.at))
+}

@@ -1,0 +1,476 @@
+//! From a draft to its steps: which calls, in which surroundings, and what they will leave behind.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use crate::base::key::{Kind, ResourceKey};
+use crate::catalog::{Context, KindSpec, RestoreClass, Shape};
+use crate::json::{FieldChange, Pattern, Pointer, Value};
+use crate::restore::form::{Conflict, Op, Part, SecretInput, Step};
+use crate::restore::guard::{self, Own};
+use crate::restore::links::{Found, Link};
+use crate::restore::plan::Inputs;
+use crate::restore::reach::{Case, Item, Reach, display_name, far_ends};
+use crate::restore::sides::above;
+use crate::restore::shape::{Shaper, Stand};
+use crate::restore::wish::{applicable, blocked, differences, needed, without};
+use crate::restore::{RestoreError, placeholder};
+
+/// A resource within reach and what it shall look like; bodies are escaped.
+pub(crate) struct Draft<'a> {
+    pub(crate) key: ResourceKey,
+    pub(crate) spec: &'a KindSpec,
+    pub(crate) item: Item,
+    pub(crate) live: Option<Value>,
+    pub(crate) desired: Value,
+    pub(crate) links: Vec<Found>,
+    pub(crate) conflicts: Vec<Conflict>,
+}
+
+/// All drafts of a plan.
+pub(crate) struct Drafts<'a> {
+    pub(crate) by_key: BTreeMap<ResourceKey, Draft<'a>>,
+    /// Why steps are privileged, by address.
+    pub(crate) privileged: RefCell<BTreeMap<ResourceKey, String>>,
+}
+
+/// What came of a draft.
+pub(crate) enum Outcome {
+    Unchanged,
+    Refused(String),
+    Steps(Vec<Step>),
+}
+
+/// The calls that lead from one body to another.
+struct Calls {
+    requests: Vec<crate::restore::form::Request>,
+    expected: Value,
+    loose: Vec<Pattern>,
+}
+
+impl Draft<'_> {
+    fn is_made(&self) -> bool {
+        matches!(self.item.case, Case::Create | Case::Brought)
+    }
+
+    /// The resources of the tenant that its references lead to.
+    pub(crate) fn rests_on(&self) -> Vec<ResourceKey> {
+        let links = self.links.iter();
+        links
+            .filter_map(|found| match &found.link {
+                Link::Same { rests_on } => rests_on.clone(),
+                Link::Rewritten { rests_on, .. } => Some(rests_on.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The resources of this plan that must be there before.
+    fn waits_for(&self, found: &Found) -> Option<ResourceKey> {
+        match &found.link {
+            Link::Made { goal } | Link::Coming { goal, .. } => Some(goal.clone()).filter(|goal| *goal != self.key),
+            _ => None,
+        }
+    }
+}
+
+impl Drafts<'_> {
+    /// The steps of one draft.
+    pub(crate) fn steps(
+        &self,
+        reach: &Reach<'_>,
+        inputs: &Inputs<'_>,
+        own: &Own,
+        draft: &Draft<'_>,
+        secrets: &mut Vec<SecretInput>,
+    ) -> Result<Outcome, RestoreError> {
+        let spec = draft.spec;
+        if let Some(live) = draft.live.as_ref().filter(|_| draft.item.case == Case::Update) {
+            let same = differences(spec, &without(live, &spec.assigned), &without(&draft.desired, &spec.assigned));
+            if same.is_empty() || (spec.shape == Shape::Edge && spec.update.is_empty()) {
+                return Ok(Outcome::Unchanged);
+            }
+        }
+        if let Some(reason) = refusal(draft, own) {
+            return Ok(Outcome::Refused(reason));
+        }
+        let work = Work { drafts: self, reach, inputs, draft };
+        let made = match draft.item.case {
+            Case::Create => work.create(secrets),
+            Case::Brought => work.brought(secrets),
+            Case::Update => work.update(secrets),
+            Case::Delete => work.delete(secrets),
+        };
+        Ok(made.map_or_else(Outcome::Refused, Outcome::Steps))
+    }
+}
+
+fn refusal(draft: &Draft<'_>, own: &Own) -> Option<String> {
+    let spec = draft.spec;
+    let body = draft.item.goal.as_ref().or(draft.item.live.as_ref());
+    let both = [Some(&draft.key), Some(&draft.item.live_key)];
+    if both.into_iter().flatten().any(|key| own.is_touched_by(spec, key, body)) {
+        return Some("Lastgood itself signs in with it; nothing here may change it".into());
+    }
+    if spec.restore.class == RestoreClass::Never {
+        return Some(spec.restore.reason.clone());
+    }
+    let by_vendor = !spec.system.is_empty()
+        && body.is_some_and(|body| spec.system.iter().any(|condition| condition.of.is_none() && condition.holds(body)));
+    match draft.item.case {
+        Case::Create if by_vendor => return Some("the vendor makes it; it cannot be made by hand".into()),
+        Case::Delete if by_vendor => return Some("the vendor made it; it cannot be removed".into()),
+        _ => {}
+    }
+    draft.links.iter().find_map(|found| match &found.link {
+        Link::Broken { why } => Some(format!("`{}`: {why}", found.at)),
+        _ => None,
+    })
+}
+
+/// One draft among the others.
+struct Work<'w, 'a> {
+    drafts: &'w Drafts<'a>,
+    reach: &'w Reach<'w>,
+    inputs: &'w Inputs<'w>,
+    draft: &'w Draft<'a>,
+}
+
+impl Work<'_, '_> {
+    fn create(&self, secrets: &mut Vec<SecretInput>) -> Result<Vec<Step>, String> {
+        let draft = self.draft;
+        let later: Vec<&Found> =
+            draft.links.iter().filter(|found| found.second_pass && self.is_made_here(found)).collect();
+        let mut first = draft.desired.clone();
+        for found in later.iter().rev() {
+            found.at.remove(&mut first);
+        }
+        let calls = self.creating(&first, secrets)?;
+        let fields = vec![FieldChange { pointer: Pointer::root(), from: None, to: Some(calls.expected.clone()) }];
+        let expected = calls.expected.clone();
+        let mut step = self.step(Op::Create, calls, fields);
+        let soon = draft.links.iter().filter(|found| !(found.second_pass && self.is_made_here(found)));
+        step.after.extend(soon.filter_map(|found| draft.waits_for(found)));
+        self.tidy(&mut step);
+        let mut steps = vec![step];
+        if !later.is_empty() {
+            let calls = self.updating(&expected, &draft.desired, secrets)?;
+            let fields = self.changed(&expected, &calls);
+            let mut step = self.step(Op::Update, calls, fields);
+            step.after.push(draft.key.clone());
+            step.after.extend(later.iter().filter_map(|found| draft.waits_for(found)));
+            self.tidy(&mut step);
+            steps.push(step);
+        }
+        Ok(steps)
+    }
+
+    fn is_made_here(&self, found: &Found) -> bool {
+        matches!(&found.link, Link::Made { .. } | Link::Coming { .. })
+    }
+
+    fn creating(&self, wanted: &Value, secrets: &mut Vec<SecretInput>) -> Result<Calls, String> {
+        let spec = self.draft.spec;
+        let mut stand = self.stand();
+        let bodies = self.surroundings(&mut stand, wanted);
+        let context = self.context(&bodies);
+        let creates = applicable(&spec.create, &context);
+        if creates.is_empty() {
+            return Err("no call of the vendor makes it".into());
+        }
+        let mut unsent: Vec<Pattern> = Vec::new();
+        if let Some((first, others)) = creates.split_first() {
+            let also = |pattern: &Pattern| others.iter().all(|write| blocked(spec, write, true).contains(pattern));
+            unsent.extend(blocked(spec, first, true).into_iter().filter(also));
+        }
+        let current = without(wanted, &unsent);
+        let follow = needed(spec, &applicable(&spec.update, &context), &current, wanted);
+        let expected = follow.last().map_or_else(|| current.clone(), |(_, body)| body.clone());
+        let mut requests = Vec::new();
+        for write in creates {
+            requests.push(self.shaper(&context, &stand, None).request(write, wanted, secrets)?);
+        }
+        for request in requests.iter_mut().skip(1) {
+            request.new_id = None;
+        }
+        let mut before = current;
+        for (write, body) in follow {
+            let shaper = self.shaper(&context, &stand, Some(&before));
+            requests.push(shaper.request(write, wanted, secrets)?);
+            before = body;
+        }
+        let loose = unsent.into_iter().filter(|pattern| pattern.find(&expected).is_empty()).collect();
+        Ok(Calls { requests, expected, loose })
+    }
+
+    fn updating(&self, from: &Value, to: &Value, secrets: &mut Vec<SecretInput>) -> Result<Calls, String> {
+        let spec = self.draft.spec;
+        let mut stand = self.stand();
+        let bodies = self.surroundings(&mut stand, to);
+        let context = self.context(&bodies);
+        let calls = needed(spec, &applicable(&spec.update, &context), from, to);
+        let mut requests = Vec::new();
+        let mut before = from.clone();
+        for (write, body) in calls {
+            requests.push(self.shaper(&context, &stand, Some(&before)).request(write, to, secrets)?);
+            before = body;
+        }
+        Ok(Calls { requests, expected: before, loose: spec.assigned.clone() })
+    }
+
+    fn update(&self, secrets: &mut Vec<SecretInput>) -> Result<Vec<Step>, String> {
+        let draft = self.draft;
+        let spec = draft.spec;
+        let live = draft.live.as_ref().ok_or("its state in the tenant is not known")?;
+        let calls = self.updating(live, &draft.desired, secrets)?;
+        let bare = |body: &Value| without(body, &spec.assigned);
+        let left = differences(spec, &bare(&calls.expected), &bare(&draft.desired));
+        let places: Vec<String> = left.iter().map(|change| format!("`{}`", change.pointer)).collect();
+        if calls.requests.is_empty() {
+            return Err(format!("it differs in {}, which no call of the vendor changes", places.join(", ")));
+        }
+        let fields = self.changed(live, &calls);
+        let mut step = self.step(Op::Update, calls, fields);
+        if !places.is_empty() {
+            step.notes.push(format!("not restored, because no call of the vendor changes it: {}", places.join(", ")));
+        }
+        step.after.extend(draft.links.iter().filter_map(|found| draft.waits_for(found)));
+        self.tidy(&mut step);
+        Ok(vec![step])
+    }
+
+    /// What the vendor makes by itself is changed where a call can, whatever it looks like then.
+    fn brought(&self, secrets: &mut Vec<SecretInput>) -> Result<Vec<Step>, String> {
+        let draft = self.draft;
+        let mut stand = self.stand();
+        let bodies = self.surroundings(&mut stand, &draft.desired);
+        let context = self.context(&bodies);
+        let nothing = Value::Null;
+        let writes = applicable(&draft.spec.update, &context);
+        let mut requests = Vec::new();
+        for write in &writes {
+            requests.push(self.shaper(&context, &stand, Some(&nothing)).request(write, &draft.desired, secrets)?);
+        }
+        let mut loose = draft.spec.assigned.clone();
+        if let Some((first, others)) = writes.split_first() {
+            let also = |pattern: &Pattern| others.iter().all(|write| blocked(draft.spec, write, false).contains(pattern));
+            loose.extend(blocked(draft.spec, first, false).into_iter().filter(also));
+        }
+        let expected = draft.desired.clone();
+        let fields = vec![FieldChange { pointer: Pointer::root(), from: None, to: Some(expected.clone()) }];
+        let mut step = self.step(Op::Update, Calls { requests, expected, loose }, fields);
+        step.found_by_name = draft.spec.shape == Shape::Object;
+        step.notes.push("the vendor makes it by itself; it is found again and then changed".into());
+        step.after.extend(draft.links.iter().filter_map(|found| draft.waits_for(found)));
+        self.tidy(&mut step);
+        Ok(vec![step])
+    }
+
+    fn delete(&self, secrets: &mut Vec<SecretInput>) -> Result<Vec<Step>, String> {
+        let draft = self.draft;
+        let covered = self.reach.takes_along.iter().find(|(by, gone)| {
+            **by != draft.key && gone.contains(&draft.key) && self.drafts.by_key.contains_key(*by)
+        });
+        if covered.is_some() {
+            return Ok(Vec::new());
+        }
+        let live = draft.live.clone().ok_or("its state in the tenant is not known")?;
+        let mut stand = self.stand();
+        let bodies = self.surroundings(&mut stand, &live);
+        let context = self.context(&bodies);
+        let writes = applicable(&draft.spec.delete, &context);
+        let write = writes.first().ok_or("no call of the vendor removes it")?;
+        let mut request = self.shaper(&context, &stand, Some(&live)).request(write, &live, secrets)?;
+        request.new_id = None;
+        let fields = vec![FieldChange { pointer: Pointer::root(), from: Some(live.clone()), to: None }];
+        let calls = Calls { requests: vec![request], expected: Value::Null, loose: Vec::new() };
+        let mut step = self.step(Op::Delete, calls, fields);
+        let along = self.reach.takes_along.get(&draft.key).into_iter().flatten();
+        step.takes_along = along.cloned().collect();
+        Ok(vec![step])
+    }
+
+    fn changed(&self, from: &Value, calls: &Calls) -> Vec<FieldChange> {
+        let bare = |body: &Value| without(body, &calls.loose);
+        differences(self.draft.spec, &bare(from), &bare(&calls.expected))
+    }
+
+    fn step(&self, op: Op, calls: Calls, fields: Vec<FieldChange>) -> Step {
+        let draft = self.draft;
+        let catalog = self.inputs.catalog;
+        let shown = draft.item.goal.as_ref().or(draft.item.live.as_ref());
+        let mut notes = Vec::new();
+        if draft.spec.restore.class == RestoreClass::Partial && op != Op::Delete {
+            notes.push(draft.spec.restore.reason.clone());
+        }
+        notes.extend(draft.links.iter().filter_map(|found| match &found.link {
+            Link::Unchecked { why } => Some(why.clone()),
+            _ => None,
+        }));
+        let mut stand = self.stand();
+        let bodies = self.surroundings(&mut stand, &draft.desired);
+        let why = guard::privileged(draft.spec, &self.context(&bodies), op, draft.live.as_ref(), &calls.expected);
+        if let Some(why) = why {
+            self.drafts.privileged.borrow_mut().entry(draft.key.clone()).or_insert(why);
+        }
+        let mut after = Vec::new();
+        if let Some(parent) = self.reach.atlas.parent(&draft.key) {
+            after.extend(self.drafts.by_key.get(&parent).filter(|parent| parent.is_made()).map(|parent| parent.key.clone()));
+        }
+        let needs = inputs_of(&calls.requests);
+        Step {
+            op,
+            key: draft.key.clone(),
+            target: self.target(),
+            name: shown.map_or_else(String::new, |body| display_name(catalog, &draft.key, body)),
+            requests: calls.requests,
+            fields,
+            loose: calls.loose,
+            found_by_name: false,
+            needs,
+            after,
+            notes,
+            takes_along: Vec::new(),
+        }
+    }
+
+    fn tidy(&self, step: &mut Step) {
+        step.after.sort();
+        step.after.dedup();
+    }
+
+    /// The ids that the resource has in the tenant, or will have.
+    fn target(&self) -> Vec<Part> {
+        let draft = self.draft;
+        let known = |ids: &[String]| ids.iter().cloned().map(Part::Known).collect::<Vec<_>>();
+        if !draft.is_made() {
+            return known(&draft.item.live_key.ids);
+        }
+        let parent = self.reach.atlas.parent(&draft.key).and_then(|parent| self.drafts.by_key.get(&parent));
+        let mut parts = match parent.filter(|parent| parent.is_made()) {
+            Some(parent) => Work { draft: parent, drafts: self.drafts, reach: self.reach, inputs: self.inputs }.target(),
+            None => known(above(&draft.item.live_key)),
+        };
+        parts.push(self.own_part());
+        parts
+    }
+
+    fn own_part(&self) -> Part {
+        let draft = self.draft;
+        let own = Part::Known(draft.item.live_key.id().to_owned());
+        match draft.spec.shape {
+            Shape::Singleton => own,
+            Shape::Object if draft.spec.restore.keeps_id => own,
+            Shape::Object => Part::Coming(draft.key.clone()),
+            Shape::Edge => {
+                let far: Vec<Pointer> = far_ends(draft.spec).filter_map(|reference| reference.at.as_pointer()).collect();
+                let link = draft.links.iter().find(|found| far.contains(&found.at)).map(|found| &found.link);
+                match link {
+                    Some(Link::Coming { goal, .. }) => Part::Coming(goal.clone()),
+                    Some(Link::Rewritten { rests_on, .. }) => Part::Known(rests_on.id().to_owned()),
+                    _ => own,
+                }
+            }
+        }
+    }
+
+    fn stand(&self) -> Stand {
+        Stand::new(&format!("{} {}", self.inputs.base, self.inputs.now))
+    }
+
+    fn shaper<'s>(&'s self, context: &Context<'s>, stand: &'s Stand, live: Option<&'s Value>) -> Shaper<'s> {
+        let draft = self.draft;
+        let body = draft.item.goal.as_ref();
+        let name = body.map_or_else(String::new, |body| display_name(self.inputs.catalog, &draft.key, body));
+        Shaper {
+            catalog: self.inputs.catalog,
+            spec: draft.spec,
+            key: &draft.key,
+            name,
+            context: context.clone(),
+            stand,
+            goal: body,
+            live,
+            base: self.inputs.base,
+        }
+    }
+
+    fn context<'c>(&'c self, bodies: &'c [(Kind, Value)]) -> Context<'c> {
+        let base = Context::new(self.inputs.catalog, self.inputs.settings);
+        bodies.iter().fold(base, |context, (kind, body)| context.with(kind, body))
+    }
+
+    /// The bodies that paths and conditions are asked of, the nearest last: the tenant's singletons,
+    /// what an edge leads to, the parents, the resource itself.
+    fn surroundings(&self, stand: &mut Stand, own: &Value) -> Vec<(Kind, Value)> {
+        let draft = self.draft;
+        let catalog = self.inputs.catalog;
+        let mut bodies = Vec::new();
+        for spec in catalog.kinds.iter().filter(|spec| spec.shape == Shape::Singleton && spec.parent.is_empty()) {
+            bodies.extend(self.inputs.live.of_kind(&spec.kind).map(|(_, body)| (spec.kind.clone(), body.clone())));
+        }
+        for found in &draft.links {
+            let (goal, live) = match &found.link {
+                Link::Made { goal } | Link::Coming { goal, .. } => (Some(goal), None),
+                Link::Same { rests_on } => (None, rests_on.as_ref()),
+                Link::Rewritten { rests_on, .. } => (None, Some(rests_on)),
+                _ => continue,
+            };
+            let body = goal.and_then(|goal| self.body_of(stand, goal)).or_else(|| self.inputs.live.body(live?).cloned());
+            bodies.extend(goal.or(live).map(|key| key.kind.clone()).zip(body));
+        }
+        let mut parents = Vec::new();
+        let mut at = draft.key.clone();
+        while let Some(parent) = self.reach.atlas.parent(&at).or_else(|| self.live_parent(&at)) {
+            parents.extend(self.body_of(stand, &parent).map(|body| (parent.kind.clone(), body)));
+            at = parent;
+        }
+        parents.reverse();
+        bodies.extend(parents);
+        let mut own = own.clone();
+        if draft.is_made() && !draft.spec.restore.keeps_id && draft.spec.shape == Shape::Object
+            && let Some(at) = draft.spec.id.as_ref()
+        {
+            let _ = at.set(&mut own, placeholder::id(&draft.key));
+        }
+        bodies.push((draft.spec.kind.clone(), stand.plain(&own)));
+        bodies
+    }
+
+    fn live_parent(&self, key: &ResourceKey) -> Option<ResourceKey> {
+        let parents = crate::restore::sides::parents_of(self.inputs.catalog, key);
+        parents.into_iter().find(|parent| self.inputs.live.body(parent).is_some())
+    }
+
+    /// A resource's body as it will be when the step is done, as far as a path needs it.
+    fn body_of(&self, stand: &mut Stand, key: &ResourceKey) -> Option<Value> {
+        if let Some(draft) = self.drafts.by_key.get(key).filter(|draft| draft.is_made()) {
+            let mut body = draft.desired.clone();
+            if !draft.spec.restore.keeps_id
+                && let Some(at) = draft.spec.id.as_ref()
+            {
+                let _ = at.set(&mut body, placeholder::id(key));
+            }
+            return Some(stand.plain(&body));
+        }
+        let live = self.reach.moved.get(key).unwrap_or(key);
+        self.inputs.live.body(live).cloned()
+    }
+}
+
+/// The names of the inputs that calls wait for.
+fn inputs_of(requests: &[crate::restore::form::Request]) -> Vec<String> {
+    let mut names = Vec::new();
+    for body in requests.iter().filter_map(|request| request.body.as_ref()) {
+        for (_, found) in placeholder::all(body) {
+            if let placeholder::Found::Input(name) = found {
+                let need = format!("input {name}");
+                if !names.contains(&need) {
+                    names.push(need);
+                }
+            }
+        }
+    }
+    names
+}
+

@@ -1,0 +1,190 @@
+//! From a wish to a body: what a resource shall look like, and how much of that a call can do.
+//!
+//! All bodies here are escaped ([`placeholder::escape`](crate::restore::placeholder::escape)).
+
+use crate::catalog::{Body, Context, KindSpec, Write};
+use crate::json::{ArrayMode, ArrayRules, FieldChange, JsonError, Pattern, Pointer, Value, diff_with};
+use crate::restore::form::Conflict;
+use crate::restore::placeholder::{escape, set_deep};
+use crate::restore::reach::{Item, Wish};
+
+/// How the arrays of a kind are compared: map arrays by their key, all others by their elements.
+pub(crate) fn array_rules(spec: &KindSpec) -> ArrayRules {
+    let keyed = spec.set.iter().filter_map(|set| Some((set.at.clone(), set.by.clone()?)));
+    keyed.fold(ArrayRules::all(ArrayMode::Elements), |rules, (at, by)| rules.with(at, ArrayMode::Keyed(by)))
+}
+
+/// The differences between two bodies of a kind.
+pub(crate) fn differences(spec: &KindSpec, from: &Value, to: &Value) -> Vec<FieldChange> {
+    diff_with(from, to, &array_rules(spec))
+}
+
+/// A body without these fields.
+pub(crate) fn without(body: &Value, patterns: &[Pattern]) -> Value {
+    let mut out = body.clone();
+    for pattern in patterns {
+        pattern.remove_all(&mut out);
+    }
+    out
+}
+
+/// The body that a wish asks for, and what of the wish has been overtaken.
+pub(crate) fn desired(item: &Item) -> (Value, Vec<Conflict>) {
+    let goal = item.goal.as_ref().map(escape).unwrap_or_default();
+    let Some(live) = item.live.as_ref().map(escape) else { return (goal, Vec::new()) };
+    let mut conflicts = Vec::new();
+    let mut refuse = |at: &Pointer, reason: &str| {
+        conflicts.push(Conflict { key: item.live_key.clone(), pointer: at.clone(), reason: reason.to_owned() });
+    };
+    let mut out = live;
+    match &item.wish {
+        Wish::Whole => out = goal,
+        Wish::Fields(fields) => {
+            for at in fields {
+                if set_or_remove(&mut out, at, at.get(&goal).cloned()).is_err() {
+                    refuse(at, "the place above this field is not there any more");
+                }
+            }
+        }
+        Wish::Revert(changes) => {
+            for change in changes {
+                if let Err(reason) = revert(&mut out, change) {
+                    refuse(&change.pointer, reason);
+                }
+            }
+        }
+    }
+    (out, conflicts)
+}
+
+pub(crate) fn set_or_remove(body: &mut Value, at: &Pointer, value: Option<Value>) -> Result<(), JsonError> {
+    match value {
+        Some(value) => set_deep(body, at, value),
+        None => {
+            at.remove(body);
+            Ok(())
+        }
+    }
+}
+
+/// Undoes one change where the field still is as the change left it.
+fn revert(body: &mut Value, change: &FieldChange) -> Result<(), &'static str> {
+    let (from, to) = (change.from.as_ref().map(escape), change.to.as_ref().map(escape));
+    let parent = change.pointer.parent();
+    if let Some(Value::Array(items)) = parent.as_ref().and_then(|at| at.get_mut(body)) {
+        return revert_element(items, from, to);
+    }
+    let now = change.pointer.get(body);
+    if now == from.as_ref() {
+        return Ok(());
+    }
+    if now != to.as_ref() {
+        return Err("the field was changed again since; it is left as it is");
+    }
+    set_or_remove(body, &change.pointer, from).map_err(|_| "the place above this field is not there any more")
+}
+
+/// In an array an element is what it is, wherever it stands.
+fn revert_element(items: &mut Vec<Value>, from: Option<Value>, to: Option<Value>) -> Result<(), &'static str> {
+    let place = to.as_ref().map(|to| items.iter().position(|item| item == to));
+    match (from, place) {
+        (Some(from), _) if items.contains(&from) => Ok(()),
+        (Some(from), Some(Some(place))) => {
+            items.splice(place..=place, [from]);
+            Ok(())
+        }
+        (Some(from), None) => {
+            items.push(from);
+            Ok(())
+        }
+        (None, Some(Some(place))) => {
+            items.remove(place);
+            Ok(())
+        }
+        (None, _) => Ok(()),
+        (Some(_), Some(None)) => Err("the element was changed again since; it is left as it is"),
+    }
+}
+
+/// The fields that a call does not set.
+pub(crate) fn blocked(spec: &KindSpec, write: &Write, creates: bool) -> Vec<Pattern> {
+    let fixed = if creates { &[][..] } else { spec.fixed.as_slice() };
+    let unsent = spec.assigned.iter().chain(fixed).filter(|pattern| !write.send.contains(pattern));
+    unsent.chain(&write.omit).chain(&write.ignores).cloned().collect()
+}
+
+/// What a resource looks like after a call that was asked for `wanted`, coming from `current`.
+pub(crate) fn after(spec: &KindSpec, write: &Write, creates: bool, current: &Value, wanted: &Value) -> Value {
+    match write.body {
+        Body::None => {
+            let mut out = current.clone();
+            for condition in write.only.iter().filter(|condition| condition.of.is_none()) {
+                put_from(&mut out, wanted, &condition.at);
+            }
+            out
+        }
+        Body::Field => {
+            let mut out = current.clone();
+            if let Some(at) = &write.field {
+                put_from(&mut out, wanted, at);
+            }
+            out
+        }
+        Body::Whole | Body::List | Body::Envelope => {
+            let mut out = wanted.clone();
+            for pattern in blocked(spec, write, creates) {
+                let held = pattern.find(current);
+                if pattern.find(&out) == held {
+                    continue;
+                }
+                pattern.remove_all(&mut out);
+                for (at, value) in held {
+                    // Where the object around it is gone, so is the field.
+                    let _ = at.set(&mut out, value.clone());
+                }
+            }
+            for merge in write.merges.iter().filter(|merge| merge.remove_with.is_none()) {
+                for (at, map) in merge.at.find(current) {
+                    let kept = map.as_object().into_iter().flat_map(|map| map.iter());
+                    for (name, value) in kept {
+                        let at = at.join(name);
+                        if at.get(&out).is_none() {
+                            let _ = at.set(&mut out, value.clone());
+                        }
+                    }
+                }
+            }
+            out
+        }
+    }
+}
+
+fn put_from(out: &mut Value, wanted: &Value, at: &Pointer) {
+    // A place that cannot be made stays as it is, and the comparison afterwards says so.
+    let _ = set_or_remove(out, at, at.get(wanted).cloned());
+}
+
+/// The calls of a list that apply, for a body in its surroundings.
+pub(crate) fn applicable<'s>(writes: &'s [Write], context: &Context<'_>) -> Vec<&'s Write> {
+    writes.iter().filter(|write| context.satisfies(&write.only)).collect()
+}
+
+/// The calls among these that bring `current` nearer to `wanted`, each with the body after it.
+pub(crate) fn needed<'s>(
+    spec: &KindSpec,
+    writes: &[&'s Write],
+    current: &Value,
+    wanted: &Value,
+) -> Vec<(&'s Write, Value)> {
+    let mut current = current.clone();
+    let mut calls = Vec::new();
+    for write in writes {
+        let next = after(spec, write, false, &current, wanted);
+        let moved = !differences(spec, &without(&current, &spec.assigned), &without(&next, &spec.assigned)).is_empty();
+        if moved {
+            calls.push((*write, next.clone()));
+            current = next;
+        }
+    }
+    calls
+}
