@@ -78,9 +78,12 @@ pub fn administrators<'a>(
         let Some(spec) = catalog.kind(&key.kind).filter(|spec| spec.shape == Shape::Edge) else { continue };
         let above = key.ids.split_last().map(|(_, above)| above.to_vec()).unwrap_or_default();
         let holds = spec.parent.iter().any(|kind| holders.contains(&ResourceKey::new(kind, above.clone())));
-        let members = spec.refs.iter().flat_map(|reference| &reference.to).filter(|kind| principals.contains(*kind));
+        let members =
+            spec.refs.iter().flat_map(|reference| &reference.to).filter(|kind| principals.contains(*kind));
         if holds && !above.is_empty() {
-            holders.extend(members.map(|kind| ResourceKey::new(kind, vec![key.id().to_owned()])).collect::<Vec<_>>());
+            holders.extend(
+                members.map(|kind| ResourceKey::new(kind, vec![key.id().to_owned()])).collect::<Vec<_>>(),
+            );
         }
     }
     holders
@@ -151,7 +154,8 @@ mod tests {
             (key("member/g1/u1"), value(r#"{"id":"u1"}"#)),
             (key("member/g2/u2"), value(r#"{"id":"u2"}"#)),
         ];
-        let found = administrators(&catalog, bodies.iter().map(|(key, body)| (key, body)).collect::<Vec<_>>());
+        let found =
+            administrators(&catalog, bodies.iter().map(|(key, body)| (key, body)).collect::<Vec<_>>());
         assert!(found.contains(&key("group/g1")) && found.contains(&key("user/u1")), "{found:?}");
         assert!(!found.contains(&key("user/u2")) && !found.contains(&key("user/u9")), "{found:?}");
     }

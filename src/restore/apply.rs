@@ -236,14 +236,21 @@ impl Apply<'_> {
         if plan.content_id() != plan.id {
             return Err(RestoreError::Tampered { id: plan.id });
         }
-        if (plan.provider.0.as_str(), plan.provider.1) != (self.catalog.provider.as_str(), self.catalog.rules) {
-            return Err(RestoreError::OtherRules { provider: plan.provider.0.clone(), rules: plan.provider.1 });
+        if (plan.provider.0.as_str(), plan.provider.1) != (self.catalog.provider.as_str(), self.catalog.rules)
+        {
+            return Err(RestoreError::OtherRules {
+                provider: plan.provider.0.clone(),
+                rules: plan.provider.1,
+            });
         }
         if !self.resume && self.clock.now() > plan.expires {
             return Err(RestoreError::Expired { at: plan.expires });
         }
         for step in &plan.steps {
-            let spec = self.catalog.kind(&step.key.kind).ok_or_else(|| RestoreError::NoKind(step.key.kind.clone()))?;
+            let spec = self
+                .catalog
+                .kind(&step.key.kind)
+                .ok_or_else(|| RestoreError::NoKind(step.key.kind.clone()))?;
             let body = step.fields.iter().find(|change| change.pointer.is_empty());
             let body = body.and_then(|change| change.to.as_ref().or(change.from.as_ref()));
             if self.own.is_touched_by(spec, &step.key, body) {
@@ -270,7 +277,10 @@ impl Apply<'_> {
         for input in &self.plan.inputs {
             let now = self.tenant.read(&input.key).await?.as_ref().map(state_of);
             if now != input.state {
-                return Err(RestoreError::Moved { key: input.key.clone(), how: moved(input.state.is_some(), now.is_some()) });
+                return Err(RestoreError::Moved {
+                    key: input.key.clone(),
+                    how: moved(input.state.is_some(), now.is_some()),
+                });
             }
         }
         Ok(())

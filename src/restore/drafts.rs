@@ -18,7 +18,8 @@ pub(crate) fn all<'a>(reach: &mut Reach<'a>) -> Result<Drafts<'a>, RestoreError>
         let spec = reach.atlas.spec(&key.kind)?;
         let (mut body, conflicts) = desired(&item);
         let live = item.live.as_ref().map(crate::restore::placeholder::escape);
-        if item.case == Case::Update && spec.shape == Shape::Object
+        if item.case == Case::Update
+            && spec.shape == Shape::Object
             && let Some(at) = spec.id.as_ref().filter(|at| at.get(&body).is_some())
         {
             // The counterpart keeps the id that it has.
@@ -51,9 +52,13 @@ fn want_surroundings(reach: &mut Reach<'_>, key: &ResourceKey) -> Result<(), Res
     reach.want_parents(key);
     let spec = reach.atlas.spec(&key.kind)?;
     let writes = spec.create.iter().chain(&spec.update).chain(&spec.delete);
-    let asked: Vec<_> = writes.flat_map(|write| &write.only).filter_map(|condition| condition.of.clone()).collect();
+    let asked: Vec<_> =
+        writes.flat_map(|write| &write.only).filter_map(|condition| condition.of.clone()).collect();
     for kind in asked {
-        let lone = reach.catalog().kind(&kind).is_some_and(|spec| spec.shape == Shape::Singleton && spec.parent.is_empty());
+        let lone = reach
+            .catalog()
+            .kind(&kind)
+            .is_some_and(|spec| spec.shape == Shape::Singleton && spec.parent.is_empty());
         if lone {
             reach.look(&ResourceKey::new(&kind, vec![crate::base::key::SINGLETON.to_owned()]))?;
         }

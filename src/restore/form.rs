@@ -76,6 +76,12 @@ pub struct Request {
     pub content_type: String,
     /// Where the answer gives the new id, for the call that makes a resource.
     pub new_id: Option<NewId>,
+    /// Sent only where the resource is not as planned after the calls before: vendors add fields of
+    /// their own to what they make.
+    pub if_differs: bool,
+    /// Maps in the body: members that the resource has and the body has not are sent with this value,
+    /// which removes them.
+    pub unset: Vec<(Pointer, Value)>,
 }
 
 /// What is done to one resource.

@@ -61,7 +61,10 @@ pub(crate) fn privileged(
     let hit = spec.restore.privileged.iter().find(|rule| {
         let places = |body: &Value| -> BTreeMap<String, Value> {
             let found = rule.at.find(body).into_iter();
-            found.filter(|(_, value)| !is_empty(value)).map(|(at, value)| (at.to_string(), value.clone())).collect()
+            found
+                .filter(|(_, value)| !is_empty(value))
+                .map(|(at, value)| (at.to_string(), value.clone()))
+                .collect()
         };
         let touched = access::is_root(&rule.at)
             || match before {
@@ -91,8 +94,12 @@ pub(crate) fn lockout(catalog: &Provider, seen: &Seen, plan: &Plan) -> Option<Gu
         gone.extend(&step.takes_along);
     }
     let kinds = access::granting_kinds(catalog);
-    let holders: BTreeSet<&Kind> =
-        catalog.kinds.iter().filter(|spec| kinds.contains(&spec.kind)).flat_map(|spec| &spec.parent).collect();
+    let holders: BTreeSet<&Kind> = catalog
+        .kinds
+        .iter()
+        .filter(|spec| kinds.contains(&spec.kind))
+        .flat_map(|spec| &spec.parent)
+        .collect();
     let touched = gone.iter().any(|key| kinds.contains(&key.kind) || holders.contains(&key.kind));
     if !touched {
         return None;

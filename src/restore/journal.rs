@@ -114,7 +114,12 @@ impl FileJournal {
     ///
     /// # Errors
     /// The file cannot be opened, or holds entries of another plan or key.
-    pub fn open(path: &Path, plan: PlanId, key: SealKey, entropy: Arc<dyn Entropy>) -> Result<Self, JournalError> {
+    pub fn open(
+        path: &Path,
+        plan: PlanId,
+        key: SealKey,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, JournalError> {
         let io = |source| JournalError::Io { file: path.to_owned(), source };
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
@@ -140,19 +145,26 @@ fn bound(plan: PlanId, place: usize) -> Vec<u8> {
 }
 
 /// The entries, and how many bytes of the file they take.
-fn read_all(path: &Path, bytes: &[u8], key: &SealKey, plan: PlanId) -> Result<(Vec<Entry>, usize), JournalError> {
+fn read_all(
+    path: &Path,
+    bytes: &[u8],
+    key: &SealKey,
+    plan: PlanId,
+) -> Result<(Vec<Entry>, usize), JournalError> {
     let foreign = |what: &str| JournalError::Foreign { file: path.to_owned(), what: what.to_owned() };
     let mut entries = Vec::new();
     let mut at = 0;
     while let Some((length, rest)) = bytes.get(at..).and_then(|rest| rest.split_first_chunk::<4>()) {
         let length = u32::from_le_bytes(*length) as usize;
-        if length > ENTRY_BYTES_MAX || length < NONCE {
+        if !(NONCE..=ENTRY_BYTES_MAX).contains(&length) {
             return Err(foreign("a length is out of range"));
         }
         let Some(sealed) = rest.get(..length) else { break };
-        let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or_else(|| foreign("an entry is too short"))?;
+        let (nonce, sealed) =
+            sealed.split_first_chunk::<NONCE>().ok_or_else(|| foreign("an entry is too short"))?;
         let mut buffer = sealed.to_vec();
-        key.open(nonce, &bound(plan, entries.len()), &mut buffer).map_err(|error| foreign(&error.to_string()))?;
+        key.open(nonce, &bound(plan, entries.len()), &mut buffer)
+            .map_err(|error| foreign(&error.to_string()))?;
         entries.push(read_one(&buffer).ok_or_else(|| foreign("an entry has another form"))?);
         at += 4 + length;
     }
@@ -215,7 +227,9 @@ pub(crate) struct Trace {
 pub(crate) fn traces(entries: &[Entry], steps: usize) -> Vec<Trace> {
     let mut traces = vec![Trace::default(); steps];
     for entry in entries {
-        let Some(trace) = usize::try_from(entry.step).ok().and_then(|step| traces.get_mut(step)) else { continue };
+        let Some(trace) = usize::try_from(entry.step).ok().and_then(|step| traces.get_mut(step)) else {
+            continue;
+        };
         let payload = &entry.payload;
         let text = |name: &str| payload.get(name).and_then(Value::as_str).map(str::to_owned);
         match entry.phase {
@@ -272,7 +286,11 @@ mod tests {
         assert!(!bytes.windows(8).any(|part| part == b"lgcanary"), "the file is sealed");
         for cut in whole..bytes.len() {
             std::fs::write(&path, &bytes[..cut]).unwrap();
-            assert_eq!(open(&path, 1, 1).unwrap().entries().unwrap(), [one.clone()], "cut at {cut}");
+            assert_eq!(
+                open(&path, 1, 1).unwrap().entries().unwrap(),
+                std::slice::from_ref(&one),
+                "cut at {cut}"
+            );
         }
         let mut journal = open(&path, 1, 1).unwrap();
         journal.append(&two).unwrap();

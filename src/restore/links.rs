@@ -57,7 +57,8 @@ fn plain(value: &Value) -> Option<String> {
 
 /// The parts of a text that can be ids.
 fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric() && !matches!(c, '-' | '_' | '.')).filter(|word| !word.is_empty())
+    text.split(|c: char| !c.is_alphanumeric() && !matches!(c, '-' | '_' | '.'))
+        .filter(|word| !word.is_empty())
 }
 
 impl Reach<'_> {
@@ -96,7 +97,8 @@ impl Reach<'_> {
         let Some(goal) = targets.first().cloned() else {
             return Ok(self.unrecorded(reference, text, held));
         };
-        let made = self.items.get(&goal).is_some_and(|item| item.case == Case::Create || item.case == Case::Brought);
+        let made =
+            self.items.get(&goal).is_some_and(|item| item.case == Case::Create || item.case == Case::Brought);
         if made {
             let keeps = self.atlas.spec(&goal.kind)?.restore.keeps_id;
             let by_id = matches!(reference.by, RefBy::Id | RefBy::Url);
@@ -144,7 +146,12 @@ impl Reach<'_> {
     }
 
     /// The recorded resources that a reference can mean, the likeliest first.
-    fn targets(&self, reference: &Reference, body: &Value, text: &str) -> Result<Vec<ResourceKey>, RestoreError> {
+    fn targets(
+        &self,
+        reference: &Reference,
+        body: &Value,
+        text: &str,
+    ) -> Result<Vec<ResourceKey>, RestoreError> {
         let mut found = Vec::new();
         for kind in &reference.to {
             match reference.by {
@@ -184,13 +191,22 @@ impl Reach<'_> {
             }
         }
         let ledger = self.atlas.recorded.ledger();
-        let gaps: Vec<String> =
-            reference.to.iter().filter_map(|kind| gap(ledger, &ResourceKey::new(kind, vec![text.to_owned()]))).collect();
+        let gaps: Vec<String> = reference
+            .to
+            .iter()
+            .filter_map(|kind| gap(ledger, &ResourceKey::new(kind, vec![text.to_owned()])))
+            .collect();
         let kinds: Vec<&str> = reference.to.iter().map(|kind| kind.as_str()).collect();
         match gaps.first() {
-            Some(why) => Link::Unchecked { why: format!("where `{}` leads was not checked: {why}", reference.at) },
+            Some(why) => {
+                Link::Unchecked { why: format!("where `{}` leads was not checked: {why}", reference.at) }
+            }
             None => Link::Broken {
-                why: format!("`{}` names a {} that neither the recorded state nor the tenant has", reference.at, kinds.join(" or ")),
+                why: format!(
+                    "`{}` names a {} that neither the recorded state nor the tenant has",
+                    reference.at,
+                    kinds.join(" or ")
+                ),
             },
         }
     }

@@ -15,7 +15,9 @@
 pub mod apply;
 pub mod form;
 pub mod journal;
+pub mod observe;
 pub mod plan_file;
+pub mod preview;
 pub mod sides;
 pub mod tenant;
 
@@ -32,15 +34,15 @@ mod shape;
 mod steps;
 mod wish;
 
-#[cfg(test)]
-mod tests;
-
 pub use apply::{Allow, Apply, Line, Outcome, Summary, Vault};
 pub use form::{Mode, Op, Plan, Step};
 pub use guard::Own;
 pub use journal::{FileJournal, Journal};
+pub use observe::LiveTenant;
 pub use placeholder::SecretAt;
+
 pub use plan::{Inputs, plan, wants};
+pub use preview::preview;
 pub use reach::{Scope, Wish};
 pub use sides::{Recorded, Seen, Sight, Wants};
 pub use tenant::{Call, Reply, Tenant, TenantError, survey};
@@ -85,7 +87,9 @@ pub enum RestoreError {
         id: PlanId,
     },
     /// A plan for another catalogue than this program has.
-    #[error("the plan was made with version {rules} of the rules for `{provider}`, which this program does not have")]
+    #[error(
+        "the plan was made with version {rules} of the rules for `{provider}`, which this program does not have"
+    )]
     OtherRules {
         /// The provider.
         provider: String,
@@ -146,8 +150,12 @@ impl RestoreError {
             }
             Self::Begun { .. } => Some("`lastgood apply --resume` goes on with it".into()),
             Self::Guarded { needs } => Some(format!("read the plan; then give {}", needs.join(" "))),
-            Self::OwnIdentity { .. } => Some("leave that resource out, or restore it by hand with another account".into()),
-            Self::Journal(_) => Some("make room or correct the permissions, then `lastgood apply --resume`".into()),
+            Self::OwnIdentity { .. } => {
+                Some("leave that resource out, or restore it by hand with another account".into())
+            }
+            Self::Journal(_) => {
+                Some("make room or correct the permissions, then `lastgood apply --resume`".into())
+            }
             Self::NoKind(_) | Self::NotRead { .. } | Self::Tenant(_) => None,
         }
     }

@@ -19,7 +19,11 @@ impl Node {
         let removes = self.step.op == Op::Delete;
         let rank = i64::from(self.rank);
         let depth = self.step.key.ids.len() as i64;
-        if removes { (true, -rank, false, -depth, &self.step.key) } else { (false, rank, false, depth, &self.step.key) }
+        if removes {
+            (true, -rank, false, -depth, &self.step.key)
+        } else {
+            (false, rank, false, depth, &self.step.key)
+        }
     }
 }
 
@@ -34,7 +38,12 @@ pub(crate) fn sort(nodes: Vec<Node>) -> (Vec<Step>, Vec<Step>) {
         .iter()
         .enumerate()
         .map(|(index, node)| {
-            node.step.after.iter().filter_map(|key| first.get(key).copied()).filter(|other| *other != index).collect()
+            node.step
+                .after
+                .iter()
+                .filter_map(|key| first.get(key).copied())
+                .filter(|other| *other != index)
+                .collect()
         })
         .collect();
     let mut left: BTreeSet<usize> = (0..nodes.len()).collect();

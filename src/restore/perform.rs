@@ -10,7 +10,7 @@ use crate::json::{FieldChange, Pattern, Pointer, Value, patch};
 use crate::restore::apply::{Apply, Outcome, moved, removes};
 use crate::restore::form::{Op, Part, Plan, Request, Step};
 use crate::restore::journal::{Phase, Trace, entry};
-use crate::restore::placeholder::{Found, escape, fill, fill_path};
+use crate::restore::placeholder::{Found, escape, fill, fill_path, set_deep};
 use crate::restore::sides::natural_name;
 use crate::restore::tenant::{Call, Reply, TenantError};
 use crate::restore::wish::{differences, without};
@@ -51,7 +51,8 @@ impl<'p, 'a> Performer<'p, 'a> {
     pub(crate) fn new(run: &'p mut Apply<'a>) -> Self {
         let plan = run.plan;
         let states = plan.inputs.iter().map(|input| (input.key.clone(), input.state.clone())).collect();
-        let known = plan.id_changes.iter().filter_map(|change| Some((change.key.clone(), change.to.clone()?)));
+        let known =
+            plan.id_changes.iter().filter_map(|change| Some((change.key.clone(), change.to.clone()?)));
         Self { ids: known.collect(), states, plan, run }
     }
 
@@ -68,12 +69,19 @@ impl<'p, 'a> Performer<'p, 'a> {
         if let Some(key) = step.after.iter().find(|key| lost.contains(*key)) {
             return Some(format!("it needs `{key}`, which was not restored"));
         }
-        let given = |need: &&String| need.strip_prefix("input ").is_some_and(|name| !self.run.inputs.contains_key(name));
+        let given = |need: &&String| {
+            need.strip_prefix("input ").is_some_and(|name| !self.run.inputs.contains_key(name))
+        };
         let missing = step.needs.iter().find(given)?;
         (!self.run.allow.without_secrets).then(|| format!("{missing} was not given"))
     }
 
-    pub(crate) async fn perform(&mut self, index: usize, step: &Step, trace: &Trace) -> Result<Ended, RestoreError> {
+    pub(crate) async fn perform(
+        &mut self,
+        index: usize,
+        step: &Step,
+        trace: &Trace,
+    ) -> Result<Ended, RestoreError> {
         if let Some(id) = &trace.id {
             self.ids.insert(step.key.clone(), id.clone());
         }
@@ -87,7 +95,11 @@ impl<'p, 'a> Performer<'p, 'a> {
         let ended = match self.attempt(index, step, trace).await {
             Ok(ended) => ended,
             Err(Stop::Tenant(error)) => {
-                let outcome = if matches!(error, TenantError::Uncertain { .. }) { Outcome::Unknown } else { Outcome::Failed };
+                let outcome = if matches!(error, TenantError::Uncertain { .. }) {
+                    Outcome::Unknown
+                } else {
+                    Outcome::Failed
+                };
                 Ended::of(outcome, error.to_string())
             }
             Err(Stop::Words(words)) => Ended::of(Outcome::Failed, words),
@@ -98,16 +110,25 @@ impl<'p, 'a> Performer<'p, 'a> {
             if let Some(key) = self.target(step) {
                 self.states.insert(key, state.clone());
             }
-            self.note(Phase::Outcome, index, [
-                ("done", ended.outcome.as_str().into()),
-                ("id", self.ids.get(&step.key).cloned().into()),
-                ("state", state.into()),
-            ])?;
+            self.note(
+                Phase::Outcome,
+                index,
+                [
+                    ("done", ended.outcome.as_str().into()),
+                    ("id", self.ids.get(&step.key).cloned().into()),
+                    ("state", state.into()),
+                ],
+            )?;
         }
         Ok(ended)
     }
 
-    fn note<const N: usize>(&mut self, phase: Phase, index: usize, members: [(&str, Value); N]) -> Result<(), RestoreError> {
+    fn note<const N: usize>(
+        &mut self,
+        phase: Phase,
+        index: usize,
+        members: [(&str, Value); N],
+    ) -> Result<(), RestoreError> {
         Ok(self.run.journal.append(&entry(phase, index, members))?)
     }
 
@@ -175,7 +196,9 @@ impl<'p, 'a> Performer<'p, 'a> {
         let as_wanted = match (&now, step.op) {
             (None, Op::Delete) => true,
             (Some(_), Op::Delete) | (None, _) => false,
-            (Some(_), _) => fresh && self.compare(step, spec, None, now.as_ref()).is_ok_and(|left| left.is_empty()),
+            (Some(_), _) => {
+                fresh && self.compare(step, spec, None, now.as_ref()).is_ok_and(|left| left.is_empty())
+            }
         };
         if as_wanted {
             return Ok(Before::Already(now));
@@ -205,13 +228,20 @@ impl<'p, 'a> Performer<'p, 'a> {
         before: Option<Value>,
     ) -> Result<Ended, Stop> {
         for (number, request) in step.requests.iter().enumerate().skip(first) {
-            let call = self.ready(request)?;
+            let mut call = self.ready(request)?;
+            if request.if_differs && !self.settles(index, number, step, spec, request, &mut call).await? {
+                continue;
+            }
             self.note(Phase::Intent, index, [("request", number.into()), ("before", before.clone().into())])?;
             let reply = match self.run.tenant.send(&call).await {
                 Ok(reply) => reply,
                 Err(error) => {
                     if let TenantError::Refused { status, .. } = &error {
-                        self.note(Phase::Outcome, index, [("request", number.into()), ("status", (*status).into())])?;
+                        self.note(
+                            Phase::Outcome,
+                            index,
+                            [("request", number.into()), ("status", (*status).into())],
+                        )?;
                     }
                     return Err(error.into());
                 }
@@ -221,17 +251,58 @@ impl<'p, 'a> Performer<'p, 'a> {
             }
             let more = number + 1 < step.requests.len();
             let state = match self.target(step).filter(|_| more) {
-                Some(key) => self.run.tenant.read(&key).await?.map(|body| without(&escape(&body), &step.loose)),
+                Some(key) => {
+                    self.run.tenant.read(&key).await?.map(|body| without(&escape(&body), &step.loose))
+                }
                 None => None,
             };
-            self.note(Phase::Outcome, index, [
-                ("request", number.into()),
-                ("status", reply.status.into()),
-                ("id", self.ids.get(&step.key).cloned().into()),
-                ("state", state.into()),
-            ])?;
+            self.note(
+                Phase::Outcome,
+                index,
+                [
+                    ("request", number.into()),
+                    ("status", reply.status.into()),
+                    ("id", self.ids.get(&step.key).cloned().into()),
+                    ("state", state.into()),
+                ],
+            )?;
         }
         self.verify(step, spec, before.as_ref()).await
+    }
+
+    /// Whether a call is needed after those before; what the vendor added is put into its body.
+    async fn settles(
+        &mut self,
+        index: usize,
+        number: usize,
+        step: &Step,
+        spec: &KindSpec,
+        request: &Request,
+        call: &mut Call,
+    ) -> Result<bool, Stop> {
+        let Some(key) = self.target(step) else { return Ok(false) };
+        let now = self.run.tenant.read(&key).await?;
+        if self.compare(step, spec, None, now.as_ref())?.is_empty() {
+            self.note(
+                Phase::Outcome,
+                index,
+                [("request", number.into()), ("status", 0u8.into()), ("sent", false.into())],
+            )?;
+            return Ok(false);
+        }
+        let Some((now, body)) = now.zip(call.body.take()) else { return Ok(true) };
+        let mut body = body.expose().clone();
+        for (at, with) in &request.unset {
+            let added = at.get(&now).and_then(Value::as_object).into_iter().flat_map(|map| map.iter());
+            for (name, _) in added {
+                let at = at.join(name);
+                if at.get(&body).is_none() {
+                    set_deep(&mut body, &at, with.clone()).map_err(|error| Stop::Words(error.to_string()))?;
+                }
+            }
+        }
+        call.body = Some(Secret::new(body));
+        Ok(true)
     }
 
     async fn verify(&mut self, step: &Step, spec: &KindSpec, before: Option<&Value>) -> Result<Ended, Stop> {
@@ -247,16 +318,29 @@ impl<'p, 'a> Performer<'p, 'a> {
     }
 
     /// The places where a resource is not as the step leaves it.
-    fn compare(&self, step: &Step, spec: &KindSpec, before: Option<&Value>, now: Option<&Value>) -> Result<Vec<String>, Stop> {
+    fn compare(
+        &self,
+        step: &Step,
+        spec: &KindSpec,
+        before: Option<&Value>,
+        now: Option<&Value>,
+    ) -> Result<Vec<String>, Stop> {
         let now = match (now, removes(step)) {
             (None, true) => return Ok(Vec::new()),
             (Some(_), true) => return Ok(vec!["that it is still there".into()]),
             (None, false) => return Ok(vec!["that it is not there".into()]),
             (Some(now), false) => without(&escape(now), &step.loose),
         };
-        let fields: Vec<FieldChange> =
-            step.fields.iter().map(|change| FieldChange { to: change.to.as_ref().map(|to| self.with_ids(to)), ..change.clone() }).collect();
-        let whole = fields.iter().find(|change| change.pointer.is_empty()).and_then(|change| change.to.clone());
+        let fields: Vec<FieldChange> = step
+            .fields
+            .iter()
+            .map(|change| FieldChange {
+                to: change.to.as_ref().map(|to| self.with_ids(to)),
+                ..change.clone()
+            })
+            .collect();
+        let whole =
+            fields.iter().find(|change| change.pointer.is_empty()).and_then(|change| change.to.clone());
         let mut wanted = match (whole, before) {
             (Some(whole), _) => whole,
             (None, Some(before)) => patch(before, &fields).map_err(|error| Stop::Words(error.to_string()))?,
@@ -327,7 +411,9 @@ impl<'p, 'a> Performer<'p, 'a> {
             NewId::Answer => {
                 let at = spec.id.as_ref();
                 let found = at.and_then(|at| at.get(reply.body.as_ref()?));
-                found.and_then(|id| id.as_str().map(str::to_owned).or_else(|| id.as_number().map(ToString::to_string)))
+                found.and_then(|id| {
+                    id.as_str().map(str::to_owned).or_else(|| id.as_number().map(ToString::to_string))
+                })
             }
             NewId::List => self.by_name(spec, step).await?,
         };
@@ -353,7 +439,8 @@ impl<'p, 'a> Performer<'p, 'a> {
                 Part::Coming(of) => self.ids.get(of).cloned(),
             })
             .collect();
-        let wanted = step.fields.iter().find(|change| change.pointer.is_empty()).and_then(|change| change.to.as_ref());
+        let wanted =
+            step.fields.iter().find(|change| change.pointer.is_empty()).and_then(|change| change.to.as_ref());
         let Some((ids, wanted)) = ids.zip(wanted) else { return Ok(None) };
         let Some(name) = natural_name(spec, &self.with_ids(wanted)) else { return Ok(None) };
         let rows = self.run.tenant.list(&spec.kind, &ids).await?;

@@ -84,15 +84,14 @@ pub(crate) fn escape(value: &Value) -> Value {
     }
 }
 
+/// Gives the value for a placeholder at a place, or none to leave it.
+pub(crate) type Filler<'f, E> = dyn FnMut(&Pointer, Found<'_>) -> Result<Option<Value>, E> + 'f;
+
 /// Replaces every placeholder for which `fill` gives a value and unwraps literals.
 ///
 /// # Errors
 /// The first that `fill` reports, with the place of the placeholder.
-pub(crate) fn fill<E>(
-    value: &Value,
-    at: &mut Pointer,
-    fill_one: &mut dyn FnMut(&Pointer, Found<'_>) -> Result<Option<Value>, E>,
-) -> Result<Value, E> {
+pub(crate) fn fill<E>(value: &Value, at: &mut Pointer, fill_one: &mut Filler<'_, E>) -> Result<Value, E> {
     match found(value) {
         Some(Found::Literal(inner)) => return Ok(inner.clone()),
         Some(other) => {
@@ -131,8 +130,12 @@ pub(crate) fn all(value: &Value) -> Vec<(Pointer, Found<'_>)> {
             return;
         }
         let children: Vec<(String, &'v Value)> = match value {
-            Value::Object(members) => members.iter().map(|(name, member)| (name.to_owned(), member)).collect(),
-            Value::Array(items) => items.iter().enumerate().map(|(index, item)| (index.to_string(), item)).collect(),
+            Value::Object(members) => {
+                members.iter().map(|(name, member)| (name.to_owned(), member)).collect()
+            }
+            Value::Array(items) => {
+                items.iter().enumerate().map(|(index, item)| (index.to_string(), item)).collect()
+            }
             _ => Vec::new(),
         };
         for (name, child) in children {

@@ -121,7 +121,8 @@ impl<'i, 'a> Maker<'i, 'a> {
     fn make(mut self) -> Result<Plan, RestoreError> {
         let catalog = self.inputs.catalog;
         let here = catalog.kinds.iter().flat_map(|spec| self.inputs.live.of_kind(&spec.kind));
-        let recorded: Vec<_> = self.reach.items.iter().filter_map(|(key, item)| Some((key, item.goal.as_ref()?))).collect();
+        let recorded: Vec<_> =
+            self.reach.items.iter().filter_map(|(key, item)| Some((key, item.goal.as_ref()?))).collect();
         let own = self.inputs.own.resolved(catalog, here.chain(recorded));
         let mut nodes = Vec::new();
         let keys: Vec<ResourceKey> = self.drafts.by_key.keys().cloned().collect();
@@ -143,7 +144,11 @@ impl<'i, 'a> Maker<'i, 'a> {
         if !circle.is_empty() {
             let names: Vec<String> = circle.iter().map(|step| step.key.to_path()).collect();
             let reason = format!("these wait for each other: {}", names.join(", "));
-            let refused = circle.into_iter().map(|step| Refusal { key: step.key, name: step.name, reason: reason.clone() });
+            let refused = circle.into_iter().map(|step| Refusal {
+                key: step.key,
+                name: step.name,
+                reason: reason.clone(),
+            });
             self.plan.refused.extend(refused);
         }
         self.drop_dependents();
@@ -161,7 +166,9 @@ impl<'i, 'a> Maker<'i, 'a> {
     fn drop_dependents(&mut self) {
         loop {
             let kept: BTreeSet<ResourceKey> = self.plan.steps.iter().map(|step| step.key.clone()).collect();
-            let lost = |step: &crate::restore::form::Step| step.after.iter().find(|key| !kept.contains(*key)).cloned();
+            let lost = |step: &crate::restore::form::Step| {
+                step.after.iter().find(|key| !kept.contains(*key)).cloned()
+            };
             let Some(at) = self.plan.steps.iter().position(|step| lost(step).is_some()) else { break };
             let step = self.plan.steps.remove(at);
             let missing = lost(&step).map(|key| key.to_path()).unwrap_or_default();

@@ -38,7 +38,6 @@ impl Plan {
     /// The plan as JSON.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let address = |key: &ResourceKey| address(&self.tenant, key);
         let summary = object([
             ("create", self.count(Op::Create).into()),
             ("update", self.count(Op::Update).into()),
@@ -46,8 +45,46 @@ impl Plan {
             ("unchanged", self.unchanged.into()),
             ("refused", self.refused.len().into()),
         ]);
+        let mut out = object([
+            ("format", FORMAT.into()),
+            ("id", self.id.to_string().into()),
+            ("provider", self.provider.0.as_str().into()),
+            ("rules", self.provider.1.into()),
+            ("tenant", self.tenant.as_str().into()),
+            ("base", self.base.as_str().into()),
+            ("live", object([("read_at", self.read.to_string().into()), ("inputs", self.inputs_json())])),
+            ("expires", self.expires.to_string().into()),
+            ("mode", self.mode.as_str().into()),
+            ("summary", summary),
+            ("steps", list(self.steps.iter().map(|step| step_json(&self.tenant, step)))),
+            ("guards", list(self.guards.iter().map(|guard| guard_json(&self.tenant, guard)))),
+            (
+                "forecast",
+                object([("calls", self.forecast.calls.into()), ("seconds", self.forecast.seconds.into())]),
+            ),
+            ("approvals", Value::Array(self.approvals.clone())),
+            ("signature", self.signature.clone().into()),
+        ]);
+        if let Some(members) = out.as_object_mut() {
+            for (name, rows) in self.rows_json() {
+                members.insert(name, rows);
+            }
+        }
+        out
+    }
+
+    fn inputs_json(&self) -> Value {
+        list(self.inputs.iter().map(|input| {
+            object([("address", address(&self.tenant, &input.key)), ("state", input.state.clone().into())])
+        }))
+    }
+
+    /// The members that are plain rows about resources.
+    fn rows_json(&self) -> [(&'static str, Value); 6] {
+        let address = |key: &ResourceKey| address(&self.tenant, key);
         let refused = self.refused.iter().map(|row| {
-            object([("address", address(&row.key)), ("name", row.name.as_str().into()), ("reason", row.reason.as_str().into())])
+            let (name, reason) = (row.name.as_str().into(), row.reason.as_str().into());
+            object([("address", address(&row.key)), ("name", name), ("reason", reason)])
         });
         let secrets = self.secrets.iter().map(|secret| {
             object([
@@ -58,7 +95,8 @@ impl Plan {
             ])
         });
         let id_changes = self.id_changes.iter().map(|change| {
-            object([("address", address(&change.key)), ("from", change.key.id().into()), ("to", change.to.clone().into())])
+            let (from, to) = (change.key.id().into(), change.to.clone().into());
+            object([("address", address(&change.key)), ("from", from), ("to", to)])
         });
         let rewrites = self.rewrites.iter().map(|rewrite| {
             object([
@@ -69,39 +107,20 @@ impl Plan {
             ])
         });
         let conflicts = self.conflicts.iter().map(|row| {
-            object([("address", address(&row.key)), ("pointer", pointer(&row.pointer)), ("reason", row.reason.as_str().into())])
+            let (at, reason) = (pointer(&row.pointer), row.reason.as_str().into());
+            object([("address", address(&row.key)), ("pointer", at), ("reason", reason)])
         });
-        let effects = self
-            .effects
-            .iter()
-            .map(|effect| object([("address", address(&effect.key)), ("effect", effect.what.as_str().into())]));
-        let inputs = self
-            .inputs
-            .iter()
-            .map(|input| object([("address", address(&input.key)), ("state", input.state.clone().into())]));
-        object([
-            ("format", FORMAT.into()),
-            ("id", self.id.to_string().into()),
-            ("provider", self.provider.0.as_str().into()),
-            ("rules", self.provider.1.into()),
-            ("tenant", self.tenant.as_str().into()),
-            ("base", self.base.as_str().into()),
-            ("live", object([("read_at", self.read.to_string().into()), ("inputs", list(inputs))])),
-            ("expires", self.expires.to_string().into()),
-            ("mode", self.mode.as_str().into()),
-            ("summary", summary),
-            ("steps", list(self.steps.iter().map(|step| step_json(&self.tenant, step)))),
+        let effects = self.effects.iter().map(|effect| {
+            object([("address", address(&effect.key)), ("effect", effect.what.as_str().into())])
+        });
+        [
             ("refused", list(refused)),
             ("secrets", list(secrets)),
             ("id_changes", list(id_changes)),
             ("rewrites", list(rewrites)),
             ("effects", list(effects)),
-            ("guards", list(self.guards.iter().map(|guard| guard_json(&self.tenant, guard)))),
             ("conflicts", list(conflicts)),
-            ("forecast", object([("calls", self.forecast.calls.into()), ("seconds", self.forecast.seconds.into())])),
-            ("approvals", Value::Array(self.approvals.clone())),
-            ("signature", self.signature.clone().into()),
-        ])
+        ]
     }
 
     /// Reads a plan file.
@@ -125,7 +144,9 @@ impl Plan {
         }
         let plan = Reader { tenant: value.get("tenant").and_then(Value::as_str).unwrap_or_default() }
             .plan(value)
-            .ok_or_else(|| RestoreError::PlanFile { what: "a member is missing or has another form".into() })?;
+            .ok_or_else(|| RestoreError::PlanFile {
+                what: "a member is missing or has another form".into(),
+            })?;
         // Compared as JSON too: nothing that this program does not know may ride along unseen.
         if content_id(value) != plan.id || plan.to_json() != *value {
             return Err(RestoreError::Tampered { id: plan.id });
@@ -177,7 +198,20 @@ fn step_json(tenant: &str, step: &Step) -> Value {
             ("path", request.path.as_str().into()),
             ("body", request.body.clone().into()),
             ("content_type", request.content_type.as_str().into()),
-            ("new_id", NEW_IDS.iter().find(|(_, id)| Some(*id) == request.new_id).map(|(word, _)| *word).into()),
+            ("if_differs", request.if_differs.into()),
+            (
+                "unset",
+                list(
+                    request
+                        .unset
+                        .iter()
+                        .map(|(at, with)| object([("at", pointer(at)), ("with", with.clone())])),
+                ),
+            ),
+            (
+                "new_id",
+                NEW_IDS.iter().find(|(_, id)| Some(*id) == request.new_id).map(|(word, _)| *word).into(),
+            ),
         ])
     });
     object([
@@ -247,14 +281,21 @@ impl Reader<'_> {
             base: text(value, "base")?,
             read: time(live.get("read_at"))?,
             expires: time(value.get("expires"))?,
-            mode: [Mode::Merge, Mode::Rollback].into_iter().find(|mode| Some(mode.as_str()) == value.get("mode").and_then(Value::as_str))?,
+            mode: [Mode::Merge, Mode::Rollback]
+                .into_iter()
+                .find(|mode| Some(mode.as_str()) == value.get("mode").and_then(Value::as_str))?,
             steps: each(value, "steps", |step| self.step(step))?,
             refused: each(value, "refused", |row| {
                 Some(Refusal { key: self.key(row)?, name: text(row, "name")?, reason: text(row, "reason")? })
             })?,
             unchanged: value.get("summary")?.get("unchanged")?.as_u64()?,
             secrets: each(value, "secrets", |row| {
-                Some(SecretInput { input: text(row, "input")?, key: self.key(row)?, pointer: at(row)?, how: text(row, "how")? })
+                Some(SecretInput {
+                    input: text(row, "input")?,
+                    key: self.key(row)?,
+                    pointer: at(row)?,
+                    how: text(row, "how")?,
+                })
             })?,
             id_changes: each(value, "id_changes", |row| {
                 Some(IdChange { key: self.key(row)?, to: row.get("to")?.as_str().map(str::to_owned) })
@@ -267,7 +308,9 @@ impl Reader<'_> {
                     means: self.address(row.get("means")?)?,
                 })
             })?,
-            effects: each(value, "effects", |row| Some(Effect { key: self.key(row)?, what: text(row, "effect")? }))?,
+            effects: each(value, "effects", |row| {
+                Some(Effect { key: self.key(row)?, what: text(row, "effect")? })
+            })?,
             guards: each(value, "guards", |row| self.guard(row))?,
             conflicts: each(value, "conflicts", |row| {
                 Some(Conflict { key: self.key(row)?, pointer: at(row)?, reason: text(row, "reason")? })
@@ -275,7 +318,10 @@ impl Reader<'_> {
             inputs: each(live, "inputs", |row| {
                 Some(Input { key: self.key(row)?, state: row.get("state")?.as_str().map(str::to_owned) })
             })?,
-            forecast: Forecast { calls: forecast.get("calls")?.as_u64()?, seconds: forecast.get("seconds")?.as_u64()? },
+            forecast: Forecast {
+                calls: forecast.get("calls")?.as_u64()?,
+                seconds: forecast.get("seconds")?.as_u64()?,
+            },
             approvals: value.get("approvals")?.as_array()?.to_vec(),
             signature: value.get("signature").filter(|value| !value.is_null()).cloned(),
         })
@@ -305,7 +351,11 @@ impl Reader<'_> {
             name: text(value, "name")?,
             requests: each(value, "requests", request)?,
             fields: each(value, "fields", |row| {
-                Some(FieldChange { pointer: at(row)?, from: row.get("from").cloned(), to: row.get("to").cloned() })
+                Some(FieldChange {
+                    pointer: at(row)?,
+                    from: row.get("from").cloned(),
+                    to: row.get("to").cloned(),
+                })
             })?,
             loose: each(value, "loose", |pattern| Pattern::parse(pattern.as_str()?).ok())?,
             found_by_name: value.get("found_by_name")?.as_bool()?,
@@ -333,6 +383,10 @@ fn request(value: &Value) -> Option<Request> {
         path: text(value, "path")?,
         body: value.get("body").filter(|body| !body.is_null()).cloned(),
         content_type: text(value, "content_type")?,
+        if_differs: value.get("if_differs")?.as_bool()?,
+        unset: each(value, "unset", |row| {
+            Some((Pointer::parse(row.get("at")?.as_str()?).ok()?, row.get("with")?.clone()))
+        })?,
         new_id: match new_id.as_str() {
             Some(word) => Some(NEW_IDS.iter().find(|(known, _)| *known == word)?.1),
             None => None,

@@ -168,7 +168,8 @@ impl<'a> Reach<'a> {
         match self.look(key)? {
             Look::Unread => {}
             Look::Here(live_key, live) => {
-                let item = Item { wish, case: Case::Update, goal: Some(goal), live: Some(live.clone()), live_key };
+                let item =
+                    Item { wish, case: Case::Update, goal: Some(goal), live: Some(live.clone()), live_key };
                 self.items.insert(key.clone(), item);
             }
             Look::Absent(live_key) => self.visit_gone(spec, key, wish, goal, live_key)?,
@@ -192,7 +193,8 @@ impl<'a> Reach<'a> {
             let Some(live_key) = there else { return Ok(()) };
             self.moved.insert(key.clone(), live_key.clone());
             let live = self.seen.body(&live_key).cloned();
-            self.items.insert(key.clone(), Item { wish, case: Case::Update, goal: Some(goal), live, live_key });
+            self.items
+                .insert(key.clone(), Item { wish, case: Case::Update, goal: Some(goal), live, live_key });
             return self.push_dependents(key);
         }
         if wish != Wish::Whole {
@@ -220,6 +222,13 @@ impl<'a> Reach<'a> {
     /// What the state does not have: removed where that is asked for, and where the state knows it.
     fn visit_later(&mut self, spec: &KindSpec, key: &ResourceKey) -> Result<(), RestoreError> {
         if self.mode == Mode::Merge {
+            if let Some(why) = gap(self.atlas.recorded.ledger(), key) {
+                self.refuse(
+                    key,
+                    &Value::Null,
+                    &format!("what it was like cannot be said: in the recorded state {why}"),
+                );
+            }
             return Ok(());
         }
         match self.seen.sight(self.catalog(), key) {
@@ -229,7 +238,11 @@ impl<'a> Reach<'a> {
             }
             Sight::Here(live) => {
                 if let Some(why) = gap(self.atlas.recorded.ledger(), key) {
-                    self.refuse(key, live, &format!("whether it was there cannot be said: in the recorded state {why}"));
+                    self.refuse(
+                        key,
+                        live,
+                        &format!("whether it was there cannot be said: in the recorded state {why}"),
+                    );
                 } else if !self.seen.is_whole(&key.kind, above(key)) {
                     self.wants.lists.insert((key.kind.clone(), above(key).to_vec()));
                 } else if spec.shape == Shape::Singleton {
@@ -268,7 +281,11 @@ impl<'a> Reach<'a> {
                 let lies_in = self.atlas.outer(below, other, body).as_ref() == Some(key);
                 let refers = below.refs.iter().any(|reference| {
                     reference.to.contains(&key.kind)
-                        && reference.at.find(body).iter().any(|(_, value)| holds(reference.by, value, key.id()))
+                        && reference
+                            .at
+                            .find(body)
+                            .iter()
+                            .any(|(_, value)| holds(reference.by, value, key.id()))
                 });
                 if inside || lies_in || (below.shape == Shape::Edge && refers) {
                     gone.insert(other.clone());
@@ -308,7 +325,8 @@ impl<'a> Reach<'a> {
     fn own_id(&self, key: &ResourceKey) -> String {
         let spec = self.catalog().kind(&key.kind).filter(|spec| spec.shape == Shape::Edge);
         let far = spec.into_iter().flat_map(far_ends).flat_map(|reference| &reference.to);
-        let moved = far.flat_map(|kind| self.atlas.by_id(kind, key.id())).find_map(|far| self.moved.get(&far));
+        let moved =
+            far.flat_map(|kind| self.atlas.by_id(kind, key.id())).find_map(|far| self.moved.get(&far));
         moved.map_or(key.id(), |far| far.id()).to_owned()
     }
 
@@ -343,7 +361,9 @@ impl<'a> Reach<'a> {
             return Ok(Some(None));
         }
         let same = |(other, body): &(&ResourceKey, &Value)| {
-            above(other) == parent && !self.atlas.has(other) && natural_name(spec, body).as_ref() == Some(&name)
+            above(other) == parent
+                && !self.atlas.has(other)
+                && natural_name(spec, body).as_ref() == Some(&name)
         };
         Ok(self.seen.of_kind(&key.kind).find(same).map(|(other, _)| Some(other.clone())))
     }
@@ -375,7 +395,9 @@ impl<'a> Reach<'a> {
         let body = self.atlas.body(of)?.unwrap_or_default();
         let name = sides::name_text(self.atlas.spec(&of.kind)?, &body);
         let path = self.atlas.path(of, &body)?;
-        for spec in self.catalog().kinds.iter().filter(|spec| spec.carried_by.is_none() && spec.unread.is_none()) {
+        for spec in
+            self.catalog().kinds.iter().filter(|spec| spec.carried_by.is_none() && spec.unread.is_none())
+        {
             let references: Vec<&Reference> =
                 spec.refs.iter().filter(|reference| reference.to.contains(&of.kind)).collect();
             if references.is_empty() {
@@ -426,9 +448,9 @@ fn wish_for(spec: &KindSpec, at: Pointer, value: &Value) -> Wish {
 /// The references of an edge that name its far end: those that stand where its id stands.
 pub(crate) fn far_ends(spec: &KindSpec) -> impl Iterator<Item = &Reference> {
     let id = spec.id.clone();
-    spec.refs
-        .iter()
-        .filter(move |reference| reference.by == RefBy::Id && reference.at.as_pointer().is_some_and(|at| Some(at) == id))
+    spec.refs.iter().filter(move |reference| {
+        reference.by == RefBy::Id && reference.at.as_pointer().is_some_and(|at| Some(at) == id)
+    })
 }
 
 /// The name of a resource for people.

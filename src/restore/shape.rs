@@ -92,7 +92,34 @@ impl Shaper<'_> {
             body,
             content_type: write.content_type.clone().unwrap_or_else(|| JSON.to_owned()),
             new_id: self.live.is_none().then_some(write.new_id),
+            if_differs: false,
+            unset: Vec::new(),
         })
+    }
+
+    /// The call that brings a resource that was just made to `wanted`, where the vendor has added to
+    /// it; `None` where this call cannot.
+    ///
+    /// # Errors
+    /// As [`Self::request`].
+    pub(crate) fn settling(
+        &self,
+        write: &Write,
+        wanted: &Value,
+        secrets: &mut Vec<SecretInput>,
+    ) -> Result<Option<Request>, String> {
+        if write.body != Body::Whole {
+            return Ok(None);
+        }
+        let mut request = self.request(write, wanted, secrets)?;
+        request.if_differs = true;
+        for merge in &write.merges {
+            let places = merge.at.find(wanted).into_iter().map(|(at, _)| at);
+            request.unset.extend(
+                merge.remove_with.iter().flat_map(|with| places.clone().map(|at| (at, with.clone()))),
+            );
+        }
+        Ok(Some(request))
     }
 
     fn body(&self, write: &Write, wanted: &Value, secrets: &mut Vec<SecretInput>) -> Result<Value, String> {
@@ -121,11 +148,61 @@ impl Shaper<'_> {
                 Ok(at.get(&body).cloned().unwrap_or_default())
             }
             Body::Envelope => {
-                let envelope = write.envelope.as_ref().ok_or("the catalogue has no envelope for this call")?;
-                Ok(enclose(envelope, &body))
+                let envelope =
+                    write.envelope.as_ref().ok_or("the catalogue has no envelope for this call")?;
+                self.enclose(envelope, &body)
             }
             Body::Whole | Body::None => Ok(body),
         }
+    }
+
+    /// The envelope with the body, parts of it (`$body/POINTER`) and filled placeholders in place.
+    fn enclose(&self, envelope: &Value, body: &Value) -> Result<Value, String> {
+        match envelope {
+            Value::String(text) => match text.strip_prefix(BODY) {
+                Some(at) => {
+                    let at = Pointer::parse(at).map_err(|error| error.to_string())?;
+                    Ok(at.get(body).cloned().unwrap_or_default())
+                }
+                None => self.fill_text(text).map(Value::String),
+            },
+            Value::Array(items) => items
+                .iter()
+                .map(|item| self.enclose(item, body))
+                .collect::<Result<Vec<_>, _>>()
+                .map(Value::Array),
+            Value::Object(members) => {
+                let mut out = Object::new();
+                for (name, member) in members.iter() {
+                    let value = self.enclose(member, body)?;
+                    if !value.is_null() {
+                        out.insert(name, value);
+                    }
+                }
+                Ok(out.into())
+            }
+            other => Ok(other.clone()),
+        }
+    }
+
+    /// A text of an envelope with its placeholders filled, without encoding.
+    fn fill_text(&self, text: &str) -> Result<String, String> {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some((before, tail)) = rest.split_once('{') {
+            let (name, after) =
+                tail.split_once('}').ok_or_else(|| format!("unbalanced braces in `{text}`"))?;
+            let value = self.context.value(self.spec, name).filter(|value| !value.is_empty());
+            let value = value.ok_or_else(|| format!("nothing fills `{{{name}}}` in `{text}`"))?;
+            if self.stand.texts.contains_key(&value) {
+                return Err(format!("`{{{name}}}` in `{text}` is an id that is not known yet"));
+            }
+            out.push_str(before);
+            out.push_str(&value);
+            rest = after;
+        }
+        out.push_str(rest);
+        Ok(out)
     }
 
     /// Puts in place of each mark what the apply can send, or leaves the field out.
@@ -147,15 +224,25 @@ impl Shaper<'_> {
         }
     }
 
-    fn place(&self, at: &Pointer, mark: &str, write: &Write, secrets: &mut Vec<SecretInput>) -> Option<Value> {
+    fn place(
+        &self,
+        at: &Pointer,
+        mark: &str,
+        write: &Write,
+        secrets: &mut Vec<SecretInput>,
+    ) -> Option<Value> {
         let recorded = mark != UNKNOWN && self.goal.is_some_and(|goal| has_mark(goal, mark));
         if recorded {
             let pointer = Pointer::from_segments([mark]).to_string();
-            return Some(placeholder::secret(&SecretAt { blob: format!("{}/{}", self.base, self.key), pointer }));
+            return Some(placeholder::secret(&SecretAt {
+                blob: format!("{}/{}", self.base, self.key),
+                pointer,
+            }));
         }
         let held = self.live.and_then(|live| at.get(live)).and_then(fingerprint);
         if held == Some(mark) {
-            let kept = self.spec.secret.iter().any(|field| field.mask == MaskEffect::Kept && field.at.matches(at));
+            let kept =
+                self.spec.secret.iter().any(|field| field.mask == MaskEffect::Kept && field.at.matches(at));
             // Of a value that is not known and shall not change, only a mask can be sent, and only
             // where the vendor keeps the value behind it.
             return self.catalog.masked.first().filter(|_| kept).map(|mask| Value::from(mask.as_str()));
@@ -211,17 +298,6 @@ fn unset(write: &Write, live: &Value, body: &mut Value) {
                 }
             }
         }
-    }
-}
-
-fn enclose(envelope: &Value, body: &Value) -> Value {
-    match envelope {
-        Value::String(text) if text == BODY => body.clone(),
-        Value::Array(items) => items.iter().map(|item| enclose(item, body)).collect(),
-        Value::Object(members) => {
-            members.iter().map(|(name, member)| (name, enclose(member, body))).collect::<Object>().into()
-        }
-        other => other.clone(),
     }
 }
 

@@ -11,8 +11,8 @@ use crate::restore::guard::{self, Own};
 use crate::restore::links::{Found, Link};
 use crate::restore::plan::Inputs;
 use crate::restore::reach::{Case, Item, Reach, display_name, far_ends};
-use crate::restore::sides::above;
 use crate::restore::shape::{Shaper, Stand};
+use crate::restore::sides::above;
 use crate::restore::wish::{applicable, blocked, differences, needed, without};
 use crate::restore::{RestoreError, placeholder};
 
@@ -68,7 +68,9 @@ impl Draft<'_> {
     /// The resources of this plan that must be there before.
     fn waits_for(&self, found: &Found) -> Option<ResourceKey> {
         match &found.link {
-            Link::Made { goal } | Link::Coming { goal, .. } => Some(goal.clone()).filter(|goal| *goal != self.key),
+            Link::Made { goal } | Link::Coming { goal, .. } => {
+                Some(goal.clone()).filter(|goal| *goal != self.key)
+            }
             _ => None,
         }
     }
@@ -86,7 +88,8 @@ impl Drafts<'_> {
     ) -> Result<Outcome, RestoreError> {
         let spec = draft.spec;
         if let Some(live) = draft.live.as_ref().filter(|_| draft.item.case == Case::Update) {
-            let same = differences(spec, &without(live, &spec.assigned), &without(&draft.desired, &spec.assigned));
+            let same =
+                differences(spec, &without(live, &spec.assigned), &without(&draft.desired, &spec.assigned));
             if same.is_empty() || (spec.shape == Shape::Edge && spec.update.is_empty()) {
                 return Ok(Outcome::Unchanged);
             }
@@ -116,7 +119,9 @@ fn refusal(draft: &Draft<'_>, own: &Own) -> Option<String> {
         return Some(spec.restore.reason.clone());
     }
     let by_vendor = !spec.system.is_empty()
-        && body.is_some_and(|body| spec.system.iter().any(|condition| condition.of.is_none() && condition.holds(body)));
+        && body.is_some_and(|body| {
+            spec.system.iter().any(|condition| condition.of.is_none() && condition.holds(body))
+        });
     match draft.item.case {
         Case::Create if by_vendor => return Some("the vendor makes it; it cannot be made by hand".into()),
         Case::Delete if by_vendor => return Some("the vendor made it; it cannot be removed".into()),
@@ -146,7 +151,8 @@ impl Work<'_, '_> {
             found.at.remove(&mut first);
         }
         let calls = self.creating(&first, secrets)?;
-        let fields = vec![FieldChange { pointer: Pointer::root(), from: None, to: Some(calls.expected.clone()) }];
+        let fields =
+            vec![FieldChange { pointer: Pointer::root(), from: None, to: Some(calls.expected.clone()) }];
         let expected = calls.expected.clone();
         let mut step = self.step(Op::Create, calls, fields);
         let soon = draft.links.iter().filter(|found| !(found.second_pass && self.is_made_here(found)));
@@ -180,7 +186,8 @@ impl Work<'_, '_> {
         }
         let mut unsent: Vec<Pattern> = Vec::new();
         if let Some((first, others)) = creates.split_first() {
-            let also = |pattern: &Pattern| others.iter().all(|write| blocked(spec, write, true).contains(pattern));
+            let also =
+                |pattern: &Pattern| others.iter().all(|write| blocked(spec, write, true).contains(pattern));
             unsent.extend(blocked(spec, first, true).into_iter().filter(also));
         }
         let current = without(wanted, &unsent);
@@ -198,6 +205,10 @@ impl Work<'_, '_> {
             let shaper = self.shaper(&context, &stand, Some(&before));
             requests.push(shaper.request(write, wanted, secrets)?);
             before = body;
+        }
+        if let Some(write) = applicable(&spec.update, &context).first() {
+            let shaper = self.shaper(&context, &stand, Some(&expected));
+            requests.extend(shaper.settling(write, &expected, secrets)?);
         }
         let loose = unsent.into_iter().filter(|pattern| pattern.find(&expected).is_empty()).collect();
         Ok(Calls { requests, expected, loose })
@@ -232,7 +243,10 @@ impl Work<'_, '_> {
         let fields = self.changed(live, &calls);
         let mut step = self.step(Op::Update, calls, fields);
         if !places.is_empty() {
-            step.notes.push(format!("not restored, because no call of the vendor changes it: {}", places.join(", ")));
+            step.notes.push(format!(
+                "not restored, because no call of the vendor changes it: {}",
+                places.join(", ")
+            ));
         }
         step.after.extend(draft.links.iter().filter_map(|found| draft.waits_for(found)));
         self.tidy(&mut step);
@@ -249,11 +263,17 @@ impl Work<'_, '_> {
         let writes = applicable(&draft.spec.update, &context);
         let mut requests = Vec::new();
         for write in &writes {
-            requests.push(self.shaper(&context, &stand, Some(&nothing)).request(write, &draft.desired, secrets)?);
+            requests.push(self.shaper(&context, &stand, Some(&nothing)).request(
+                write,
+                &draft.desired,
+                secrets,
+            )?);
         }
         let mut loose = draft.spec.assigned.clone();
         if let Some((first, others)) = writes.split_first() {
-            let also = |pattern: &Pattern| others.iter().all(|write| blocked(draft.spec, write, false).contains(pattern));
+            let also = |pattern: &Pattern| {
+                others.iter().all(|write| blocked(draft.spec, write, false).contains(pattern))
+            };
             loose.extend(blocked(draft.spec, first, false).into_iter().filter(also));
         }
         let expected = draft.desired.clone();
@@ -309,13 +329,20 @@ impl Work<'_, '_> {
         }));
         let mut stand = self.stand();
         let bodies = self.surroundings(&mut stand, &draft.desired);
-        let why = guard::privileged(draft.spec, &self.context(&bodies), op, draft.live.as_ref(), &calls.expected);
+        let why =
+            guard::privileged(draft.spec, &self.context(&bodies), op, draft.live.as_ref(), &calls.expected);
         if let Some(why) = why {
             self.drafts.privileged.borrow_mut().entry(draft.key.clone()).or_insert(why);
         }
         let mut after = Vec::new();
         if let Some(parent) = self.reach.atlas.parent(&draft.key) {
-            after.extend(self.drafts.by_key.get(&parent).filter(|parent| parent.is_made()).map(|parent| parent.key.clone()));
+            after.extend(
+                self.drafts
+                    .by_key
+                    .get(&parent)
+                    .filter(|parent| parent.is_made())
+                    .map(|parent| parent.key.clone()),
+            );
         }
         let needs = inputs_of(&calls.requests);
         Step {
@@ -348,7 +375,9 @@ impl Work<'_, '_> {
         }
         let parent = self.reach.atlas.parent(&draft.key).and_then(|parent| self.drafts.by_key.get(&parent));
         let mut parts = match parent.filter(|parent| parent.is_made()) {
-            Some(parent) => Work { draft: parent, drafts: self.drafts, reach: self.reach, inputs: self.inputs }.target(),
+            Some(parent) => {
+                Work { draft: parent, drafts: self.drafts, reach: self.reach, inputs: self.inputs }.target()
+            }
             None => known(above(&draft.item.live_key)),
         };
         parts.push(self.own_part());
@@ -363,7 +392,8 @@ impl Work<'_, '_> {
             Shape::Object if draft.spec.restore.keeps_id => own,
             Shape::Object => Part::Coming(draft.key.clone()),
             Shape::Edge => {
-                let far: Vec<Pointer> = far_ends(draft.spec).filter_map(|reference| reference.at.as_pointer()).collect();
+                let far: Vec<Pointer> =
+                    far_ends(draft.spec).filter_map(|reference| reference.at.as_pointer()).collect();
                 let link = draft.links.iter().find(|found| far.contains(&found.at)).map(|found| &found.link);
                 match link {
                     Some(Link::Coming { goal, .. }) => Part::Coming(goal.clone()),
@@ -406,8 +436,12 @@ impl Work<'_, '_> {
         let draft = self.draft;
         let catalog = self.inputs.catalog;
         let mut bodies = Vec::new();
-        for spec in catalog.kinds.iter().filter(|spec| spec.shape == Shape::Singleton && spec.parent.is_empty()) {
-            bodies.extend(self.inputs.live.of_kind(&spec.kind).map(|(_, body)| (spec.kind.clone(), body.clone())));
+        for spec in
+            catalog.kinds.iter().filter(|spec| spec.shape == Shape::Singleton && spec.parent.is_empty())
+        {
+            bodies.extend(
+                self.inputs.live.of_kind(&spec.kind).map(|(_, body)| (spec.kind.clone(), body.clone())),
+            );
         }
         for found in &draft.links {
             let (goal, live) = match &found.link {
@@ -416,7 +450,9 @@ impl Work<'_, '_> {
                 Link::Rewritten { rests_on, .. } => (None, Some(rests_on)),
                 _ => continue,
             };
-            let body = goal.and_then(|goal| self.body_of(stand, goal)).or_else(|| self.inputs.live.body(live?).cloned());
+            let body = goal
+                .and_then(|goal| self.body_of(stand, goal))
+                .or_else(|| self.inputs.live.body(live?).cloned());
             bodies.extend(goal.or(live).map(|key| key.kind.clone()).zip(body));
         }
         let mut parents = Vec::new();
@@ -428,7 +464,9 @@ impl Work<'_, '_> {
         parents.reverse();
         bodies.extend(parents);
         let mut own = own.clone();
-        if draft.is_made() && !draft.spec.restore.keeps_id && draft.spec.shape == Shape::Object
+        if draft.is_made()
+            && !draft.spec.restore.keeps_id
+            && draft.spec.shape == Shape::Object
             && let Some(at) = draft.spec.id.as_ref()
         {
             let _ = at.set(&mut own, placeholder::id(&draft.key));
@@ -473,4 +511,3 @@ fn inputs_of(requests: &[crate::restore::form::Request]) -> Vec<String> {
     }
     names
 }
-

@@ -122,11 +122,7 @@ pub async fn observe(
 ///
 /// # Errors
 /// As [`observe`].
-pub async fn survey<'a>(
-    tenant: &dyn Tenant,
-    inputs: &Inputs<'a>,
-    seen: Seen,
-) -> Result<Seen, RestoreError> {
+pub async fn survey<'a>(tenant: &dyn Tenant, inputs: &Inputs<'a>, seen: Seen) -> Result<Seen, RestoreError> {
     let mut seen = seen;
     let ask = |seen: &Seen| wants(&Inputs { live: seen, ..*inputs });
     observe(tenant, ask, &mut seen).await?;

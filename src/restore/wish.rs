@@ -34,7 +34,11 @@ pub(crate) fn desired(item: &Item) -> (Value, Vec<Conflict>) {
     let Some(live) = item.live.as_ref().map(escape) else { return (goal, Vec::new()) };
     let mut conflicts = Vec::new();
     let mut refuse = |at: &Pointer, reason: &str| {
-        conflicts.push(Conflict { key: item.live_key.clone(), pointer: at.clone(), reason: reason.to_owned() });
+        conflicts.push(Conflict {
+            key: item.live_key.clone(),
+            pointer: at.clone(),
+            reason: reason.to_owned(),
+        });
     };
     let mut out = live;
     match &item.wish {
@@ -85,7 +89,11 @@ fn revert(body: &mut Value, change: &FieldChange) -> Result<(), &'static str> {
 }
 
 /// In an array an element is what it is, wherever it stands.
-fn revert_element(items: &mut Vec<Value>, from: Option<Value>, to: Option<Value>) -> Result<(), &'static str> {
+fn revert_element(
+    items: &mut Vec<Value>,
+    from: Option<Value>,
+    to: Option<Value>,
+) -> Result<(), &'static str> {
     let place = to.as_ref().map(|to| items.iter().position(|item| item == to));
     match (from, place) {
         (Some(from), _) if items.contains(&from) => Ok(()),
@@ -180,7 +188,8 @@ pub(crate) fn needed<'s>(
     let mut calls = Vec::new();
     for write in writes {
         let next = after(spec, write, false, &current, wanted);
-        let moved = !differences(spec, &without(&current, &spec.assigned), &without(&next, &spec.assigned)).is_empty();
+        let moved = !differences(spec, &without(&current, &spec.assigned), &without(&next, &spec.assigned))
+            .is_empty();
         if moved {
             calls.push((*write, next.clone()));
             current = next;

@@ -10,6 +10,7 @@ mod dump;
 mod facts;
 mod log;
 mod mailbox;
+mod restore;
 mod rights;
 mod scale;
 mod seed;
