@@ -28,3 +28,4 @@ pub mod json;
 pub mod provider;
 pub mod restore;
 pub mod storage;
+pub mod store;

@@ -1,0 +1,365 @@
+//! Whether everything is there and is what was written, and what is lost where it is not.
+//!
+//! A check reads the storage and believes no cache. It goes on after each fault, so that one run
+//! names all of them: the object, and every resource and snapshot that cannot be read because of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::base::ids::RecordId;
+use crate::base::key::ResourceKey;
+use crate::crypto::hierarchy::TenantPrefix;
+use crate::format::fields::Flags;
+use crate::format::footer::Role;
+use crate::format::key_file;
+use crate::format::log::log_hash;
+use crate::format::names::Name;
+use crate::format::record;
+use crate::storage::{StorageError, list_all};
+use crate::store::core::Core;
+use crate::store::entry::{Entry, Part, Target};
+use crate::store::replay::Which;
+use crate::store::segments::{OpenSegment, broken, damaged, object_path};
+use crate::store::snapshot::{Rec, Snapshot};
+use crate::store::tenant::Tenant;
+use crate::store::{Repository, StoreError};
+
+/// What a check found.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct CheckReport {
+    /// Objects looked at.
+    pub objects: u64,
+    /// Their bytes, as listed.
+    pub bytes: u64,
+    /// Snapshots whose record, log, ledger and state are whole.
+    pub snapshots: u64,
+    /// Bodies that were read and re-hashed; 0 without `read_data`.
+    pub bodies: u64,
+    /// Bodies that this key does not open, so that only their frames were checked.
+    pub closed: u64,
+    /// What is damaged or missing, by object.
+    pub faults: Vec<CheckFault>,
+    /// Data segments that no record refers to: left behind by a session that did not commit.
+    pub orphans: Vec<String>,
+    /// Objects whose names are none of the repository's.
+    pub strangers: Vec<String>,
+}
+
+impl CheckReport {
+    /// Whether nothing is damaged or missing.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.faults.is_empty()
+    }
+}
+
+/// One object that is not what it should be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CheckFault {
+    /// The object.
+    pub object: String,
+    /// What does not hold, each said once.
+    pub what: Vec<String>,
+    /// What cannot be read because of it.
+    pub affected: BTreeSet<Affected>,
+}
+
+/// Something that cannot be read any more.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Affected {
+    /// Whose.
+    pub tenant: String,
+    /// The snapshot that brought it; the body held from there until the resource's next change.
+    pub seq: u64,
+    /// When that snapshot was finished.
+    pub at: Option<Timestamp>,
+    /// The resource; `None`: the snapshot itself, with its whole state.
+    pub key: Option<ResourceKey>,
+    /// Which of its bodies.
+    pub part: Option<Part>,
+}
+
+/// A check under way.
+struct Check<'c> {
+    core: &'c Core,
+    read_data: bool,
+    progress: &'c dyn Fn(u64, u64),
+    total: u64,
+    report: CheckReport,
+    faults: BTreeMap<String, CheckFault>,
+}
+
+impl Repository {
+    /// Checks every object; with `read_data` also every stored byte and every body. `progress` hears
+    /// objects done and in all.
+    ///
+    /// # Errors
+    /// The storage failed. Damage is no error here but what the report is about.
+    pub fn check(&self, read_data: bool, progress: &dyn Fn(u64, u64)) -> Result<CheckReport, StoreError> {
+        let core = self.core.as_ref();
+        core.segments.forget();
+        if !core.index_is_whole() {
+            core.renew_index();
+        }
+        let mut check = Check {
+            core,
+            read_data,
+            progress,
+            total: 0,
+            report: CheckReport::default(),
+            faults: BTreeMap::new(),
+        };
+        let tenants = check.objects()?;
+        for (prefix, data) in tenants {
+            if let Ok(tenant) = core.tenant_of(prefix)
+                && tenant.opens()
+            {
+                check.tenant(&tenant, data)?;
+            }
+        }
+        check.report.faults = check.faults.into_values().collect();
+        Ok(check.report)
+    }
+}
+
+impl Check<'_> {
+    fn fault(&mut self, error: StoreError, affected: Option<Affected>) -> Result<(), StoreError> {
+        let (object, what) = match error {
+            StoreError::Damaged { object, what } => (object, what),
+            StoreError::Storage(StorageError::NotFound { path }) => (path, "it is missing".to_owned()),
+            StoreError::Storage(error) => return Err(error.into()),
+            other => ("the repository".to_owned(), other.to_string()),
+        };
+        let empty = || CheckFault { object: object.clone(), what: Vec::new(), affected: BTreeSet::new() };
+        let fault = self.faults.entry(object.clone()).or_insert_with(empty);
+        if !fault.what.contains(&what) {
+            fault.what.push(what);
+        }
+        fault.affected.extend(affected);
+        Ok(())
+    }
+
+    fn done(&mut self) {
+        self.report.objects += 1;
+        (self.progress)(self.report.objects, self.total);
+    }
+
+    /// Lists everything; gives each tenant's data segments by name.
+    fn objects(&mut self) -> Result<BTreeMap<TenantPrefix, BTreeSet<String>>, StoreError> {
+        let mut tenants: BTreeMap<TenantPrefix, BTreeSet<String>> = BTreeMap::new();
+        let rows = list_all(self.core.storage.as_ref(), None, None)?;
+        self.total = rows.len() as u64;
+        for row in rows {
+            self.report.bytes += row.size;
+            match Name::parse(row.path.as_str()) {
+                Some(Name::Record(prefix, _)) => {
+                    tenants.entry(prefix).or_default();
+                }
+                Some(Name::Data(prefix, _)) => {
+                    tenants.entry(prefix).or_default().insert(row.path.to_string());
+                }
+                Some(Name::KeyFile(_)) => {
+                    let bytes = self.core.segments.object(&row.path)?;
+                    match key_file::repository_of(&bytes) {
+                        Ok(found) if found == self.core.ring.repository => {}
+                        Ok(_) => self.fault(damaged(&row.path, "it is another repository's"), None)?,
+                        Err(error) => self.fault(broken(&row.path, error), None)?,
+                    }
+                    self.done();
+                }
+                Some(Name::Lease(_) | Name::Probe(_)) => self.done(),
+                None => {
+                    self.report.strangers.push(row.path.to_string());
+                    self.done();
+                }
+            }
+        }
+        Ok(tenants)
+    }
+
+    fn tenant(&mut self, tenant: &Arc<Tenant>, mut unreferred: BTreeSet<String>) -> Result<(), StoreError> {
+        let core = self.core;
+        let mut last: Option<Arc<Rec>> = None;
+        let mut bad = BTreeSet::new();
+        for number in core.numbers_now(tenant)? {
+            let found = match core.segments.open_record(tenant, number) {
+                Ok((record, open)) => Rec::new(&record, open.segment.id(), open.size, 0),
+                Err(error) => {
+                    let tenant = core.name_of(tenant);
+                    let affected = Affected { tenant, seq: number, at: None, key: None, part: None };
+                    self.fault(error, Some(affected))?;
+                    self.done();
+                    continue;
+                }
+            };
+            let rec = Arc::new(found);
+            let name = core.name_of(tenant);
+            let name = rec.snapshot().map_or(name, |snapshot| snapshot.tenant.clone());
+            if let Err(error) = self.record(tenant, &rec, last.as_deref(), &mut unreferred, &mut bad) {
+                let affected = self.affected_by(&name, &rec, None, None);
+                self.fault(error, Some(affected))?;
+            } else if rec.snapshot().is_some() {
+                self.report.snapshots += 1;
+            }
+            self.bodies(tenant, &name, &rec, &bad)?;
+            last = Some(rec);
+            self.done();
+        }
+        if let Some(newest) = last.filter(|_| self.read_data)
+            && let Err(error) = self.root(tenant, &newest)
+        {
+            self.fault(error, None)?;
+        }
+        self.report.orphans.extend(unreferred);
+        Ok(())
+    }
+
+    fn affected_by(&self, tenant: &str, rec: &Rec, key: Option<ResourceKey>, part: Option<Part>) -> Affected {
+        let at = rec.to_snapshot(Arc::default()).map(|snapshot: Snapshot| snapshot.finished);
+        Affected { tenant: tenant.to_owned(), seq: rec.sequence, at, key, part }
+    }
+
+    /// A record that opens: its place in the chain, its log, ledger and state, and the segments that
+    /// it refers to.
+    fn record(
+        &mut self,
+        tenant: &Tenant,
+        rec: &Arc<Rec>,
+        last: Option<&Rec>,
+        unreferred: &mut BTreeSet<String>,
+        bad: &mut BTreeSet<String>,
+    ) -> Result<(), StoreError> {
+        let core = self.core;
+        let open = core.record_segment(tenant, rec)?;
+        if self.read_data {
+            let object = core.segments.object(&open.path)?;
+            open.segment.verify_whole(&object).map_err(|error| broken(&open.path, error))?;
+        }
+        self.chain(&open, rec, last)?;
+        self.segments(tenant, &open, unreferred, bad)?;
+        let Some(snapshot) = rec.snapshot() else { return Ok(()) };
+        let references = core.segments.references_bytes(&open)?;
+        let blocks = open.segment.frames_of(Role::LogBlock);
+        let blocks = blocks.map(|block| core.segments.plain(&open, block)).collect::<Result<Vec<_>, _>>()?;
+        if log_hash(&references, blocks.iter().map(Vec::as_slice)) != snapshot.log_hash {
+            return Err(damaged(&open.path, "its log is not the one that was signed"));
+        }
+        core.ledger(tenant, rec)?;
+        core.state(tenant, rec)?;
+        Ok(())
+    }
+
+    fn chain(&self, open: &OpenSegment, rec: &Rec, last: Option<&Rec>) -> Result<(), StoreError> {
+        let follows = rec.previous == last.map_or(RecordId([0; 32]), |last| last.id);
+        let full_base = rec.snapshot().is_some_and(|snapshot| snapshot.flags.contain(Flags::FULL_BASE));
+        if follows || (full_base && self.follows_unopened(open, rec)?) {
+            return Ok(());
+        }
+        Err(damaged(&open.path, "the record before it is missing or another one than it names"))
+    }
+
+    fn follows_unopened(&self, open: &OpenSegment, rec: &Rec) -> Result<bool, StoreError> {
+        let Some(Name::Record(prefix, number)) = Name::parse(open.path.as_str()) else { return Ok(false) };
+        let Some(below) = number.checked_sub(1).filter(|below| *below > 0) else { return Ok(false) };
+        let object = self.core.segments.object(&object_path(Name::Record(prefix, below))?)?;
+        Ok(record::unopened(&object) == rec.previous)
+    }
+
+    /// The segments that a record refers to: there, and what it says they are.
+    fn segments(
+        &mut self,
+        tenant: &Tenant,
+        open: &OpenSegment,
+        unreferred: &mut BTreeSet<String>,
+        bad: &mut BTreeSet<String>,
+    ) -> Result<(), StoreError> {
+        for reference in self.core.segments.references(open)?.rows() {
+            let path = object_path(reference.name(tenant.prefix))?;
+            let first = unreferred.remove(path.as_str());
+            let target = Target { prefix: tenant.prefix, reference: *reference };
+            if let Err(error) = self.segment(tenant, &target, first) {
+                bad.insert(path.to_string());
+                self.fault(error, None)?;
+            }
+            if first {
+                self.done();
+            }
+        }
+        Ok(())
+    }
+
+    fn segment(&self, tenant: &Tenant, target: &Target, first: bool) -> Result<(), StoreError> {
+        let open = self.core.segments.open(tenant, target)?;
+        if first && self.read_data {
+            let object = self.core.segments.object(&open.path)?;
+            open.segment.verify_whole(&object).map_err(|error| broken(&open.path, error))?;
+        }
+        Ok(())
+    }
+
+    /// The bodies that a record's log names: read and re-hashed, or at least not in a segment that is
+    /// known to be bad.
+    fn bodies(
+        &mut self,
+        tenant: &Tenant,
+        name: &str,
+        rec: &Arc<Rec>,
+        bad: &BTreeSet<String>,
+    ) -> Result<(), StoreError> {
+        // A log that does not read was named with its record.
+        let Ok(steps) = self.core.log(tenant, rec, Which::Log) else { return Ok(()) };
+        for (path, entry) in steps {
+            let Some(entry) = entry else { continue };
+            for part in Part::ALL {
+                if let Err(error) = self.body(tenant, &entry, part, bad) {
+                    let affected = self.affected_by(name, rec, ResourceKey::from_path(&path), Some(part));
+                    self.fault(error, Some(affected))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn body(
+        &mut self,
+        tenant: &Tenant,
+        entry: &Entry,
+        part: Part,
+        bad: &BTreeSet<String>,
+    ) -> Result<(), StoreError> {
+        let Some(place) = entry.place(part) else { return Ok(()) };
+        let path = object_path(place.target.reference.name(tenant.prefix))?;
+        if !self.read_data {
+            return match bad.contains(path.as_str()) {
+                true => Err(damaged(&path, "bodies in it cannot be read")),
+                false => Ok(()),
+            };
+        }
+        match self.core.bodies(tenant).at(place) {
+            Ok(_) => self.report.bodies += 1,
+            Err(StoreError::NoKey { .. }) => self.report.closed += 1,
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// The newest state's root, from all its bodies.
+    fn root(&self, tenant: &Tenant, newest: &Arc<Rec>) -> Result<(), StoreError> {
+        let core = self.core;
+        let rec = match newest.snapshot() {
+            Some(_) => Some(newest.clone()),
+            None => core.snapshot_before(tenant, newest)?,
+        };
+        let Some(rec) = rec else { return Ok(()) };
+        let state = core.state(tenant, &rec)?.state;
+        let mut roots = core.roots_from_bodies(tenant, &state)?;
+        let path = object_path(Name::Record(tenant.prefix, rec.sequence))?;
+        let signed = rec.snapshot().map(|snapshot| snapshot.root);
+        if signed == Some(roots.finish()) || tenant.newest()?.epoch != rec.epoch {
+            return Ok(());
+        }
+        Err(damaged(&path, "the root that it signs is not that of its state"))
+    }
+}

@@ -1,0 +1,495 @@
+//! The commit: log, ledger and record into one segment, created under the next number.
+//!
+//! That create is the commit; before it nothing is there, after it everything is. Where its outcome
+//! is not known the number is read back: own bytes mean committed, nothing means the same number
+//! again, another record means to lay the changes over it and take the next number. Index and trust
+//! file come after, and losing them loses nothing.
+
+use std::sync::Arc;
+
+use crate::base::ids::RecordId;
+use crate::format::builder::{SealedSegment, SegmentBuilder};
+use crate::format::entry::{Entry as Line, Mark, Op, Part as LinePart, Put as LinePut};
+use crate::format::fields::{self, Fields, Flags};
+use crate::format::ledger;
+use crate::format::log::LogWriter;
+use crate::format::names::Name;
+use crate::format::record::{self, Draft};
+use crate::format::references::{Location, Place as SegmentPlace, SegmentRef};
+use crate::storage::{Path, Span, StorageError};
+use crate::store::core::Core;
+use crate::store::entry::{Entry, Part, Place, Target};
+use crate::store::index::Head;
+use crate::store::replay::Loaded;
+use crate::store::roots::Roots;
+use crate::store::segments::object_path;
+use crate::store::session::{Fresh, Pending, Where, WriteSession};
+use crate::store::snapshot::{Meta, Rec, Snapshot};
+use crate::store::state::State;
+use crate::store::tenant::Tenant;
+use crate::store::{StoreError, indexing};
+
+/// Numbers that are tried before other writers are called too many.
+const ATTEMPTS: usize = 8;
+
+/// Logs since the last whole state before which no checkpoint is written.
+const LOGS_MIN: u64 = 64;
+
+/// Logs since the last whole state after which one is written, whatever it costs.
+const LOGS_MAX: u64 = 1_024;
+
+/// About what a resource takes in a checkpoint: its id does not compress.
+const CHECKPOINT_BYTES_EACH: u64 = 44;
+
+/// A session refuses to commit when it is older: half the grace of a prune.
+const AGE_HOURS_MAX: i64 = 36;
+
+/// Where in the sequence an attempt goes.
+struct Next {
+    sequence: u64,
+    previous: RecordId,
+}
+
+/// What an attempt would publish.
+struct Built {
+    roots: Roots,
+    state: State,
+    flags: Flags,
+    fields: fields::Snapshot,
+}
+
+/// What became of a create.
+enum Outcome {
+    Committed,
+    Absent,
+    Taken,
+}
+
+pub(super) fn commit(mut session: WriteSession, meta: &Meta) -> Result<Snapshot, StoreError> {
+    let age = session.core.clock.now().duration_since(session.began);
+    if age.as_hours() >= AGE_HOURS_MAX {
+        return Err(StoreError::TooOld { hours: AGE_HOURS_MAX });
+    }
+    let signer = session.core.ring.signer.clone().ok_or(StoreError::ReadOnly)?;
+    let tenant = session.tenant.clone();
+    let mut tried: Vec<RecordId> = Vec::new();
+    for _ in 0..ATTEMPTS {
+        let next = session.next()?;
+        let mut built = session.build(meta)?;
+        let draft = session.draft(meta, &next, built.fields.clone());
+        let domain = tenant.newest()?;
+        let sealed = session.builder.seal(domain, session.core.entropy.as_ref(), Some((&draft, &signer)))?;
+        tried.extend(sealed.record);
+        let path = object_path(Name::Record(tenant.prefix, next.sequence))?;
+        let outcome = match session.core.storage.put_new(&path, &sealed.bytes) {
+            Ok(_) => Outcome::Committed,
+            Err(StorageError::AlreadyExists { .. }) => Outcome::Taken,
+            Err(error) if error.outcome_unknown() => {
+                read_back(&session.core, &path, &sealed, next.sequence, error)?
+            }
+            Err(error) => return Err(error.into()),
+        };
+        match outcome {
+            Outcome::Committed => return session.published(meta, &next, &mut built, &sealed),
+            Outcome::Absent => {}
+            Outcome::Taken => {
+                // An earlier try of this very commit may have landed late.
+                if tenant.opens()
+                    && let Ok((record, _)) = session.core.segments.open_record(&tenant, next.sequence)
+                    && tried.contains(&record.id)
+                {
+                    return session.late(&next);
+                }
+                session.rebase()?;
+            }
+        }
+    }
+    Err(StoreError::Contended { tenant: session.name.clone() })
+}
+
+fn read_back(
+    core: &Core,
+    path: &Path,
+    sealed: &SealedSegment,
+    sequence: u64,
+    why: StorageError,
+) -> Result<Outcome, StoreError> {
+    match core.storage.get(path, Span::All, None) {
+        Ok(got) if got.bytes == sealed.bytes => Ok(Outcome::Committed),
+        Ok(got) if got.bytes.len() as u64 == got.size => Ok(Outcome::Taken),
+        Err(StorageError::NotFound { .. }) => Ok(Outcome::Absent),
+        Ok(_) | Err(_) => Err(StoreError::Unknown { sequence, source: why }),
+    }
+}
+
+impl WriteSession {
+    /// The number to take, and what stands before it.
+    fn next(&self) -> Result<Next, StoreError> {
+        if !self.tenant.opens() {
+            return self.next_blind();
+        }
+        let newest = self.core.newest(&self.tenant)?;
+        let previous = newest.map_or(RecordId([0; 32]), |rec| rec.id);
+        Ok(Next { sequence: self.core.highest(&self.tenant) + 1, previous })
+    }
+
+    /// A writer that opens nothing names the record before its own by the bytes of its object.
+    fn next_blind(&self) -> Result<Next, StoreError> {
+        let numbers = self.core.numbers_now(&self.tenant)?;
+        let Some(highest) = numbers.last().copied() else {
+            return Ok(Next { sequence: 1, previous: RecordId([0; 32]) });
+        };
+        let path = object_path(Name::Record(self.tenant.prefix, highest))?;
+        let previous = record::unopened(&self.core.segments.object(&path)?);
+        Ok(Next { sequence: highest + 1, previous })
+    }
+
+    /// Lays the session's changes over what another writer committed.
+    fn rebase(&mut self) -> Result<(), StoreError> {
+        self.find_parent()?;
+        let mut settled = Vec::new();
+        for (path, pending) in &self.pending {
+            let there = self.loaded.state.get_path(path);
+            let same = match (pending, &there) {
+                (Pending::Gone, there) => there.is_none(),
+                (Pending::Put(_), None) => false,
+                (Pending::Put(fresh), Some(there)) => {
+                    self.is_body(there, Part::Main, fresh.id(Part::Main))?
+                        && self.is_body(there, Part::Secret, fresh.id(Part::Secret))?
+                }
+            };
+            if same {
+                settled.push(path.clone());
+            }
+        }
+        for path in settled {
+            self.pending.remove(&path);
+        }
+        Ok(())
+    }
+
+    /// Puts log, checkpoint and ledger into the builder.
+    fn build(&mut self, meta: &Meta) -> Result<Built, StoreError> {
+        let (core, tenant) = (self.core.clone(), self.tenant.clone());
+        let base = self.loaded.state.clone();
+        let parent = self.parent.as_ref().map(|(_, rec)| (rec, base.as_ref()));
+        let mut roots = core.roots(&tenant, parent, self.pending.keys().map(|path| &**path))?;
+        let proof = &tenant.newest()?.proof;
+        let (mut added, mut changed, mut removed) = (0, 0, 0);
+        let mut log = LogWriter::new();
+        for (path, pending) in &self.pending {
+            match pending {
+                Pending::Gone => {
+                    removed += 1;
+                    roots.set(proof, path, None);
+                    log.push(&Line { key: path.to_string(), op: Op::Gone, event: None })?;
+                }
+                Pending::Put(fresh) => {
+                    if base.contains(path) {
+                        changed += 1
+                    } else {
+                        added += 1
+                    }
+                    roots.set(proof, path, Some(fresh.leaf));
+                    log.push(&fresh_line(path, fresh, &mut self.builder, &self.data)?)?;
+                }
+            }
+        }
+        let encoded = log.finish()?;
+        self.builder.set_log(encoded)?;
+        let mut flags = meta.flags;
+        let full_base = self.parent.is_none();
+        if full_base {
+            flags = flags.and(Flags::FULL_BASE);
+        } else if !meta.full_sweep {
+            flags = flags.and(Flags::INCREMENTAL);
+        }
+        let rules_moved = self.parent().is_some_and(|parent| parent.rules != meta.rules);
+        let epoch = tenant.newest()?.epoch;
+        if rules_moved || self.parent().is_some_and(|parent| parent.epoch != epoch) {
+            flags = flags.and(Flags::REBASE);
+        }
+        let total = base.len() as u64 + added - removed;
+        if !full_base && self.checkpoint_is_due(meta, total) {
+            self.add_checkpoint()?;
+            flags = flags.and(Flags::CHECKPOINT);
+        }
+        self.set_ledger(meta)?;
+        let fields = fields::Snapshot {
+            tenant: self.name.clone(),
+            started_ms: meta.started.as_millisecond(),
+            finished_ms: meta.finished.as_millisecond(),
+            identity: meta.identity,
+            root: roots.finish(),
+            added,
+            changed,
+            removed,
+            total,
+            log_hash: [0; 32],
+            ledger_hash: [0; 32],
+            ledger_depth: 0,
+            flags,
+            requests: meta.requests,
+            permission: meta.permission,
+        };
+        Ok(Built { roots, state: Arc::unwrap_or_clone(base), flags, fields })
+    }
+
+    fn set_ledger(&mut self, meta: &Meta) -> Result<(), StoreError> {
+        let previous = self
+            .parent
+            .as_ref()
+            .and_then(|(snapshot, rec)| Some((snapshot.ledger.clone(), rec.snapshot()?.ledger_depth)));
+        let previous = previous.as_ref().map(|(ledger, depth)| (ledger.as_ref(), *depth));
+        Ok(self.builder.set_ledger(&meta.ledger, previous)?)
+    }
+
+    /// A checkpoint is due when replaying costs more than it does: after 64 logs, once they take more
+    /// bytes than it would, or after 1,024. A session that was no full sweep leaves it to one that is,
+    /// up to twice as long.
+    fn checkpoint_is_due(&self, meta: &Meta, total: u64) -> bool {
+        let Loaded { logs, log_bytes, .. } = &self.loaded;
+        let patience = if meta.full_sweep { 1 } else { 2 };
+        let cost = total * CHECKPOINT_BYTES_EACH;
+        *logs >= LOGS_MIN * patience && (*log_bytes >= cost * patience || *logs >= LOGS_MAX * patience)
+    }
+
+    /// The whole state after this session, as a second log.
+    fn add_checkpoint(&mut self) -> Result<(), StoreError> {
+        let (core, tenant) = (self.core.clone(), self.tenant.clone());
+        let base = self.loaded.state.clone();
+        let mut writer = LogWriter::new();
+        let mut pending = self.pending.iter().peekable();
+        let put = |path: &str, fresh: &Pending, builder: &mut SegmentBuilder, data: &[SegmentRef]| match fresh
+        {
+            Pending::Gone => Ok::<_, StoreError>(None),
+            Pending::Put(fresh) => fresh_line(path, fresh, builder, data).map(Some),
+        };
+        for (path, entry) in base.paths() {
+            while let Some((new, fresh)) = pending.next_if(|(new, _)| ***new < *path) {
+                if let Some(line) = put(new, fresh, &mut self.builder, &self.data)? {
+                    writer.push(&line)?;
+                }
+            }
+            let line = match pending.next_if(|(new, _)| ***new == *path) {
+                Some((_, fresh)) => put(path, fresh, &mut self.builder, &self.data)?,
+                None => Some(core.old_line(&tenant, path, &entry, &mut self.builder)?),
+            };
+            if let Some(line) = line {
+                writer.push(&line)?;
+            }
+        }
+        for (new, fresh) in pending {
+            if let Some(line) = put(new, fresh, &mut self.builder, &self.data)? {
+                writer.push(&line)?;
+            }
+        }
+        let encoded = writer.finish()?;
+        Ok(self.builder.set_checkpoint(encoded)?)
+    }
+
+    fn draft(&self, meta: &Meta, next: &Next, fields: fields::Snapshot) -> Draft {
+        Draft {
+            repository: self.core.ring.repository,
+            sequence: next.sequence,
+            previous: next.previous,
+            written_ms: self.core.clock.now().as_millisecond(),
+            rules: meta.rules,
+            fields: Fields::Snapshot(fields),
+            notes: meta.notes.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        }
+    }
+
+    /// After the commit: memory, index, trust file. The first two may fail, and are only caches.
+    fn published(
+        self,
+        meta: &Meta,
+        next: &Next,
+        built: &mut Built,
+        sealed: &SealedSegment,
+    ) -> Result<Snapshot, StoreError> {
+        let (core, tenant) = (self.core.clone(), self.tenant.clone());
+        let whole = ledger::encode(&meta.ledger)?;
+        let id = sealed.record.unwrap_or(RecordId([0; 32]));
+        let mut fields = built.fields.clone();
+        fields.ledger_hash = ledger::hash_of(&whole);
+        if !tenant.opens() {
+            let rec = self.rec(meta, next, sealed, id, fields);
+            let ledger = Arc::new(meta.ledger.clone());
+            return rec.to_snapshot(ledger).ok_or(StoreError::Contended { tenant: self.name });
+        }
+        // Read as any reader reads it: what the store remembers is what is there.
+        let (record, open) = core.segments.open_record(&tenant, next.sequence)?;
+        let rec = Rec::new(&record, open.segment.id(), open.size, self.data_bytes);
+        let rec = core.keep_record(&tenant, rec);
+        let ledger = Arc::new(meta.ledger.clone());
+        core.keep_ledger(&tenant, rec.sequence, ledger.clone());
+        let mut state = std::mem::take(&mut built.state);
+        let steps = self.entries(&rec);
+        for (path, entry) in &steps {
+            match entry {
+                Some(entry) => state.put(path, entry),
+                None => state.gone(path),
+            }
+        }
+        let fresh = self.parent.is_none() || built.flags.contain(Flags::CHECKPOINT);
+        let loaded = Loaded {
+            state: Arc::new(state.settled()),
+            logs: if fresh { 0 } else { self.loaded.logs + 1 },
+            log_bytes: if fresh { 0 } else { self.loaded.log_bytes + rec.size },
+        };
+        core.remember_state(rec.clone(), loaded);
+        self.index(&rec, &whole, &steps, &built.roots);
+        core.trust.see(tenant.prefix, rec.sequence, rec.id)?;
+        rec.to_snapshot(ledger).ok_or(StoreError::Contended { tenant: self.name })
+    }
+
+    fn rec(
+        &self,
+        meta: &Meta,
+        next: &Next,
+        sealed: &SealedSegment,
+        id: RecordId,
+        fields: fields::Snapshot,
+    ) -> Rec {
+        Rec {
+            sequence: next.sequence,
+            id,
+            previous: next.previous,
+            written_ms: self.core.clock.now().as_millisecond(),
+            rules: meta.rules,
+            epoch: self.tenant.domains.first().map_or(0, |domain| domain.epoch),
+            writer: self.core.ring.signer.as_ref().map_or_else(String::new, |signer| {
+                signer.certificate.as_ref().map_or_else(String::new, |certificate| certificate.name.clone())
+            }),
+            segment: sealed.id,
+            table: sealed.table,
+            size: sealed.bytes.len() as u64,
+            data_bytes: self.data_bytes,
+            notes: meta.notes.clone().into_iter().collect(),
+            sort: crate::store::snapshot::Sort::Snapshot(Box::new(fields)),
+        }
+    }
+
+    /// The changes as a reader of the record sees them, with whole ids.
+    fn entries(&self, rec: &Rec) -> Vec<(String, Option<Entry>)> {
+        let own = Arc::new(Target { prefix: self.tenant.prefix, reference: rec.reference() });
+        let data: Vec<Arc<Target>> = self
+            .data
+            .iter()
+            .map(|row| {
+                let reference = SegmentRef { place: SegmentPlace::Data, ..*row };
+                Arc::new(Target { prefix: self.tenant.prefix, reference })
+            })
+            .collect();
+        let place = |at: &Where, id| match at {
+            Where::Old(place) => Place { mark: Mark::Id(id), ..place.clone() },
+            Where::Here { segment, frame, slot } => Place {
+                target: data.get(*segment).unwrap_or(&own).clone(),
+                frame: *frame,
+                slot: *slot,
+                mark: Mark::Id(id),
+            },
+        };
+        let entry = |pending: &Pending| match pending {
+            Pending::Gone => None,
+            Pending::Put(fresh) => {
+                let places = fresh.parts.iter().map(|(part, at, id)| (*part, place(at, *id))).collect();
+                Some(Entry { places, erased: None })
+            }
+        };
+        self.pending.iter().map(|(path, pending)| (path.to_string(), entry(pending))).collect()
+    }
+
+    /// Adds the snapshot to the index where the index ends at its parent; else the next question
+    /// brings it up.
+    fn index(&self, rec: &Rec, ledger: &[u8], steps: &[(String, Option<Entry>)], roots: &Roots) {
+        let keys = &self.tenant.index_keys;
+        let head = Head { sequence: rec.sequence, record: rec.id };
+        self.core.ask(|index| {
+            let ends = index.head(keys)?.map_or(RecordId([0; 32]), |head| head.record);
+            if ends != rec.previous {
+                return Ok(());
+            }
+            let mut update = index.update(keys)?;
+            let steps = steps.iter().map(|(path, entry)| (path.as_str(), entry.as_ref()));
+            indexing::add(&mut update, rec, Some(ledger), steps)?;
+            update.buckets(head, roots.is_whole(), roots.loaded(), &roots.hashes())?;
+            update.commit(head)
+        });
+    }
+
+    /// The commit was there already: an earlier try of it had landed.
+    fn late(self, next: &Next) -> Result<Snapshot, StoreError> {
+        let (core, tenant) = (self.core.clone(), self.tenant.clone());
+        let rec = core.stored_record(&tenant, next.sequence)?;
+        let ledger = core.ledger(&tenant, &rec)?;
+        core.trust.see(tenant.prefix, rec.sequence, rec.id)?;
+        rec.to_snapshot(ledger).ok_or(StoreError::Contended { tenant: self.name })
+    }
+}
+
+/// The log line of a resource that was put.
+fn fresh_line(
+    path: &str,
+    fresh: &Fresh,
+    builder: &mut SegmentBuilder,
+    data: &[SegmentRef],
+) -> Result<Line, StoreError> {
+    let mut parts = Vec::with_capacity(fresh.parts.len());
+    for (part, at, id) in &fresh.parts {
+        let location = match at {
+            Where::Old(place) => Location {
+                segment: builder.refer(&place.target.reference)?,
+                frame: place.frame,
+                slot: place.slot,
+            },
+            Where::Here { segment, frame, slot } => {
+                let number = match data.get(*segment) {
+                    Some(reference) => builder.refer(reference)?,
+                    None => 0,
+                };
+                Location { segment: number, frame: *frame, slot: *slot }
+            }
+        };
+        parts.push((*part, LinePart::new(location, id)));
+    }
+    line(path, &parts)
+}
+
+fn line(path: &str, parts: &[(Part, LinePart)]) -> Result<Line, StoreError> {
+    let find = |wanted: Part| parts.iter().find(|(part, _)| *part == wanted).map(|(_, line)| *line);
+    let main = find(Part::Main).ok_or_else(|| StoreError::Damaged {
+        object: path.to_owned(),
+        what: "its log entry has no main body".to_owned(),
+    })?;
+    let put =
+        LinePut { main, secret: find(Part::Secret), volatile: find(Part::Volatile), raw: find(Part::Raw) };
+    Ok(Line { key: path.to_owned(), op: Op::Put(put), event: find(Part::Event) })
+}
+
+impl Core {
+    /// The checkpoint's line of a resource that did not change.
+    fn old_line(
+        &self,
+        tenant: &Tenant,
+        path: &str,
+        entry: &Entry,
+        builder: &mut SegmentBuilder,
+    ) -> Result<Line, StoreError> {
+        if let Some(leaf) = entry.erased {
+            return Ok(Line { key: path.to_owned(), op: Op::Erased(leaf), event: None });
+        }
+        let mut parts = Vec::with_capacity(entry.places.len());
+        for (part, place) in &entry.places {
+            let segment = builder.refer(&place.target.reference)?;
+            let location = Location { segment, frame: place.frame, slot: place.slot };
+            let id = match place.mark {
+                Mark::Id(id) => id,
+                Mark::Check(_) => self.bodies(tenant).at(place)?.id,
+            };
+            parts.push((*part, LinePart::new(location, &id)));
+        }
+        line(path, &parts)
+    }
+}

@@ -1,0 +1,68 @@
+//! The repository: write sessions, states and changes at any time, index, check.
+//!
+//! The store keeps bodies by key and gives back what was there at any snapshot. It must never know a
+//! provider's name, look into a body, or believe stored bytes: every body is re-hashed before it is
+//! given out, every record's signature is verified, and the index is only a cache. It has no clock and
+//! no randomness of its own ([`Environment`]).
+//!
+//! [`Repository`] is the door. A [`WriteSession`] makes a snapshot; its create under the next number
+//! of the tenant's sequence is the commit. States come from the newest checkpoint and the logs after
+//! it (`replay`), single answers from the `index`. What stands in the bytes is `docs/FORMAT.md`. Read
+//! `repository` next, then `session` and `commit`.
+
+mod annotations;
+mod bodies;
+mod changes;
+mod check;
+mod commit;
+mod core;
+mod entry;
+mod error;
+mod index;
+mod indexing;
+mod replay;
+mod repository;
+mod rooting;
+mod roots;
+mod segments;
+mod sequence;
+mod session;
+mod snapshot;
+mod state;
+mod tenant;
+mod trust;
+
+use std::sync::Arc;
+
+use crate::base::entropy::{Entropy, SystemEntropy};
+use crate::base::time::{Clock, SystemClock};
+
+pub use crate::format::fields::Flags;
+pub use check::{Affected, CheckFault, CheckReport};
+pub use entry::{Change, Entry, Part, Parts, Put};
+pub use error::StoreError;
+pub use index::IndexStatus;
+pub use repository::{Fingerprints, KdfCost, Repository, Stats, TenantStats, Unlock};
+pub use session::WriteSession;
+pub use snapshot::{Meta, Snapshot};
+pub use state::State;
+
+/// Where a repository takes time and randomness from.
+#[derive(Clone)]
+pub struct Environment {
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Keys, nonces and ids.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Environment {
+    /// The machine's clock and randomness.
+    #[must_use]
+    pub fn system() -> Self {
+        Self { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

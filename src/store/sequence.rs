@@ -1,0 +1,358 @@
+//! A tenant's sequence of records: which there are, which is the newest, which stood before which.
+//!
+//! A record is read from the storage and verified once; after that the index and the memory of the
+//! process know it. What stands under a number and is no readable record is passed over only where
+//! the record after it says that it was not there (a torn write on a poor storage); otherwise it is
+//! damage and named.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::base::coverage::Ledger;
+use crate::base::ids::RecordId;
+use crate::format::fields::Flags;
+use crate::format::footer::Role;
+use crate::format::ledger;
+use crate::format::limits::LEDGER_DEPTH_MAX;
+use crate::format::names::Name;
+use crate::format::record;
+use crate::format::references::Place;
+use crate::storage::{Path, Span, list_all};
+use crate::store::StoreError;
+use crate::store::core::Core;
+use crate::store::segments::{OpenSegment, damaged, object_path, records_folder};
+use crate::store::snapshot::{Rec, Sort};
+use crate::store::tenant::Tenant;
+
+/// What the process knows of a tenant's sequence.
+#[derive(Default)]
+pub(super) struct Chain {
+    /// Sizes of the record objects, by number, from `floor` on.
+    sizes: BTreeMap<u64, u64>,
+    /// The lowest number from which `sizes` is complete; 0: nothing was listed yet.
+    floor: u64,
+    records: BTreeMap<u64, Arc<Rec>>,
+    ledgers: BTreeMap<u64, Arc<Ledger>>,
+}
+
+impl Core {
+    /// The newest readable record, from the storage as it is now; checked against what this machine
+    /// has seen before.
+    ///
+    /// # Errors
+    /// [`StoreError::RolledBack`] when it is behind or beside that.
+    pub(super) fn newest(&self, tenant: &Tenant) -> Result<Option<Arc<Rec>>, StoreError> {
+        self.list_new(tenant)?;
+        let numbers: Vec<u64> = self.chain(tenant, |chain| chain.sizes.keys().rev().copied().collect());
+        let seen = self.trust.seen(tenant.prefix);
+        let mut newest = None;
+        for number in numbers {
+            if seen.is_some_and(|(seen, _)| number < seen) {
+                break;
+            }
+            match self.stored_record(tenant, number) {
+                Ok(rec) => {
+                    newest = Some(rec);
+                    break;
+                }
+                // Never seen whole, so it may never have been: the one before it is the newest.
+                Err(StoreError::Damaged { .. }) if seen.is_none_or(|(seen, _)| number > seen) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.compare_with_trust(tenant, newest.as_deref(), seen)?;
+        Ok(newest)
+    }
+
+    fn compare_with_trust(
+        &self,
+        tenant: &Tenant,
+        newest: Option<&Rec>,
+        seen: Option<(u64, RecordId)>,
+    ) -> Result<(), StoreError> {
+        if let Some((number, id)) = seen {
+            let back = |why: String| StoreError::RolledBack { tenant: self.name_of(tenant), why };
+            let Some(newest) = newest else {
+                return Err(back(format!("record {number}, which was there, is not")));
+            };
+            let known =
+                if newest.sequence == number { newest.id } else { self.stored_record(tenant, number)?.id };
+            if known != id {
+                return Err(back(format!("record {number} is another one than it was")));
+            }
+        }
+        match newest {
+            Some(newest) => self.trust.see(tenant.prefix, newest.sequence, newest.id),
+            None => Ok(()),
+        }
+    }
+
+    /// The tenant's name, or its prefix where no record tells it.
+    pub(super) fn name_of(&self, tenant: &Tenant) -> String {
+        let known = self.chain(tenant, |chain| {
+            chain.records.values().find_map(|rec| rec.snapshot().map(|snapshot| snapshot.tenant.clone()))
+        });
+        known.unwrap_or_else(|| tenant.prefix.to_string())
+    }
+
+    /// Lists what came since the last listing; the first one begins where the index ends.
+    fn list_new(&self, tenant: &Tenant) -> Result<(), StoreError> {
+        let (highest, listed) =
+            self.chain(tenant, |chain| (chain.sizes.keys().next_back().copied(), chain.floor != 0));
+        let known = highest.or_else(|| {
+            let head = self.ask(|index| index.head(&tenant.index_keys)).flatten();
+            head.filter(|_| !listed).map(|head| head.sequence)
+        });
+        self.list_from(tenant, known.unwrap_or(1))
+    }
+
+    /// Lists every number, where that was not done yet.
+    fn list_whole(&self, tenant: &Tenant) -> Result<(), StoreError> {
+        if self.chain(tenant, |chain| chain.floor == 1) { Ok(()) } else { self.list_from(tenant, 1) }
+    }
+
+    fn list_from(&self, tenant: &Tenant, from: u64) -> Result<(), StoreError> {
+        let folder = records_folder(tenant.prefix)?;
+        let after = match from {
+            0 | 1 => None,
+            from => Some(object_path(Name::Record(tenant.prefix, from - 1))?),
+        };
+        let rows = list_all(self.storage.as_ref(), Some(&folder), after.as_ref())?;
+        self.chain(tenant, |chain| {
+            for row in rows {
+                if let Some(Name::Record(_, number)) = Name::parse(row.path.as_str()) {
+                    chain.sizes.insert(number, row.size);
+                }
+            }
+            chain.floor = if chain.floor == 0 { from.max(1) } else { chain.floor.min(from.max(1)) };
+        });
+        Ok(())
+    }
+
+    /// Forgets a tenant's sequence, so that the next question lists it anew.
+    pub(super) fn forget_chain(&self, tenant: &Tenant) {
+        self.chain(tenant, |chain| *chain = Chain::default());
+    }
+
+    /// All numbers under which something stands.
+    ///
+    /// # Errors
+    /// As the storage fails.
+    pub(super) fn numbers(&self, tenant: &Tenant) -> Result<Vec<u64>, StoreError> {
+        self.list_whole(tenant)?;
+        Ok(self.chain(tenant, |chain| chain.sizes.keys().copied().collect()))
+    }
+
+    /// The same, from the storage as it is now.
+    ///
+    /// # Errors
+    /// As the storage fails.
+    pub(super) fn numbers_now(&self, tenant: &Tenant) -> Result<Vec<u64>, StoreError> {
+        self.list_from(tenant, 1)?;
+        self.numbers(tenant)
+    }
+
+    /// The highest number under which something stands, readable or not.
+    pub(super) fn highest(&self, tenant: &Tenant) -> u64 {
+        self.chain(tenant, |chain| chain.sizes.keys().next_back().copied().unwrap_or(0))
+    }
+
+    /// A record, from memory, index or storage.
+    ///
+    /// # Errors
+    /// It is missing or damaged.
+    pub(super) fn record(&self, tenant: &Tenant, number: u64) -> Result<Arc<Rec>, StoreError> {
+        if let Some(rec) = self.chain(tenant, |chain| chain.records.get(&number).cloned()) {
+            return Ok(rec);
+        }
+        let rows = self.ask(|index| index.records(&tenant.index_keys, number, number)).unwrap_or_default();
+        let known = rows.first().and_then(|(_, row)| Rec::decode(row).ok());
+        match known.filter(|rec| rec.sequence == number) {
+            Some(rec) => Ok(self.keep_record(tenant, rec)),
+            None => self.stored_record(tenant, number),
+        }
+    }
+
+    /// A record, from memory or storage.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub(super) fn stored_record(&self, tenant: &Tenant, number: u64) -> Result<Arc<Rec>, StoreError> {
+        if let Some(rec) = self.chain(tenant, |chain| chain.records.get(&number).cloned()) {
+            return Ok(rec);
+        }
+        let (record, open) = self.segments.open_record(tenant, number)?;
+        let data_bytes = self.data_bytes(&open)?;
+        let rec = Rec::new(&record, open.segment.id(), open.size, data_bytes);
+        Ok(self.keep_record(tenant, rec))
+    }
+
+    pub(super) fn keep_record(&self, tenant: &Tenant, rec: Rec) -> Arc<Rec> {
+        let rec = Arc::new(rec);
+        self.chain(tenant, |chain| {
+            chain.sizes.insert(rec.sequence, rec.size);
+            chain.records.insert(rec.sequence, rec.clone());
+        });
+        rec
+    }
+
+    /// The bytes of the data segments that a record brought with it.
+    fn data_bytes(&self, open: &OpenSegment) -> Result<u64, StoreError> {
+        let prefix = match Name::parse(open.path.as_str()) {
+            Some(Name::Record(prefix, _)) => prefix,
+            _ => return Ok(0),
+        };
+        let mut sum = 0;
+        for reference in self.segments.references(open)?.rows() {
+            if reference.place == Place::OwnData {
+                let path: Path = object_path(reference.name(prefix))?;
+                sum += match self.storage.get(&path, Span::Range(0..0), None) {
+                    Ok(got) => got.size,
+                    // The record is whole all the same; reading and `check` name what is lost.
+                    Err(crate::storage::StorageError::NotFound { .. }) => 0,
+                    Err(error) => return Err(error.into()),
+                };
+            }
+        }
+        Ok(sum)
+    }
+
+    /// The record that stood before this one; `None` before the first.
+    ///
+    /// # Errors
+    /// It is damaged or missing.
+    pub(super) fn before(&self, tenant: &Tenant, rec: &Rec) -> Result<Option<Arc<Rec>>, StoreError> {
+        if rec.previous == RecordId([0; 32]) {
+            return Ok(None);
+        }
+        let full_base = rec.snapshot().is_some_and(|snapshot| snapshot.flags.contain(Flags::FULL_BASE));
+        // Nearly always the number below; then nothing needs to be listed.
+        if let Some(below) = rec.sequence.checked_sub(1).filter(|number| *number > 0) {
+            match self.record(tenant, below) {
+                Ok(found) if found.id == rec.previous => return Ok(Some(found)),
+                Ok(_) | Err(StoreError::Damaged { .. }) => {}
+                Err(StoreError::Storage(crate::storage::StorageError::NotFound { .. })) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let mut unreadable = None;
+        let mut by_bytes = false;
+        for number in self.numbers(tenant)?.into_iter().rev().filter(|number| *number < rec.sequence) {
+            by_bytes = by_bytes || (full_base && self.is_unopened(tenant, number, &rec.previous)?);
+            match self.record(tenant, number) {
+                Ok(found) if by_bytes || found.id == rec.previous => return Ok(Some(found)),
+                Ok(_) => break,
+                Err(error @ StoreError::Damaged { .. }) => unreadable = unreadable.or(Some(error)),
+                Err(error) => return Err(error),
+            }
+        }
+        if by_bytes {
+            return Ok(None);
+        }
+        let path = object_path(Name::Record(tenant.prefix, rec.sequence))?;
+        Err(unreadable.unwrap_or_else(|| damaged(&path, "the record before it is missing or another one")))
+    }
+
+    /// Whether a writer that cannot open records named this object as the one before its own.
+    fn is_unopened(&self, tenant: &Tenant, number: u64, previous: &RecordId) -> Result<bool, StoreError> {
+        let path = object_path(Name::Record(tenant.prefix, number))?;
+        Ok(record::unopened(&self.segments.object(&path)?) == *previous)
+    }
+
+    /// The snapshot before a record; other records between are passed over.
+    ///
+    /// # Errors
+    /// One of them is damaged or missing.
+    pub(super) fn snapshot_before(&self, tenant: &Tenant, rec: &Rec) -> Result<Option<Arc<Rec>>, StoreError> {
+        let mut at = self.before(tenant, rec)?;
+        while let Some(found) = at {
+            if found.snapshot().is_some() {
+                return Ok(Some(found));
+            }
+            at = self.before(tenant, &found)?;
+        }
+        Ok(None)
+    }
+
+    /// The snapshot of a number.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownSnapshot`], or it is damaged.
+    pub(super) fn snapshot_record(&self, tenant: &Tenant, number: u64) -> Result<Arc<Rec>, StoreError> {
+        let unknown = || StoreError::UnknownSnapshot { tenant: self.name_of(tenant), sequence: number };
+        let rec = match self.record(tenant, number) {
+            Err(StoreError::Storage(crate::storage::StorageError::NotFound { .. })) => return Err(unknown()),
+            other => other?,
+        };
+        match &rec.sort {
+            Sort::Snapshot(_) => Ok(rec),
+            Sort::Other { critical: true } => {
+                Err(StoreError::Newer { tenant: self.name_of(tenant), sequence: number })
+            }
+            _ => Err(unknown()),
+        }
+    }
+
+    /// The coverage ledger of a snapshot.
+    ///
+    /// # Errors
+    /// It is damaged, or one that it is coded against is.
+    pub(super) fn ledger(&self, tenant: &Tenant, rec: &Rec) -> Result<Arc<Ledger>, StoreError> {
+        if let Some(known) = self.chain(tenant, |chain| chain.ledgers.get(&rec.sequence).cloned()) {
+            return Ok(known);
+        }
+        let mut waiting: Vec<(Arc<Rec>, Vec<u8>)> = Vec::new();
+        let mut at = Arc::new(rec.clone());
+        let mut ledger: Option<Arc<Ledger>> = None;
+        for _ in 0..=LEDGER_DEPTH_MAX {
+            if let Some(known) = self.known_ledger(tenant, &at) {
+                ledger = Some(known);
+                break;
+            }
+            let (_, open) = self.segments.open_record(tenant, at.sequence)?;
+            let bytes = self.segments.stream(&open, Role::Ledger)?;
+            let alone = !ledger::needs_previous(&bytes);
+            waiting.push((at.clone(), bytes));
+            if alone {
+                break;
+            }
+            at = self.snapshot_before(tenant, &at)?.ok_or_else(|| self.no_ledger(rec))?;
+        }
+        for (rec, bytes) in waiting.into_iter().rev() {
+            let signed = rec.snapshot().map(|snapshot| snapshot.ledger_hash).unwrap_or_default();
+            let path = object_path(Name::Record(tenant.prefix, rec.sequence))?;
+            let decoded = ledger::decode(&bytes, ledger.as_deref(), &signed)
+                .map_err(|error| damaged(&path, &error.to_string()))?;
+            ledger = Some(Arc::new(decoded));
+        }
+        let ledger = ledger.ok_or_else(|| self.no_ledger(rec))?;
+        self.keep_ledger(tenant, rec.sequence, ledger.clone());
+        Ok(ledger)
+    }
+
+    fn no_ledger(&self, rec: &Rec) -> StoreError {
+        StoreError::Damaged {
+            object: format!("record {}", rec.sequence),
+            what: "its coverage ledger is coded against one that is not there".to_owned(),
+        }
+    }
+
+    /// A few ledgers are kept for the next one, which is coded against them.
+    pub(super) fn keep_ledger(&self, tenant: &Tenant, number: u64, ledger: Arc<Ledger>) {
+        self.chain(tenant, |chain| {
+            chain.ledgers.insert(number, ledger);
+            while chain.ledgers.len() > 4 {
+                chain.ledgers.pop_first();
+            }
+        });
+    }
+
+    fn known_ledger(&self, tenant: &Tenant, rec: &Rec) -> Option<Arc<Ledger>> {
+        if let Some(known) = self.chain(tenant, |chain| chain.ledgers.get(&rec.sequence).cloned()) {
+            return Some(known);
+        }
+        let rows = self.ask(|index| index.ledgers(&tenant.index_keys, rec.sequence, rec.sequence))?;
+        let (_, bytes) = rows.first()?;
+        ledger::decode(bytes, None, &rec.snapshot()?.ledger_hash).ok().map(Arc::new)
+    }
+}

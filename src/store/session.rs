@@ -1,0 +1,348 @@
+//! Writing a snapshot: put what is there, say what is gone, commit.
+//!
+//! A session starts from its parent's state; what is neither put nor gone stays as it was. Bodies go
+//! into frames as they come; when enough have come, a data segment is written, so memory stays
+//! bounded. Nothing of it is seen by anybody before [`WriteSession::commit`], and an abandoned
+//! session leaves at most data segments that nobody refers to.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::base::ids::ObjectId;
+use crate::base::key::ResourceKey;
+use crate::base::limits::{BODY_BYTES_MAX, KEY_BYTES_MAX};
+use crate::base::secret::Secret;
+use crate::crypto::identity::Leaf;
+use crate::format::builder::SegmentBuilder;
+use crate::format::codec::LEVEL;
+use crate::format::entry::Mark;
+use crate::format::names::Name;
+use crate::format::references::{Place as SegmentPlace, SegmentRef};
+use crate::store::core::Core;
+use crate::store::entry::{Entry, Part, Parts, Place, Put};
+use crate::store::replay::Loaded;
+use crate::store::segments::object_path;
+use crate::store::snapshot::{Rec, Snapshot};
+use crate::store::state::State;
+use crate::store::tenant::Tenant;
+use crate::store::{StoreError, commit};
+
+/// Bodies, as stored, after which a data segment is written.
+const DATA_SEGMENT_BYTES: usize = 8 << 20;
+
+/// Where a body of this session lies.
+#[derive(Clone, Debug)]
+pub(super) enum Where {
+    /// In the session's data segment of this number, or, past the last, in the record's own.
+    Here {
+        /// Which of the session's segments.
+        segment: usize,
+        /// Which frame.
+        frame: u32,
+        /// Which body of the frame.
+        slot: u32,
+    },
+    /// In an older segment, unchanged.
+    Old(Place),
+}
+
+/// A resource that was put and is not what it was.
+#[derive(Clone, Debug)]
+pub(super) struct Fresh {
+    pub(super) parts: Vec<(Part, Where, ObjectId)>,
+    pub(super) leaf: Leaf,
+}
+
+impl Fresh {
+    pub(super) fn id(&self, part: Part) -> Option<ObjectId> {
+        self.parts.iter().find(|(has, ..)| *has == part).map(|(_, _, id)| *id)
+    }
+}
+
+/// What a session changes of one resource.
+#[derive(Clone, Debug)]
+pub(super) enum Pending {
+    Gone,
+    Put(Box<Fresh>),
+}
+
+/// A snapshot in the making.
+pub struct WriteSession {
+    pub(super) core: Arc<Core>,
+    pub(super) tenant: Arc<Tenant>,
+    pub(super) name: String,
+    pub(super) parent: Option<(Snapshot, Arc<Rec>)>,
+    pub(super) loaded: Loaded,
+    pub(super) builder: SegmentBuilder,
+    pub(super) data: Vec<SegmentRef>,
+    pub(super) data_bytes: u64,
+    pub(super) pending: BTreeMap<Box<str>, Pending>,
+    pub(super) began: Timestamp,
+    /// What was said of each key so far: a short hash of the key, then one of its bodies.
+    said: HashMap<u64, u64>,
+}
+
+/// What `said` holds of a key that is gone; no body's short hash is likely to be it.
+const GONE: u64 = 0;
+
+impl WriteSession {
+    pub(super) fn begin(core: Arc<Core>, name: &str) -> Result<Self, StoreError> {
+        if core.ring.signer.is_none() {
+            return Err(StoreError::ReadOnly);
+        }
+        let tenant = core.tenant(name)?;
+        let began = core.clock.now();
+        let mut session = Self {
+            core,
+            tenant,
+            name: name.to_owned(),
+            parent: None,
+            loaded: Loaded { state: Arc::new(State::default()), logs: 0, log_bytes: 0 },
+            builder: SegmentBuilder::new(LEVEL)?,
+            data: Vec::new(),
+            data_bytes: 0,
+            pending: BTreeMap::new(),
+            began,
+            said: HashMap::new(),
+        };
+        session.find_parent()?;
+        Ok(session)
+    }
+
+    /// Makes the newest snapshot the parent. A writer that opens nothing has none.
+    pub(super) fn find_parent(&mut self) -> Result<(), StoreError> {
+        if !self.tenant.opens() {
+            return Ok(());
+        }
+        let (core, tenant) = (self.core.clone(), self.tenant.clone());
+        let Some(newest) = core.newest(&tenant)? else { return Ok(()) };
+        core.bring_index_up(&tenant, &newest, &|_, _| {})?;
+        core.must_understand(&tenant, &newest)?;
+        let parent = match newest.snapshot() {
+            Some(_) => Some(newest),
+            None => core.snapshot_before(&tenant, &newest)?,
+        };
+        let Some(parent) = parent else { return Ok(()) };
+        self.loaded = core.state(&tenant, &parent)?;
+        let ledger = core.ledger(&tenant, &parent)?;
+        self.parent = parent.to_snapshot(ledger).map(|snapshot| (snapshot, parent));
+        Ok(())
+    }
+
+    /// The snapshot that this one comes after; `None` for the first, and for a writer that cannot
+    /// read.
+    #[must_use]
+    pub fn parent(&self) -> Option<&Snapshot> {
+        self.parent.as_ref().map(|(snapshot, _)| snapshot)
+    }
+
+    /// The state of the parent; empty for the first.
+    #[must_use]
+    pub fn parent_state(&self) -> &State {
+        &self.loaded.state
+    }
+
+    /// Reads a body of the parent's state; as
+    /// [`Repository::read`](crate::store::Repository::read).
+    ///
+    /// # Errors
+    /// It is missing or damaged.
+    pub fn read(&self, entry: &Entry, part: Part) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.core.bodies(&self.tenant).read(entry, part)?.map(|body| body.bytes))
+    }
+
+    /// Says what a resource is now. Where main and secret body are what they were, nothing is stored:
+    /// the volatile and raw parts stay those that came with the last change.
+    ///
+    /// # Errors
+    /// [`StoreError::Twice`] when the key was put with other bodies, or gone, before;
+    /// [`StoreError::TooLarge`]; or the storage failed.
+    pub fn put(&mut self, key: &ResourceKey, mut parts: Parts) -> Result<Put, StoreError> {
+        // Wiped when dropped, whatever comes of the put.
+        let secret_body = parts.secret.take().map(Secret::new);
+        let path = key.to_path();
+        check_limits(&path, &parts, secret_body.as_ref())?;
+        let tenant = self.tenant.clone();
+        let domain = tenant.newest()?;
+        let main = domain.ids.id(&parts.main);
+        let secret = secret_body.as_ref().map(|body| domain.ids.id(body.expose()));
+        let first = self.say(&path, short(&main, secret.as_ref()))?;
+        let before = self.loaded.state.get_path(&path);
+        if !first {
+            return Ok(match (self.pending.contains_key(path.as_str()), before) {
+                (false, _) => Put::Same,
+                (true, Some(_)) => Put::Changed,
+                (true, None) => Put::New,
+            });
+        }
+        let same_main = match &before {
+            Some(before) => self.is_body(before, Part::Main, Some(main))?,
+            None => false,
+        };
+        if let Some(before) = &before
+            && same_main
+            && self.is_body(before, Part::Secret, secret)?
+        {
+            return Ok(Put::Same);
+        }
+        let leaf = domain.proof.leaf(&path, &parts.main);
+        let put = if before.is_some() { Put::Changed } else { Put::New };
+        let old = before.filter(|_| same_main);
+        let parts = self.store(key, parts, old.as_ref(), main, secret_body.zip(secret))?;
+        self.pending.insert(path.into_boxed_str(), Pending::Put(Box::new(Fresh { parts, leaf })));
+        if self.builder.stored_bytes() >= DATA_SEGMENT_BYTES {
+            self.write_data()?;
+        }
+        Ok(put)
+    }
+
+    /// Says that a resource is no longer there. One that was not there is gone already.
+    ///
+    /// # Errors
+    /// [`StoreError::Twice`] when the key was put in this session.
+    pub fn gone(&mut self, key: &ResourceKey) -> Result<(), StoreError> {
+        let path = key.to_path();
+        if self.say(&path, GONE)? && self.loaded.state.contains(&path) {
+            self.pending.insert(path.into_boxed_str(), Pending::Gone);
+        }
+        Ok(())
+    }
+
+    /// Notes what is said of a key; `false` when the same was said before.
+    fn say(&mut self, path: &str, what: u64) -> Result<bool, StoreError> {
+        let key = blake3::hash(path.as_bytes());
+        let key = u64::from_le_bytes(*key.as_bytes().first_chunk().expect("32 bytes hold 8"));
+        match self.said.insert(key, what) {
+            None => Ok(true),
+            Some(before) if before == what => Ok(false),
+            Some(_) => Err(StoreError::Twice { key: path.to_owned() }),
+        }
+    }
+
+    /// Whether a part of an entry is the body of this id. What only a short check tells is read.
+    pub(super) fn is_body(
+        &self,
+        entry: &Entry,
+        part: Part,
+        id: Option<ObjectId>,
+    ) -> Result<bool, StoreError> {
+        let (place, id) = match (entry.place(part), id) {
+            (None, None) => return Ok(!entry.is_erased()),
+            (Some(place), Some(id)) => (place, id),
+            _ => return Ok(false),
+        };
+        let one_epoch = self.tenant.domains.len() == 1;
+        match place.mark {
+            Mark::Id(known) if known == id => return Ok(true),
+            Mark::Id(_) | Mark::Check(_) if one_epoch && !place.mark.fits(&id) => return Ok(false),
+            Mark::Id(_) | Mark::Check(_) => {}
+        }
+        match self.core.bodies(&self.tenant).at(place) {
+            Ok(body) => Ok(self.tenant.newest()?.ids.id(&body.bytes) == id),
+            // Whoever may not open secrets has the check only.
+            Err(StoreError::NoKey { .. }) => Ok(one_epoch),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Stores the parts of a resource that are new. `old` is the entry whose main body is the same.
+    fn store(
+        &mut self,
+        key: &ResourceKey,
+        mut parts: Parts,
+        old: Option<&Entry>,
+        main: ObjectId,
+        secret: Option<(Secret<Vec<u8>>, ObjectId)>,
+    ) -> Result<Vec<(Part, Where, ObjectId)>, StoreError> {
+        let kind = key.kind.as_str();
+        let mut stored = Vec::with_capacity(2);
+        match old.and_then(|old| old.place(Part::Main)) {
+            Some(place) => stored.push((Part::Main, Where::Old(place.clone()), main)),
+            None => stored.push((Part::Main, self.add(kind, &parts.main)?, main)),
+        }
+        if let Some((body, id)) = secret {
+            let at = self.builder.add_secret(kind, &body)?;
+            stored.push((Part::Secret, self.here(at.frame, at.slot), id));
+        }
+        let tenant = self.tenant.clone();
+        let ids = &tenant.newest()?.ids;
+        if let Some(body) = parts.volatile.take() {
+            stored.push((Part::Volatile, self.add(kind, &body)?, ids.id(&body)));
+        }
+        if old.is_none()
+            && let Some(body) = parts.raw.take()
+        {
+            stored.push((Part::Raw, self.add(kind, &body)?, ids.id(&body)));
+        } else if let Some((old, place)) = old.and_then(|old| Some((old, old.place(Part::Raw)?))) {
+            // The raw bytes belong to the main body, which stays.
+            let id = match old.known_id(Part::Raw) {
+                Some(id) => id,
+                None => self.core.bodies(&tenant).at(place)?.id,
+            };
+            stored.push((Part::Raw, Where::Old(place.clone()), id));
+        }
+        Ok(stored)
+    }
+
+    fn add(&mut self, kind: &str, body: &[u8]) -> Result<Where, StoreError> {
+        let at = self.builder.add(kind, body)?;
+        Ok(self.here(at.frame, at.slot))
+    }
+
+    fn here(&self, frame: u32, slot: u32) -> Where {
+        Where::Here { segment: self.data.len(), frame, slot }
+    }
+
+    /// Writes what has come so far as a data segment and begins the next.
+    fn write_data(&mut self) -> Result<(), StoreError> {
+        /// A failed write whose outcome is unknown is tried under another name; more would not help.
+        const ATTEMPTS: u32 = 2;
+        let tenant = self.tenant.clone();
+        let mut attempt = 1;
+        let sealed = loop {
+            let sealed = self.builder.seal(tenant.newest()?, self.core.entropy.as_ref(), None)?;
+            let path = object_path(Name::Data(tenant.prefix, sealed.id))?;
+            match self.core.storage.put_new(&path, &sealed.bytes) {
+                Ok(_) => break sealed,
+                Err(error) if attempt < ATTEMPTS && error.outcome_unknown() => attempt += 1,
+                Err(error) => return Err(error.into()),
+            }
+        };
+        self.data_bytes += sealed.bytes.len() as u64;
+        self.data.push(sealed.reference(SegmentPlace::OwnData));
+        self.builder = SegmentBuilder::new(LEVEL)?;
+        Ok(())
+    }
+
+    /// Publishes the snapshot; the only way to.
+    ///
+    /// Where another writer was faster, the session's changes are laid over his snapshot: what this
+    /// session put or called gone holds, all else is as he left it.
+    ///
+    /// # Errors
+    /// Nothing is published, except with [`StoreError::Unknown`], where nobody knows.
+    pub fn commit(self, meta: crate::store::Meta) -> Result<Snapshot, StoreError> {
+        commit::commit(self, &meta)
+    }
+}
+
+fn check_limits(path: &str, parts: &Parts, secret: Option<&Secret<Vec<u8>>>) -> Result<(), StoreError> {
+    if path.len() > KEY_BYTES_MAX {
+        let start: String = path.chars().take(80).collect();
+        return Err(StoreError::TooLarge { what: format!("the key {start}…"), limit: KEY_BYTES_MAX });
+    }
+    let others = [&parts.volatile, &parts.raw].into_iter().flatten().chain(secret.map(Secret::expose));
+    if std::iter::once(&parts.main).chain(others).any(|body| body.len() > BODY_BYTES_MAX) {
+        return Err(StoreError::TooLarge { what: format!("a body of {path}"), limit: BODY_BYTES_MAX });
+    }
+    Ok(())
+}
+
+/// A short hash of what was put: equal bodies, equal hash.
+fn short(main: &ObjectId, secret: Option<&ObjectId>) -> u64 {
+    let first = |id: &ObjectId| u64::from_le_bytes(*id.0.first_chunk().expect("32 bytes hold 8"));
+    let secret = secret.map_or(1, first).rotate_left(17);
+    (first(main) ^ secret).max(1)
+}
