@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use crate::base::key::{Kind, ResourceKey};
-use crate::catalog::{KindSpec, Provider};
-use crate::json::Value;
+use crate::catalog::{KindSpec, Provider, RefBy};
+use crate::json::{Pointer, Value};
 use crate::restore::RestoreError;
+use crate::restore::links::names_in;
 use crate::restore::sides::{Recorded, above, name_text};
 
 /// The keys of a kind, and where each id stands among them.
@@ -21,17 +22,36 @@ struct Shelf {
 /// The bodies of a kind, in key order.
 type Bodies = Rc<Vec<(ResourceKey, Value)>>;
 
+/// A field that names a resource.
+#[derive(Clone)]
+pub(crate) struct Mention {
+    pub(crate) key: ResourceKey,
+    pub(crate) at: Pointer,
+    pub(crate) value: Value,
+    pub(crate) by: RefBy,
+}
+
+/// The fields that name resources of one kind, by the text that they name them with.
+type Mentions = Rc<HashMap<String, Vec<Mention>>>;
+
 /// A recorded state with its indexes.
 pub(crate) struct Atlas<'a> {
     pub(crate) catalog: &'a Provider,
     pub(crate) recorded: &'a dyn Recorded,
     shelves: RefCell<BTreeMap<Kind, Rc<Shelf>>>,
     bodies: RefCell<BTreeMap<Kind, Bodies>>,
+    mentions: RefCell<BTreeMap<Kind, Mentions>>,
 }
 
 impl<'a> Atlas<'a> {
     pub(crate) fn new(catalog: &'a Provider, recorded: &'a dyn Recorded) -> Self {
-        Self { catalog, recorded, shelves: RefCell::default(), bodies: RefCell::default() }
+        Self {
+            catalog,
+            recorded,
+            shelves: RefCell::default(),
+            bodies: RefCell::default(),
+            mentions: RefCell::default(),
+        }
     }
 
     pub(crate) fn spec(&self, kind: &Kind) -> Result<&'a KindSpec, RestoreError> {
@@ -68,6 +88,40 @@ impl<'a> Atlas<'a> {
         let bodies = Rc::new(bodies);
         self.bodies.borrow_mut().insert(kind.clone(), Rc::clone(&bodies));
         Ok(bodies)
+    }
+
+    /// The fields that name resources of a kind.
+    pub(crate) fn mentions(&self, of: &Kind) -> Result<Mentions, RestoreError> {
+        if let Some(mentions) = self.mentions.borrow().get(of) {
+            return Ok(Rc::clone(mentions));
+        }
+        let mut found: HashMap<String, Vec<Mention>> = HashMap::new();
+        for spec in
+            self.catalog.kinds.iter().filter(|spec| spec.carried_by.is_none() && spec.unread.is_none())
+        {
+            let references: Vec<_> = spec.refs.iter().filter(|reference| reference.to.contains(of)).collect();
+            if references.is_empty() {
+                continue;
+            }
+            for (key, body) in self.all(&spec.kind)?.iter() {
+                for reference in &references {
+                    for (at, value) in reference.at.find(body) {
+                        for text in names_in(reference.by, value) {
+                            let mention = Mention {
+                                key: key.clone(),
+                                at: at.clone(),
+                                value: value.clone(),
+                                by: reference.by,
+                            };
+                            found.entry(text).or_default().push(mention);
+                        }
+                    }
+                }
+            }
+        }
+        let found = Rc::new(found);
+        self.mentions.borrow_mut().insert(of.clone(), Rc::clone(&found));
+        Ok(found)
     }
 
     pub(crate) fn has(&self, key: &ResourceKey) -> bool {
@@ -138,7 +192,10 @@ impl<'a> Atlas<'a> {
         let mut found = Vec::new();
         for spec in self.catalog.kinds.iter().filter(|spec| spec.parent.contains(&of.kind)) {
             let shelf = self.shelf(&spec.kind);
-            let below = shelf.keys.iter().filter(|key| above(key) == of.ids.as_slice());
+            // Keys come in order, so those below one parent stand together.
+            let first = shelf.keys.partition_point(|key| key.ids < of.ids);
+            let near = shelf.keys.iter().skip(first).take_while(|key| key.ids.starts_with(&of.ids));
+            let below = near.filter(|key| above(key) == of.ids.as_slice());
             found.extend(below.filter(|key| self.parent(key).as_ref() == Some(of)).cloned());
         }
         let spec = self.spec(&of.kind)?;

@@ -5,15 +5,22 @@ use std::collections::BTreeMap;
 
 use crate::base::key::ResourceKey;
 use crate::catalog::Shape;
+use crate::json::Value;
 use crate::restore::RestoreError;
 use crate::restore::links::put;
-use crate::restore::reach::{Case, Reach};
+use crate::restore::reach::{Case, Item, Reach};
 use crate::restore::steps::{Draft, Drafts};
 use crate::restore::wish::{desired, differences, without};
 
 /// Drafts everything within reach; what more must be read is noted in the reach.
 pub(crate) fn all<'a>(reach: &mut Reach<'a>) -> Result<Drafts<'a>, RestoreError> {
     let mut by_key = BTreeMap::new();
+    let made_anew = |(key, item): (&ResourceKey, &Item)| {
+        let keeps = reach.catalog().kind(&key.kind).is_some_and(|spec| spec.restore.keeps_id);
+        item.live.is_none() && !keeps
+    };
+    // Only then can a reference be wrong in a body that is otherwise as it was.
+    let ids_change = !reach.moved.is_empty() || reach.items.iter().any(made_anew);
     for (key, item) in reach.items.clone() {
         let spec = reach.atlas.spec(&key.kind)?;
         let (mut body, conflicts) = desired(&item);
@@ -25,15 +32,18 @@ pub(crate) fn all<'a>(reach: &mut Reach<'a>) -> Result<Drafts<'a>, RestoreError>
             // The counterpart keeps the id that it has.
             let _ = at.set(&mut body, item.live_key.id());
         }
-        let quiet = live.as_ref().is_some_and(|live| {
-            differences(spec, &without(live, &spec.assigned), &without(&body, &spec.assigned)).is_empty()
-        });
+        let same = |body: &Value| {
+            let same = |live: &Value| {
+                differences(spec, &without(live, &spec.assigned), &without(body, &spec.assigned)).is_empty()
+            };
+            live.as_ref().is_some_and(same)
+        };
         let mut links = Vec::new();
-        if item.case != Case::Delete && !(quiet && reach.moved.is_empty()) {
+        if item.case != Case::Delete && (ids_change || !same(&body)) {
             links = reach.links(spec, &body, live.as_ref())?;
             links.iter().for_each(|found| put(&mut body, found));
         }
-        if !quiet {
+        if item.case == Case::Delete || !same(&body) {
             want_surroundings(reach, &key)?;
         }
         by_key.insert(key.clone(), Draft { key, spec, item, live, desired: body, links, conflicts });

@@ -1,7 +1,7 @@
 //! The plan as data: what will be done, what not and why, and under which conditions.
 //!
-//! A plan holds no secret value: where one is needed stands a placeholder ([`placeholder`]
-//! (crate::restore::placeholder)). Read [`plan_file`](crate::restore::plan_file) for its text form.
+//! A plan holds no secret value: where one is needed stands a placeholder ([`SecretAt`
+//! ](crate::restore::SecretAt)). Read [`plan_file`](crate::restore::plan_file) for its text form.
 
 use jiff::Timestamp;
 

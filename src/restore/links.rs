@@ -5,7 +5,7 @@
 use crate::base::key::ResourceKey;
 use crate::catalog::{KindSpec, RefBy, Reference, Shape};
 use crate::json::{Pointer, Value};
-use crate::restore::reach::{Case, Look, Reach};
+use crate::restore::reach::{Case, Look, Now, Reach};
 use crate::restore::sides::{Sight, gap, name_text};
 use crate::restore::{RestoreError, placeholder};
 
@@ -39,11 +39,16 @@ pub(crate) struct Found {
 
 /// Whether a field holds a reference to the resource that is known by this text.
 pub(crate) fn holds(by: RefBy, value: &Value, text: &str) -> bool {
-    let Some(own) = plain(value) else { return false };
+    names_in(by, value).iter().any(|name| name == text)
+}
+
+/// The texts by which a field names resources.
+pub(crate) fn names_in(by: RefBy, value: &Value) -> Vec<String> {
+    let Some(own) = plain(value) else { return Vec::new() };
     match by {
-        RefBy::Id | RefBy::Name | RefBy::Path => own == text,
-        RefBy::Url => own.rsplit('/').next() == Some(text),
-        RefBy::Expression => words(&own).any(|word| word == text),
+        RefBy::Id | RefBy::Name | RefBy::Path => vec![own],
+        RefBy::Url => own.rsplit('/').next().map(str::to_owned).into_iter().collect(),
+        RefBy::Expression => words(&own).map(str::to_owned).collect(),
     }
 }
 
@@ -109,6 +114,9 @@ impl Reach<'_> {
         }
         if held && !self.moved.contains_key(&goal) {
             return Ok(Link::Same { rests_on: None });
+        }
+        if matches!(self.now(&goal)?, Now::Unread) {
+            return Ok(Link::Later);
         }
         match self.look(&goal)? {
             Look::Unread => Ok(Link::Later),

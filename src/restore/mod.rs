@@ -1,7 +1,7 @@
 //! Putting chosen resources back: what would be done, exactly that, and the proof that it was.
 //!
 //! The way through: [`observe`] reads of the tenant what a plan needs, [`plan()`] decides, a person
-//! reads the [`preview`], [`apply`] does exactly the plan and reads back.
+//! reads the [`preview()`], [`apply`] does exactly the plan and reads back.
 //!
 //! What must never happen here:
 //! - [`plan()`] touches no network, no disk and no clock; [`apply`] decides nothing.
@@ -46,6 +46,9 @@ pub use preview::preview;
 pub use reach::{Scope, Wish};
 pub use sides::{Recorded, Seen, Sight, Wants};
 pub use tenant::{Call, Reply, Tenant, TenantError, survey};
+
+#[cfg(test)]
+mod tests;
 
 use crate::base::ids::PlanId;
 use crate::base::key::{Kind, ResourceKey};

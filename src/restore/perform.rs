@@ -144,8 +144,10 @@ impl<'p, 'a> Performer<'p, 'a> {
         }
         let mut first = trace.answered;
         if trace.open {
-            if let Some(ended) = self.settle(step, spec, trace).await? {
-                return Ok(ended);
+            match self.settle(step, spec, trace).await? {
+                Settled::AsPlanned(ended) => return Ok(ended),
+                Settled::NotDone => {}
+                Settled::Done => first += 1,
             }
         } else if !trace.begun {
             match self.before(step, spec).await? {
@@ -163,8 +165,8 @@ impl<'p, 'a> Performer<'p, 'a> {
         self.calls(index, step, spec, first, trace.before.clone().filter(|before| !before.is_null())).await
     }
 
-    /// After an intent without an outcome: read what is there. `None`: it was not done.
-    async fn settle(&mut self, step: &Step, spec: &KindSpec, trace: &Trace) -> Result<Option<Ended>, Stop> {
+    /// After an intent without an outcome: read what is there.
+    async fn settle(&mut self, step: &Step, spec: &KindSpec, trace: &Trace) -> Result<Settled, Stop> {
         if self.target(step).is_none()
             && let Some(found) = self.by_name(spec, step).await?
         {
@@ -177,14 +179,20 @@ impl<'p, 'a> Performer<'p, 'a> {
         let before = trace.before.clone().filter(|before| !before.is_null());
         if self.compare(step, spec, before.as_ref(), now.as_ref()).is_ok_and(|left| left.is_empty()) {
             let done = Done { id: self.new_id(step), body: now };
-            return Ok(Some(Ended { outcome: Outcome::Done, detail: "it had been done".into(), done }));
+            let ended = Ended { outcome: Outcome::Done, detail: "it had been done".into(), done };
+            return Ok(Settled::AsPlanned(ended));
         }
         let bare = now.as_ref().map(|body| without(&escape(body), &step.loose));
-        let last = trace.state.clone().or(before);
-        if bare == last {
-            return Ok(None);
+        if bare == trace.state.clone().or(before) {
+            return Ok(Settled::NotDone);
         }
-        Err("it was under way when the apply broke off, and is now neither as before nor as planned; make a new plan".into())
+        // Between two calls of a step a resource is neither as before nor as planned; whether it
+        // becomes as planned is read after the last of them.
+        if trace.answered + 1 < step.requests.len() {
+            return Ok(Settled::Done);
+        }
+        Err("it was under way when the apply broke off, and is now neither as before nor as planned; make a new plan"
+            .into())
     }
 
     /// What is there before the first call.
@@ -479,6 +487,16 @@ impl<'p, 'a> Performer<'p, 'a> {
         }
         Ok(Secret::new(filled))
     }
+}
+
+/// What became of a call whose answer is not known.
+enum Settled {
+    /// The whole step is as planned.
+    AsPlanned(Ended),
+    /// The call was not done.
+    NotDone,
+    /// It was done, and others follow.
+    Done,
 }
 
 enum Before {

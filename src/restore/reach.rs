@@ -119,6 +119,16 @@ pub(crate) enum Look<'a> {
     Unread,
 }
 
+/// Under which address a recorded resource is known.
+pub(crate) enum Now {
+    /// Under its own, whether it is there or not.
+    AsRecorded,
+    /// Under this one: somebody made it anew.
+    Elsewhere(ResourceKey),
+    /// More must be read first.
+    Unread,
+}
+
 impl<'a> Reach<'a> {
     pub(crate) fn new(atlas: &'a Atlas<'a>, seen: &'a Seen, mode: Mode) -> Self {
         Self {
@@ -309,7 +319,8 @@ impl<'a> Reach<'a> {
                 Look::Unread => return Ok(Look::Unread),
             }
         }
-        ids.push(self.own_id(key));
+        let Some(own) = self.own_id(key)? else { return Ok(Look::Unread) };
+        ids.push(own);
         let live_key = ResourceKey::new(&key.kind, ids);
         match self.seen.sight(self.catalog(), &live_key) {
             Sight::Here(body) => Ok(Look::Here(live_key, body)),
@@ -321,13 +332,41 @@ impl<'a> Reach<'a> {
         }
     }
 
-    /// The own id of a resource now; that of an edge is its far end's.
-    fn own_id(&self, key: &ResourceKey) -> String {
-        let spec = self.catalog().kind(&key.kind).filter(|spec| spec.shape == Shape::Edge);
-        let far = spec.into_iter().flat_map(far_ends).flat_map(|reference| &reference.to);
-        let moved =
-            far.flat_map(|kind| self.atlas.by_id(kind, key.id())).find_map(|far| self.moved.get(&far));
-        moved.map_or(key.id(), |far| far.id()).to_owned()
+    /// The own id of a resource now; that of an edge is its far end's. `None`: not known yet.
+    fn own_id(&mut self, key: &ResourceKey) -> Result<Option<String>, RestoreError> {
+        let spec = self.atlas.spec(&key.kind)?;
+        let kinds = far_ends(spec).flat_map(|reference| &reference.to).filter(|_| spec.shape == Shape::Edge);
+        for far in kinds.flat_map(|kind| self.atlas.by_id(kind, key.id())).collect::<Vec<_>>() {
+            match self.now(&far)? {
+                Now::Elsewhere(now) => return Ok(Some(now.id().to_owned())),
+                Now::Unread => return Ok(None),
+                Now::AsRecorded => {}
+            }
+        }
+        Ok(Some(key.id().to_owned()))
+    }
+
+    /// Under which address a recorded resource is known now.
+    pub(crate) fn now(&mut self, key: &ResourceKey) -> Result<Now, RestoreError> {
+        if let Some(moved) = self.moved.get(key) {
+            return Ok(Now::Elsewhere(moved.clone()));
+        }
+        match self.look(key)? {
+            Look::Unread => Ok(Now::Unread),
+            Look::Here(..) => Ok(Now::AsRecorded),
+            Look::Absent(live_key) => {
+                let Some(goal) = self.atlas.body(key)? else { return Ok(Now::AsRecorded) };
+                let spec = self.atlas.spec(&key.kind)?;
+                Ok(match self.counterpart(spec, key, &goal, above(&live_key))? {
+                    None => Now::AsRecorded,
+                    Some(None) => Now::Unread,
+                    Some(Some(now)) => {
+                        self.moved.insert(key.clone(), now.clone());
+                        Now::Elsewhere(now)
+                    }
+                })
+            }
+        }
     }
 
     /// Another resource that carries the name. `None`: there is none; `Some(None)`: not known yet.
@@ -391,32 +430,24 @@ impl<'a> Reach<'a> {
 
     /// What referred to a resource in the recorded state: edges whole, of others the one field.
     fn referrers(&self, of: &ResourceKey) -> Result<Vec<(ResourceKey, Wish)>, RestoreError> {
-        let mut found = Vec::new();
+        let mentions = self.atlas.mentions(&of.kind)?;
+        if mentions.is_empty() {
+            return Ok(Vec::new());
+        }
         let body = self.atlas.body(of)?.unwrap_or_default();
         let name = sides::name_text(self.atlas.spec(&of.kind)?, &body);
         let path = self.atlas.path(of, &body)?;
-        for spec in
-            self.catalog().kinds.iter().filter(|spec| spec.carried_by.is_none() && spec.unread.is_none())
-        {
-            let references: Vec<&Reference> =
-                spec.refs.iter().filter(|reference| reference.to.contains(&of.kind)).collect();
-            if references.is_empty() {
-                continue;
-            }
-            for (key, body) in self.atlas.all(&spec.kind)?.iter().filter(|(key, _)| key != of) {
-                for reference in &references {
-                    let text = match reference.by {
-                        RefBy::Name => name.as_deref(),
-                        RefBy::Path => path.as_deref(),
-                        _ => Some(of.id()),
-                    };
-                    let Some(text) = text else { continue };
-                    for (at, value) in reference.at.find(body) {
-                        if holds(reference.by, value, text) {
-                            found.push((key.clone(), wish_for(spec, at, value)));
-                        }
-                    }
-                }
+        let ways: [(Option<&str>, &[RefBy]); 3] = [
+            (Some(of.id()), &[RefBy::Id, RefBy::Url, RefBy::Expression]),
+            (name.as_deref(), &[RefBy::Name]),
+            (path.as_deref(), &[RefBy::Path]),
+        ];
+        let mut found = Vec::new();
+        for (text, by) in ways {
+            let named = text.and_then(|text| mentions.get(text)).into_iter().flatten();
+            for mention in named.filter(|mention| by.contains(&mention.by) && mention.key != *of) {
+                let spec = self.atlas.spec(&mention.key.kind)?;
+                found.push((mention.key.clone(), wish_for(spec, mention.at.clone(), &mention.value)));
             }
         }
         Ok(found)

@@ -66,6 +66,8 @@ pub(crate) struct Shaper<'a> {
     pub(crate) goal: Option<&'a Value>,
     /// The body before the call; `None` where the resource is made.
     pub(crate) live: Option<&'a Value>,
+    /// The call follows the one that made the resource: what a person gave then is sent again.
+    pub(crate) fresh: bool,
     /// The snapshot that the recorded body is of.
     pub(crate) base: &'a str,
 }
@@ -240,7 +242,7 @@ impl Shaper<'_> {
             }));
         }
         let held = self.live.and_then(|live| at.get(live)).and_then(fingerprint);
-        if held == Some(mark) {
+        if held == Some(mark) && !self.fresh {
             let kept =
                 self.spec.secret.iter().any(|field| field.mask == MaskEffect::Kept && field.at.matches(at));
             // Of a value that is not known and shall not change, only a mask can be sent, and only

@@ -421,6 +421,7 @@ impl Work<'_, '_> {
             stand,
             goal: body,
             live,
+            fresh: draft.is_made(),
             base: self.inputs.base,
         }
     }

@@ -243,3 +243,54 @@ fn a_group_comes_back_with_its_id_tree_and_members() {
         assert_eq!(differing(&before, &tenant.record().await), Vec::<String>::new());
     });
 }
+
+#[test]
+fn a_role_comes_back_with_its_holders_under_a_new_id() {
+    on_server(async |server| {
+        let realm = server.realm("restore-role").await;
+        let user = realm.post("/users", &json!({"username": "alice", "enabled": true})).await;
+        realm.post("/roles", &json!({"name": "op er/ator", "attributes": {"a": ["b"]}})).await;
+        let role = realm.find("/roles?briefRepresentation=false", "name", "op er/ator").await;
+        let id = text(&role, "id");
+        realm.post(&format!("/users/{user}/role-mappings/realm"), &json!([role])).await;
+        let tenant = Tenant::of(&realm).await;
+        let before = tenant.record().await;
+
+        realm.delete(&format!("/roles-by-id/{id}")).await;
+        let made = tenant.restore(&before, &[&format!("realm_role/{id}")]).await;
+        assert_eq!(made.id_changes.len(), 1, "{}", made.to_json().to_pretty());
+        let held = realm.list(&format!("/users/{user}/role-mappings/realm")).await;
+        assert!(held.iter().any(|role| role["name"] == "op er/ator"), "{held:?}");
+        let back = realm.find("/roles?briefRepresentation=false", "name", "op er/ator").await;
+        assert_eq!(back["attributes"], role["attributes"]);
+        assert_ne!(text(&back, "id"), id);
+    });
+}
+
+#[test]
+fn a_masked_secret_is_kept_by_an_update_and_asked_for_by_a_create() {
+    on_server(async |server| {
+        let realm = server.realm("restore-idp").await;
+        let provider = json!({
+            "alias": "corp", "providerId": "oidc", "enabled": true,
+            "config": {"clientId": "c", "clientSecret": "lgcanary-corp", "tokenUrl": "https://idp.test/token", "authorizationUrl": "https://idp.test/auth"},
+        });
+        realm.post("/identity-provider/instances", &provider).await;
+        let tenant = Tenant::of(&realm).await;
+        let before = tenant.record().await;
+        let corp = before.keys(&Kind::new("identity_provider")).remove(0).to_path();
+
+        let mut changed = realm.get("/identity-provider/instances/corp").await;
+        changed["config"]["tokenUrl"] = json!("https://evil.test/token");
+        realm.put("/identity-provider/instances/corp", &changed).await;
+        tenant.restore(&before, &[&corp]).await;
+        assert_eq!(differing(&before, &tenant.record().await), Vec::<String>::new());
+
+        realm.delete("/identity-provider/instances/corp").await;
+        let plan = tenant.plan(&before, &Scope::whole([key(&corp)]), Mode::Merge).await;
+        assert_eq!(plan.secrets.len(), 1, "{}", plan.to_json().to_pretty());
+        let summary = tenant.apply(&plan).await;
+        assert!(!summary.is_good(), "without the secret nothing is made");
+        assert_eq!(realm.status("/identity-provider/instances/corp").await, 404);
+    });
+}

@@ -1,0 +1,116 @@
+//! The room against a tenant in memory: what a plan holds, and what an apply does with it.
+
+mod applying;
+mod planning;
+mod tenant;
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::base::secret::Secret;
+use crate::base::time::FixedClock;
+use crate::json::Value;
+use crate::restore::journal::{Entry, JournalError};
+use crate::restore::tests::tenant::{Memory, Snapshot, catalog, key};
+use crate::restore::{
+    Allow, Apply, Inputs, Journal, Mode, Own, Plan, RestoreError, Scope, Seen, Summary, plan, survey,
+};
+
+/// A journal in memory.
+#[derive(Default)]
+pub(super) struct Notes(Vec<Entry>);
+
+impl Journal for Notes {
+    fn append(&mut self, entry: &Entry) -> Result<(), JournalError> {
+        self.0.push(entry.clone());
+        Ok(())
+    }
+
+    fn entries(&self) -> Result<Vec<Entry>, JournalError> {
+        Ok(self.0.clone())
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().build().unwrap()
+}
+
+fn scope(paths: &[&str]) -> Scope {
+    Scope::whole(paths.iter().map(|path| key(path)))
+}
+
+fn planned_by(memory: &Memory, goal: &Snapshot, scope: &Scope, mode: Mode, own: &Own) -> Plan {
+    let settings = BTreeMap::new();
+    let inputs = |live| Inputs {
+        catalog: catalog(),
+        settings: &settings,
+        tenant: "t",
+        base: "base",
+        goal,
+        live,
+        scope,
+        mode,
+        own,
+        now: Timestamp::UNIX_EPOCH,
+        valid_for: SignedDuration::from_hours(24),
+    };
+    let empty = Seen::new(Timestamp::UNIX_EPOCH);
+    let seen = runtime().block_on(survey(memory, &inputs(&empty), empty.clone())).unwrap();
+    let made = plan(&inputs(&seen)).unwrap();
+    assert_eq!(plan(&inputs(&seen)).unwrap(), made, "the same inputs give the same plan");
+    let text = made.to_json().to_canonical();
+    assert_eq!(Plan::from_text(&text).unwrap(), made);
+    made
+}
+
+fn planned(memory: &Memory, goal: &Snapshot, paths: &[&str], mode: Mode) -> Plan {
+    planned_by(memory, goal, &scope(paths), mode, &Own::default())
+}
+
+/// All allowed, and every secret that is asked for given.
+fn applied(memory: &Memory, plan: &Plan, notes: &mut Notes, resume: bool) -> Result<Summary, RestoreError> {
+    let given =
+        plan.secrets.iter().map(|secret| (secret.input.clone(), Secret::new(Value::from("lgcanary-given"))));
+    let inputs = given.collect();
+    let run = Apply {
+        catalog: catalog(),
+        plan,
+        tenant: memory,
+        journal: notes,
+        vault: memory,
+        inputs: &inputs,
+        allow: Allow { deletes: 1000, privileged: true, lockout: true, without_secrets: false },
+        own: &Own::default(),
+        clock: &FixedClock::new(Timestamp::UNIX_EPOCH),
+        resume,
+    };
+    runtime().block_on(run.run(&mut |_| {}))
+}
+
+/// A tenant with one of everything.
+fn full() -> Memory {
+    Memory::with(&[
+        ("role/r1", r#"{"id":"r1","name":"operator","note":"x"}"#),
+        ("role/r2", r#"{"id":"r2","name":"builtin"}"#),
+        ("group/g1", r#"{"id":"g1","name":"eng"}"#),
+        ("group/g2", r#"{"id":"g2","name":"backend","parentId":"g1"}"#),
+        ("group/g3", r#"{"id":"g3","name":"sales"}"#),
+        ("grant/g1/r1", r#"{"id":"r1"}"#),
+        ("grant/g2/r1", r#"{"id":"r1"}"#),
+        ("grant/g3/r2", r#"{"id":"r2"}"#),
+        (
+            "app/a1",
+            r#"{"id":"a1","name":"shop","secret":"lgcanary-a1","urls":["u2","u1"],"attributes":{"x":"1"},"role":"r1","friend":"a2"}"#,
+        ),
+        (
+            "app/a2",
+            r#"{"id":"a2","name":"bill","secret":"lgcanary-a2","urls":[],"attributes":{},"friend":"a1"}"#,
+        ),
+        (
+            "idp/i1",
+            r#"{"id":"i1","name":"corp","config":{"secret":"lgcanary-i1","url":"u"},"pin":"lgcanary-pin"}"#,
+        ),
+        ("token/t1", r#"{"id":"t1"}"#),
+    ])
+}
