@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{KindSpec, Provider, RefBy};
-use crate::json::{Pointer, Value};
+use crate::json::{Pattern, Pointer, Value};
 use crate::restore::RestoreError;
 use crate::restore::links::names_in;
 use crate::restore::sides::{Recorded, above, name_text};
@@ -29,6 +29,8 @@ pub(crate) struct Mention {
     pub(crate) at: Pointer,
     pub(crate) value: Value,
     pub(crate) by: RefBy,
+    /// The target's field that the reference holds, where it is not the id.
+    pub(crate) field: Option<Pattern>,
 }
 
 /// The fields that name resources of one kind, by the text that they name them with.
@@ -81,11 +83,7 @@ impl<'a> Atlas<'a> {
         if let Some(bodies) = self.bodies.borrow().get(kind) {
             return Ok(Rc::clone(bodies));
         }
-        let mut bodies = Vec::new();
-        for key in &self.shelf(kind).keys {
-            bodies.extend(self.recorded.body(key)?.map(|body| (key.clone(), body)));
-        }
-        let bodies = Rc::new(bodies);
+        let bodies = Rc::new(self.recorded.bodies(kind)?);
         self.bodies.borrow_mut().insert(kind.clone(), Rc::clone(&bodies));
         Ok(bodies)
     }
@@ -112,6 +110,7 @@ impl<'a> Atlas<'a> {
                                 at: at.clone(),
                                 value: value.clone(),
                                 by: reference.by,
+                                field: reference.target_at.clone(),
                             };
                             found.entry(text).or_default().push(mention);
                         }
@@ -143,6 +142,18 @@ impl<'a> Atlas<'a> {
         let all = self.all(kind)?;
         let named = all.iter().filter(|(_, body)| name_text(spec, body).as_deref() == Some(name));
         Ok(named.map(|(key, _)| key.clone()).collect())
+    }
+
+    /// The resources of a kind in which this text stands at a place.
+    pub(crate) fn by_field(
+        &self,
+        kind: &Kind,
+        field: &Pattern,
+        text: &str,
+    ) -> Result<Vec<ResourceKey>, RestoreError> {
+        let all = self.all(kind)?;
+        let holds = |body: &Value| field.find(body).iter().any(|(_, value)| value.as_str() == Some(text));
+        Ok(all.iter().filter(|(_, body)| holds(body)).map(|(key, _)| key.clone()).collect())
     }
 
     /// The resources of a kind at this path of names, outermost first.

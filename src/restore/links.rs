@@ -106,7 +106,7 @@ impl Reach<'_> {
             self.items.get(&goal).is_some_and(|item| item.case == Case::Create || item.case == Case::Brought);
         if made {
             let keeps = self.atlas.spec(&goal.kind)?.restore.keeps_id;
-            let by_id = matches!(reference.by, RefBy::Id | RefBy::Url);
+            let by_id = matches!(reference.by, RefBy::Id | RefBy::Url) && reference.target_at.is_none();
             return Ok(match by_id && !keeps {
                 true => Link::Coming { value: value.clone(), goal },
                 false => Link::Made { goal },
@@ -138,6 +138,11 @@ impl Reach<'_> {
     ) -> Result<Link, RestoreError> {
         let spec = self.atlas.spec(&goal.kind)?;
         let now = match reference.by {
+            _ if let Some(field) = &reference.target_at => {
+                let held = field.find(there);
+                let first = held.first().map(|(_, now)| (*now).clone());
+                first.filter(|_| held.iter().all(|(_, now)| *now != value))
+            }
             RefBy::Id => (live.id() != goal.id()).then(|| Value::from(live.id())),
             RefBy::Name => name_text(spec, there).map(Value::from).filter(|name| name != value),
             RefBy::Url if live.id() != goal.id() => {
@@ -162,6 +167,10 @@ impl Reach<'_> {
     ) -> Result<Vec<ResourceKey>, RestoreError> {
         let mut found = Vec::new();
         for kind in &reference.to {
+            if let Some(field) = &reference.target_at {
+                found.extend(self.atlas.by_field(kind, field, text)?);
+                continue;
+            }
             match reference.by {
                 RefBy::Id => found.extend(self.atlas.by_id(kind, text)),
                 RefBy::Url => found.extend(self.atlas.by_id(kind, text.rsplit('/').next().unwrap_or(text))),
@@ -181,7 +190,7 @@ impl Reach<'_> {
         if held {
             return Link::Same { rests_on: None };
         }
-        let by_id = reference.by == RefBy::Id;
+        let by_id = reference.by == RefBy::Id && reference.target_at.is_none();
         for kind in &reference.to {
             let nested = self.catalog().kind(kind).is_none_or(|spec| !spec.parent.is_empty());
             let singleton = self.catalog().kind(kind).is_some_and(|spec| spec.shape == Shape::Singleton);

@@ -19,6 +19,7 @@ pub mod observe;
 pub mod plan_file;
 pub mod preview;
 pub mod sides;
+pub mod stored;
 pub mod tenant;
 
 mod atlas;
@@ -45,6 +46,7 @@ pub use plan::{Inputs, plan, wants};
 pub use preview::preview;
 pub use reach::{Scope, Wish};
 pub use sides::{Recorded, Seen, Sight, Wants};
+pub use stored::Stored;
 pub use tenant::{Call, Reply, Tenant, TenantError, survey};
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::base::key::ResourceKey;
 use crate::catalog::{KindSpec, Provider, RefBy, Reference, RestoreClass, Shape};
 use crate::json::{FieldChange, Pointer, Value};
-use crate::restore::atlas::Atlas;
+use crate::restore::atlas::{Atlas, Mention};
 use crate::restore::form::{Mode, Refusal};
 use crate::restore::links::holds;
 use crate::restore::sides::{Seen, Sight, Wants, above, gap, natural_name, parents_of};
@@ -445,7 +445,17 @@ impl<'a> Reach<'a> {
         let mut found = Vec::new();
         for (text, by) in ways {
             let named = text.and_then(|text| mentions.get(text)).into_iter().flatten();
-            for mention in named.filter(|mention| by.contains(&mention.by) && mention.key != *of) {
+            let meant = |mention: &&Mention| {
+                mention.field.is_none() && by.contains(&mention.by) && mention.key != *of
+            };
+            for mention in named.filter(meant) {
+                let spec = self.atlas.spec(&mention.key.kind)?;
+                found.push((mention.key.clone(), wish_for(spec, mention.at.clone(), &mention.value)));
+            }
+        }
+        for mention in mentions.values().flatten().filter(|mention| mention.key != *of) {
+            let Some(field) = &mention.field else { continue };
+            if field.find(&body).iter().any(|(_, value)| **value == mention.value) {
                 let spec = self.atlas.spec(&mention.key.kind)?;
                 found.push((mention.key.clone(), wish_for(spec, mention.at.clone(), &mention.value)));
             }

@@ -23,6 +23,17 @@ pub trait Recorded {
     /// # Errors
     /// It could not be read.
     fn body(&self, key: &ResourceKey) -> Result<Option<Value>, RestoreError>;
+    /// All main bodies of a kind, in key order.
+    ///
+    /// # Errors
+    /// One could not be read.
+    fn bodies(&self, kind: &Kind) -> Result<Vec<(ResourceKey, Value)>, RestoreError> {
+        let mut found = Vec::new();
+        for key in self.keys(kind) {
+            found.extend(self.body(&key)?.map(|body| (key, body)));
+        }
+        Ok(found)
+    }
     /// How far the kinds were read.
     fn ledger(&self) -> &Ledger;
 }

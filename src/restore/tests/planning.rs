@@ -83,6 +83,21 @@ fn an_edge_alone_finds_what_was_made_anew() {
 }
 
 #[test]
+fn a_reference_to_another_field_than_the_id_follows_that_field() {
+    let memory = full();
+    memory.put("idp/i2", r#"{"id":"i2","name":"aud","audience":"shop","config":{}}"#);
+    let goal = memory.record();
+    memory.drop("idp/i2");
+    let mut renamed = memory.raw("app/a1").unwrap();
+    renamed.as_object_mut().unwrap().insert("name", "store");
+    memory.put("app/a1", &renamed.to_line());
+    let plan = planned(&memory, &goal, &["idp/i2"], Mode::Merge);
+    let body = plan.steps[0].requests[0].body.as_ref().unwrap();
+    assert_eq!(body.get("audience").unwrap().as_str(), Some("store"));
+    assert_eq!(plan.rewrites[0].means, key("app/a1"));
+}
+
+#[test]
 fn what_leads_nowhere_is_refused_by_name() {
     let memory = full();
     let goal = memory.record();

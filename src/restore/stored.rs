@@ -1,0 +1,95 @@
+//! A snapshot of the repository as the goal of a plan, and as the place where secrets come from.
+
+use zeroize::Zeroize;
+
+use crate::base::coverage::Ledger;
+use crate::base::key::{Kind, ResourceKey};
+use crate::base::secret::Secret;
+use crate::json::{self, Limits, Pointer, Value};
+use crate::restore::{Recorded, RestoreError, SecretAt, Vault};
+use crate::store::{Entry, Part, Repository, Snapshot, State, StoreError};
+
+/// One snapshot of one tenant.
+pub struct Stored<'a> {
+    repository: &'a Repository,
+    snapshot: Snapshot,
+    state: State,
+}
+
+impl<'a> Stored<'a> {
+    /// The state after a snapshot. Its id is what a plan names as its base.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub fn new(repository: &'a Repository, snapshot: Snapshot) -> Result<Self, StoreError> {
+        let state = repository.state(&snapshot.tenant, snapshot.seq)?;
+        Ok(Self { repository, snapshot, state })
+    }
+
+    /// The snapshot.
+    #[must_use]
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+}
+
+fn parsed(key: &ResourceKey, bytes: Option<Vec<u8>>) -> Result<Value, RestoreError> {
+    let unreadable = |why: String| RestoreError::Recorded { key: key.clone(), why };
+    let bytes = bytes.ok_or_else(|| unreadable("its body was erased".into()))?;
+    json::parse(&bytes, &Limits::body()).map_err(|error| unreadable(error.to_string()))
+}
+
+impl Recorded for Stored<'_> {
+    fn keys(&self, kind: &Kind) -> Vec<ResourceKey> {
+        let mut keys: Vec<ResourceKey> = self.state.kind(kind).map(|(key, _)| key).collect();
+        // The state is in order of addresses, where ids are encoded.
+        keys.sort();
+        keys
+    }
+
+    fn body(&self, key: &ResourceKey) -> Result<Option<Value>, RestoreError> {
+        let Some(entry) = self.state.get(key) else { return Ok(None) };
+        let read = self.repository.read(&entry, Part::Main);
+        let bytes =
+            read.map_err(|error| RestoreError::Recorded { key: key.clone(), why: error.to_string() })?;
+        parsed(key, bytes).map(Some)
+    }
+
+    fn bodies(&self, kind: &Kind) -> Result<Vec<(ResourceKey, Value)>, RestoreError> {
+        let (keys, entries): (Vec<ResourceKey>, Vec<Entry>) = self.state.kind(kind).unzip();
+        let Some(first) = keys.first() else { return Ok(Vec::new()) };
+        let read = self.repository.read_many(&entries, Part::Main);
+        let all =
+            read.map_err(|error| RestoreError::Recorded { key: first.clone(), why: error.to_string() })?;
+        let pairs = keys.into_iter().zip(all);
+        let mut found = pairs
+            .map(|(key, bytes)| parsed(&key, bytes).map(|body| (key, body)))
+            .collect::<Result<Vec<_>, _>>()?;
+        found.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(found)
+    }
+
+    fn ledger(&self) -> &Ledger {
+        &self.snapshot.ledger
+    }
+}
+
+impl Vault for Stored<'_> {
+    fn open(&self, at: &SecretAt) -> Result<Secret<Value>, String> {
+        let missing = || format!("`{}` has no such secret", at.blob);
+        let (snapshot, path) = at.blob.split_once('/').ok_or_else(missing)?;
+        if snapshot != self.snapshot.id.to_string() {
+            return Err(format!("`{}` is of another snapshot than the plan's base", at.blob));
+        }
+        let key = ResourceKey::from_path(path).ok_or_else(missing)?;
+        let entry = self.state.get(&key).ok_or_else(missing)?;
+        let read = self.repository.read(&entry, Part::Secret).map_err(|error| error.to_string())?;
+        let mut bytes = read.ok_or_else(missing)?;
+        let values = json::parse(&bytes, &Limits::body()).map(Secret::new);
+        bytes.zeroize();
+        let values = values.map_err(|error| error.to_string())?;
+        let pointer = Pointer::parse(&at.pointer).map_err(|error| error.to_string())?;
+        let found = pointer.get(values.expose()).cloned();
+        found.map(Secret::new).ok_or_else(missing)
+    }
+}

@@ -1,0 +1,85 @@
+//! A plan from a real repository: its snapshot is the goal, its sealed bodies give the secrets.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use lastgood::base::coverage::Ledger;
+use lastgood::base::entropy::SeededEntropy;
+use lastgood::base::key::{Kind, ResourceKey};
+use lastgood::base::secret::Secret;
+use lastgood::base::time::FixedClock;
+use lastgood::restore::{Recorded as _, SecretAt, Stored, Vault as _};
+use lastgood::storage::Memory;
+use lastgood::store::{Environment, Flags, KdfCost, Meta, Parts, Repository, Snapshot, Unlock};
+
+fn repository() -> Repository {
+    let at = "2026-11-03T14:00:00Z".parse().unwrap();
+    let env = Environment { clock: Arc::new(FixedClock::new(at)), entropy: Arc::new(SeededEntropy::new(1)) };
+    let words = Unlock::Passphrase(Secret::new(b"horse".to_vec()));
+    Repository::init(Arc::new(Memory::new()), &words, KdfCost::CHEAP_FOR_TESTS, env, None).unwrap()
+}
+
+fn committed(repository: &Repository, rows: &[(&str, &str, Option<&str>)]) -> Snapshot {
+    let mut session = repository.session("acme").unwrap();
+    for (path, main, secret) in rows {
+        let parts = Parts {
+            main: main.as_bytes().to_vec(),
+            secret: secret.map(|secret| secret.as_bytes().to_vec()),
+            volatile: None,
+            raw: None,
+        };
+        session.put(&key(path), parts).unwrap();
+    }
+    let at = "2026-11-03T13:59:00Z".parse().unwrap();
+    let meta = Meta {
+        started: at,
+        finished: at,
+        ledger: Ledger::default(),
+        identity: [7; 32],
+        permission: [8; 32],
+        requests: 1,
+        full_sweep: true,
+        flags: Flags::default(),
+        rules: 1,
+        notes: BTreeMap::new(),
+    };
+    session.commit(meta).unwrap()
+}
+
+fn key(path: &str) -> ResourceKey {
+    ResourceKey::from_path(path).unwrap()
+}
+
+#[test]
+fn a_snapshot_gives_bodies_in_key_order_and_opens_its_own_secrets_only() {
+    let repository = repository();
+    let first = committed(
+        &repository,
+        &[
+            ("app/b%2Fc", r#"{"id":"b/c","secret":{"$secret":"f1"}}"#, Some(r#"{"f1":"lgcanary-1"}"#)),
+            ("app/b0", r#"{"id":"b0"}"#, None),
+            ("role/r", r#"{"id":"r"}"#, None),
+        ],
+    );
+    let stored = Stored::new(&repository, first.clone()).unwrap();
+    let app = Kind::new("app");
+    let keys = stored.keys(&app);
+    assert!(keys.is_sorted() && keys.len() == 2, "{keys:?}");
+    let bodies: Vec<ResourceKey> = stored.bodies(&app).unwrap().into_iter().map(|(key, _)| key).collect();
+    assert_eq!(bodies, keys);
+    assert_eq!(stored.body(&key("app/gone")).unwrap(), None);
+
+    let open = |blob: String, pointer: &str| stored.open(&SecretAt { blob, pointer: pointer.into() });
+    let blob = format!("{}/app/b%2Fc", first.id);
+    assert_eq!(open(blob.clone(), "/f1").unwrap().expose().as_str(), Some("lgcanary-1"));
+    for (blob, pointer) in [
+        (blob, "/f2"),
+        (format!("{}/app/b0", first.id), "/f1"),
+        (format!("{}/app/b%2Fc", "0".repeat(64)), "/f1"),
+        ("nonsense".into(), "/f1"),
+    ] {
+        let refused = open(blob, pointer).unwrap_err();
+        assert!(!refused.contains("lgcanary"), "{refused}");
+    }
+}
