@@ -163,6 +163,21 @@ fn later_things_go_only_in_a_rollback_and_only_when_both_sides_are_known() {
 }
 
 #[test]
+fn taking_the_last_known_grant_away_is_a_lockout() {
+    let memory = full();
+    memory.drop("grant/g3/r2");
+    let goal = memory.record();
+    memory.put("grant/g3/r2", r#"{"id":"r2"}"#);
+    let locked = |plan: &Plan| plan.guards.iter().any(|guard| matches!(guard, Guard::Lockout { .. }));
+    let plan = planned(&memory, &goal, &["grant/g3/r2"], Mode::Rollback);
+    assert!(locked(&plan), "{:?}", plan.guards);
+    memory.put("role/r3", r#"{"id":"r3","name":"other"}"#);
+    memory.put("grant/g3/r3", r#"{"id":"r3"}"#);
+    let plan = planned(&memory, &goal, &["grant/g3/r2"], Mode::Rollback);
+    assert!(!locked(&plan), "another grant of the same list is left: {:?}", plan.guards);
+}
+
+#[test]
 fn masks_are_sent_only_where_they_are_kept() {
     let memory = full();
     let goal = memory.record();
