@@ -21,6 +21,8 @@ pub(super) struct Bodies<'s> {
 pub(super) struct Body {
     pub(super) bytes: Vec<u8>,
     pub(super) id: ObjectId,
+    /// How many deltas lie between it and a whole body.
+    pub(super) depth: u8,
 }
 
 impl Bodies<'_> {
@@ -38,25 +40,32 @@ impl Bodies<'_> {
     /// It is missing or damaged, or is not the one that is meant.
     pub(super) fn at(&self, place: &Place) -> Result<Body, StoreError> {
         let open = self.segments.open(self.tenant, &place.target)?;
-        let bytes = self.slot(&open, place.frame, place.slot, DELTA_DEPTH_MAX)?;
+        let (bytes, depth) = self.slot(&open, place.frame, place.slot, DELTA_DEPTH_MAX)?;
         let ids = self.tenant.domains.iter().map(|domain| domain.ids.id(&bytes));
         match ids.into_iter().find(|id| place.mark.fits(id)) {
-            Some(id) => Ok(Body { bytes, id }),
+            Some(id) => Ok(Body { bytes, id, depth }),
             None => Err(damaged(&open.path, "a body in it is not the one that the log names")),
         }
     }
 
-    fn slot(&self, open: &Arc<OpenSegment>, frame: u32, slot: u32, links: u8) -> Result<Vec<u8>, StoreError> {
+    fn slot(
+        &self,
+        open: &Arc<OpenSegment>,
+        frame: u32,
+        slot: u32,
+        links: u8,
+    ) -> Result<(Vec<u8>, u8), StoreError> {
         let bodies = self.segments.bodies(open, frame)?;
         match bodies.slot(slot).map_err(|error| broken(&open.path, error))? {
-            Slot::Whole(bytes) => Ok(bytes.to_vec()),
+            Slot::Whole(bytes) => Ok((bytes.to_vec(), 0)),
             Slot::Delta(delta) => {
                 let left = links
                     .checked_sub(1)
                     .ok_or_else(|| damaged(&open.path, "a chain of deltas is too long"))?;
                 let (segment, base) = self.follow(open, delta.base)?;
-                let base = self.slot(&segment, base.frame, base.slot, left)?;
-                delta.apply(&base).map_err(|error| broken(&open.path, error))
+                let (base, _) = self.slot(&segment, base.frame, base.slot, left)?;
+                let bytes = delta.apply(&base).map_err(|error| broken(&open.path, error))?;
+                Ok((bytes, delta.depth))
             }
             Slot::Pieces { length, first_frame, count } => {
                 let mut whole = Vec::with_capacity(length);
@@ -71,7 +80,7 @@ impl Bodies<'_> {
                     }
                 }
                 if whole.len() == length {
-                    Ok(whole)
+                    Ok((whole, 0))
                 } else {
                     Err(damaged(&open.path, "the pieces of a body do not add up"))
                 }

@@ -127,7 +127,7 @@ impl Repository {
 impl Check<'_> {
     fn fault(&mut self, error: StoreError, affected: Option<Affected>) -> Result<(), StoreError> {
         let (object, what) = match error {
-            StoreError::Damaged { object, what } => (object, what),
+            StoreError::Damaged { object, what } | StoreError::NewerObject { object, what } => (object, what),
             StoreError::Storage(StorageError::NotFound { path }) => (path, "it is missing".to_owned()),
             StoreError::Storage(error) => return Err(error.into()),
             other => ("the repository".to_owned(), other.to_string()),
@@ -183,18 +183,20 @@ impl Check<'_> {
         let core = self.core;
         let mut last: Option<Arc<Rec>> = None;
         let mut bad = BTreeSet::new();
+        // Unreadable objects since the last readable record, until the next one says what they were.
+        let mut unreadable: Vec<(u64, StoreError)> = Vec::new();
         for number in core.numbers_now(tenant)? {
             let found = match core.segments.open_record(tenant, number) {
                 Ok((record, open)) => Rec::new(&record, open.segment.id(), open.size, 0),
                 Err(error) => {
-                    let tenant = core.name_of(tenant);
-                    let affected = Affected { tenant, seq: number, at: None, key: None, part: None };
-                    self.fault(error, Some(affected))?;
+                    unreadable.push((number, error));
                     self.done();
                     continue;
                 }
             };
             let rec = Arc::new(found);
+            let passed_over = rec.previous == last.as_ref().map_or(RecordId([0; 32]), |last| last.id);
+            self.unreadable(tenant, &mut unreadable, passed_over)?;
             let name = core.name_of(tenant);
             let name = rec.snapshot().map_or(name, |snapshot| snapshot.tenant.clone());
             if let Err(error) = self.record(tenant, &rec, last.as_deref(), &mut unreferred, &mut bad) {
@@ -207,12 +209,29 @@ impl Check<'_> {
             last = Some(rec);
             self.done();
         }
+        self.unreadable(tenant, &mut unreadable, false)?;
         if let Some(newest) = last.filter(|_| self.read_data)
             && let Err(error) = self.root(tenant, &newest)
         {
             self.fault(error, None)?;
         }
         self.report.orphans.extend(unreferred);
+        Ok(())
+    }
+
+    /// Objects that are no readable records. Where the record after them passes them over, they never
+    /// were: a write that failed half-way.
+    fn unreadable(
+        &mut self,
+        tenant: &Tenant,
+        objects: &mut Vec<(u64, StoreError)>,
+        passed_over: bool,
+    ) -> Result<(), StoreError> {
+        for (seq, error) in objects.drain(..) {
+            let tenant = self.core.name_of(tenant);
+            let lost = Affected { tenant, seq, at: None, key: None, part: None };
+            self.fault(error, (!passed_over).then_some(lost))?;
+        }
         Ok(())
     }
 

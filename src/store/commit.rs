@@ -32,12 +32,6 @@ use crate::store::{StoreError, indexing};
 /// Numbers that are tried before other writers are called too many.
 const ATTEMPTS: usize = 8;
 
-/// Logs since the last whole state before which no checkpoint is written.
-const LOGS_MIN: u64 = 64;
-
-/// Logs since the last whole state after which one is written, whatever it costs.
-const LOGS_MAX: u64 = 1_024;
-
 /// About what a resource takes in a checkpoint: its id does not compress.
 const CHECKPOINT_BYTES_EACH: u64 = 44;
 
@@ -123,14 +117,15 @@ fn read_back(
 }
 
 impl WriteSession {
-    /// The number to take, and what stands before it.
+    /// The number to take, and what stands before it, as of when the parent was found. If another
+    /// writer was faster since, the create fails and the session is rebased.
     fn next(&self) -> Result<Next, StoreError> {
         if !self.tenant.opens() {
             return self.next_blind();
         }
-        let newest = self.core.newest(&self.tenant)?;
-        let previous = newest.map_or(RecordId([0; 32]), |rec| rec.id);
-        Ok(Next { sequence: self.core.highest(&self.tenant) + 1, previous })
+        let (newest, highest) = &self.newest;
+        let previous = newest.as_ref().map_or(RecordId([0; 32]), |rec| rec.id);
+        Ok(Next { sequence: highest + 1, previous })
     }
 
     /// A writer that opens nothing names the record before its own by the bytes of its object.
@@ -244,14 +239,15 @@ impl WriteSession {
         Ok(self.builder.set_ledger(&meta.ledger, previous)?)
     }
 
-    /// A checkpoint is due when replaying costs more than it does: after 64 logs, once they take more
-    /// bytes than it would, or after 1,024. A session that was no full sweep leaves it to one that is,
+    /// A checkpoint is due when replaying costs more than it does: after [`Tuning`](crate::store::core::Tuning)'s 64 logs, once they
+    /// take more bytes than it would, or after 1,024. A session that was no full sweep leaves it to one that is,
     /// up to twice as long.
     fn checkpoint_is_due(&self, meta: &Meta, total: u64) -> bool {
         let Loaded { logs, log_bytes, .. } = &self.loaded;
+        let (min, max) = (self.core.tuning.logs_min, self.core.tuning.logs_max);
         let patience = if meta.full_sweep { 1 } else { 2 };
         let cost = total * CHECKPOINT_BYTES_EACH;
-        *logs >= LOGS_MIN * patience && (*log_bytes >= cost * patience || *logs >= LOGS_MAX * patience)
+        *logs >= min * patience && (*log_bytes >= cost * patience || *logs >= max * patience)
     }
 
     /// The whole state after this session, as a second log.

@@ -20,6 +20,23 @@ use crate::store::tenant::Tenant;
 use crate::store::trust::TrustFile;
 use crate::store::{Environment, StoreError};
 
+/// When things are written: numbers that cost and speed hang on, and no answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tuning {
+    /// Bodies, as stored, after which a data segment is written.
+    pub(super) data_segment_bytes: usize,
+    /// Logs since the last whole state before which no checkpoint is written.
+    pub(super) logs_min: u64,
+    /// Logs since the last whole state after which one is written, whatever it costs.
+    pub(super) logs_max: u64,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self { data_segment_bytes: 8 << 20, logs_min: 64, logs_max: 1_024 }
+    }
+}
+
 /// The shared inside of a repository.
 pub(super) struct Core {
     pub(super) storage: Arc<dyn Storage>,
@@ -28,6 +45,7 @@ pub(super) struct Core {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) trust: TrustFile,
+    pub(super) tuning: Tuning,
     index: RwLock<(Option<Index>, IndexStatus)>,
     folder: Option<PathBuf>,
     tenants: Mutex<HashMap<TenantPrefix, Arc<Tenant>>>,
@@ -54,6 +72,7 @@ impl Core {
             clock: env.clock,
             entropy: env.entropy,
             trust,
+            tuning: Tuning::default(),
             index: RwLock::new(index),
             folder,
             tenants: Mutex::default(),

@@ -76,6 +76,14 @@ pub enum StoreError {
         /// The record.
         sequence: u64,
     },
+    /// An object of a version or suite that this program does not know, or a damaged one that looks so.
+    #[error("{object} was written by a newer lastgood, or is damaged: {what}")]
+    NewerObject {
+        /// The object.
+        object: String,
+        /// Which version it has.
+        what: String,
+    },
     /// The key in use cannot open this: a put-only writer, or a reader without secrets.
     #[error("this key cannot open {what}")]
     NoKey {
@@ -169,7 +177,9 @@ impl StoreError {
             Self::Damaged { .. } => {
                 "`lastgood check --read-data` names every resource and time that is affected"
             }
-            Self::Newer { .. } => "use a newer lastgood",
+            Self::Newer { .. } | Self::NewerObject { .. } => {
+                "use a newer lastgood; `lastgood check` tells whether only this object is affected"
+            }
             Self::NoKey { .. } => "use a key file that was made for reading this",
             Self::ReadOnly => "use a key file with a writer's key",
             Self::TooOld { .. } | Self::Contended { .. } | Self::Unknown { .. } => "run the command again",

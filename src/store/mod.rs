@@ -16,6 +16,7 @@ mod changes;
 mod check;
 mod commit;
 mod core;
+mod deltas;
 mod entry;
 mod error;
 mod index;

@@ -173,6 +173,7 @@ impl Core {
     ) -> Result<Meaning, StoreError> {
         let own = Arc::new(Target { prefix: tenant.prefix, reference: rec.reference() });
         let rows = self.segments.references(open)?.rows().iter();
+        self.keep_births(tenant, rec, rows.clone());
         let others = rows.map(|row| {
             // To every later record it is a data segment like any other.
             let place = if row.place == segment::Place::OwnData { segment::Place::Data } else { row.place };

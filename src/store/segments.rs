@@ -271,7 +271,10 @@ pub(super) fn records_folder(prefix: TenantPrefix) -> Result<Path, StorageError>
 pub(super) fn broken(path: &Path, error: FormatError) -> StoreError {
     match error {
         FormatError::NoKey(what) => StoreError::NoKey { what: what.to_owned() },
-        FormatError::Newer { .. } | FormatError::Crypto(_) => StoreError::Format(error),
+        FormatError::Newer { .. } => {
+            StoreError::NewerObject { object: path.to_string(), what: error.to_string() }
+        }
+        FormatError::Crypto(_) => StoreError::Format(error),
         error => damaged(path, &error.to_string()),
     }
 }

@@ -5,11 +5,11 @@
 //! the record after it says that it was not there (a torn write on a poor storage); otherwise it is
 //! damage and named.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::base::coverage::Ledger;
-use crate::base::ids::RecordId;
+use crate::base::ids::{RecordId, SegmentId};
 use crate::format::fields::Flags;
 use crate::format::footer::Role;
 use crate::format::ledger;
@@ -33,6 +33,19 @@ pub(super) struct Chain {
     floor: u64,
     records: BTreeMap<u64, Arc<Rec>>,
     ledgers: BTreeMap<u64, Arc<Ledger>>,
+    births: HashMap<SegmentId, i64>,
+}
+
+impl Chain {
+    /// When the record was written that brought this data segment.
+    pub(super) fn born(&self, segment: &SegmentId) -> Option<i64> {
+        self.births.get(segment).copied()
+    }
+
+    /// Remembers it.
+    pub(super) fn keep_birth(&mut self, segment: SegmentId, written_ms: i64) {
+        self.births.insert(segment, written_ms);
+    }
 }
 
 impl Core {

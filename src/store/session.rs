@@ -5,12 +5,12 @@
 //! bounded. Nothing of it is seen by anybody before [`WriteSession::commit`], and an abandoned
 //! session leaves at most data segments that nobody refers to.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::base::ids::ObjectId;
+use crate::base::ids::{ObjectId, SegmentId};
 use crate::base::key::ResourceKey;
 use crate::base::limits::{BODY_BYTES_MAX, KEY_BYTES_MAX};
 use crate::base::secret::Secret;
@@ -28,9 +28,6 @@ use crate::store::snapshot::{Rec, Snapshot};
 use crate::store::state::State;
 use crate::store::tenant::Tenant;
 use crate::store::{StoreError, commit};
-
-/// Bodies, as stored, after which a data segment is written.
-const DATA_SEGMENT_BYTES: usize = 8 << 20;
 
 /// Where a body of this session lies.
 #[derive(Clone, Debug)]
@@ -74,12 +71,16 @@ pub struct WriteSession {
     pub(super) tenant: Arc<Tenant>,
     pub(super) name: String,
     pub(super) parent: Option<(Snapshot, Arc<Rec>)>,
+    /// The newest record, of whatever sort, and the highest number that is taken.
+    pub(super) newest: (Option<Arc<Rec>>, u64),
     pub(super) loaded: Loaded,
     pub(super) builder: SegmentBuilder,
     pub(super) data: Vec<SegmentRef>,
     pub(super) data_bytes: u64,
     pub(super) pending: BTreeMap<Box<str>, Pending>,
     pub(super) began: Timestamp,
+    /// The segments that the builder refers to already.
+    pub(super) referred: HashSet<SegmentId>,
     /// What was said of each key so far: a short hash of the key, then one of its bodies.
     said: HashMap<u64, u64>,
 }
@@ -99,12 +100,14 @@ impl WriteSession {
             tenant,
             name: name.to_owned(),
             parent: None,
+            newest: (None, 0),
             loaded: Loaded { state: Arc::new(State::default()), logs: 0, log_bytes: 0 },
             builder: SegmentBuilder::new(LEVEL)?,
             data: Vec::new(),
             data_bytes: 0,
             pending: BTreeMap::new(),
             began,
+            referred: HashSet::new(),
             said: HashMap::new(),
         };
         session.find_parent()?;
@@ -117,7 +120,9 @@ impl WriteSession {
             return Ok(());
         }
         let (core, tenant) = (self.core.clone(), self.tenant.clone());
-        let Some(newest) = core.newest(&tenant)? else { return Ok(()) };
+        let newest = core.newest(&tenant)?;
+        self.newest = (newest.clone(), core.highest(&tenant));
+        let Some(newest) = newest else { return Ok(()) };
         core.bring_index_up(&tenant, &newest, &|_, _| {})?;
         core.must_understand(&tenant, &newest)?;
         let parent = match newest.snapshot() {
@@ -189,10 +194,15 @@ impl WriteSession {
         }
         let leaf = domain.proof.leaf(&path, &parts.main);
         let put = if before.is_some() { Put::Changed } else { Put::New };
-        let old = before.filter(|_| same_main);
-        let parts = self.store(key, parts, old.as_ref(), main, secret_body.zip(secret))?;
+        let parts = self.store(
+            key,
+            parts,
+            before.as_ref().map(|entry| (entry, same_main)),
+            main,
+            secret_body.zip(secret),
+        )?;
         self.pending.insert(path.into_boxed_str(), Pending::Put(Box::new(Fresh { parts, leaf })));
-        if self.builder.stored_bytes() >= DATA_SEGMENT_BYTES {
+        if self.builder.stored_bytes() >= self.core.tuning.data_segment_bytes {
             self.write_data()?;
         }
         Ok(put)
@@ -247,21 +257,28 @@ impl WriteSession {
         }
     }
 
-    /// Stores the parts of a resource that are new. `old` is the entry whose main body is the same.
+    /// Stores the parts of a resource that are new. `before` is what it was, and whether its main body
+    /// is the same.
     fn store(
         &mut self,
         key: &ResourceKey,
         mut parts: Parts,
-        old: Option<&Entry>,
+        before: Option<(&Entry, bool)>,
         main: ObjectId,
         secret: Option<(Secret<Vec<u8>>, ObjectId)>,
     ) -> Result<Vec<(Part, Where, ObjectId)>, StoreError> {
         let kind = key.kind.as_str();
         let mut stored = Vec::with_capacity(2);
-        match old.and_then(|old| old.place(Part::Main)) {
-            Some(place) => stored.push((Part::Main, Where::Old(place.clone()), main)),
-            None => stored.push((Part::Main, self.add(kind, &parts.main)?, main)),
-        }
+        let old = before.and_then(|(entry, same_main)| same_main.then_some(entry));
+        let at = match before.and_then(|(entry, same_main)| Some((entry.place(Part::Main)?, same_main))) {
+            Some((place, true)) => Where::Old(place.clone()),
+            Some((place, false)) => match self.delta(kind, place, &parts.main)? {
+                Some(at) => at,
+                None => self.add(kind, &parts.main)?,
+            },
+            None => self.add(kind, &parts.main)?,
+        };
+        stored.push((Part::Main, at, main));
         if let Some((body, id)) = secret {
             let at = self.builder.add_secret(kind, &body)?;
             stored.push((Part::Secret, self.here(at.frame, at.slot), id));
@@ -291,7 +308,7 @@ impl WriteSession {
         Ok(self.here(at.frame, at.slot))
     }
 
-    fn here(&self, frame: u32, slot: u32) -> Where {
+    pub(super) fn here(&self, frame: u32, slot: u32) -> Where {
         Where::Here { segment: self.data.len(), frame, slot }
     }
 
@@ -313,6 +330,7 @@ impl WriteSession {
         self.data_bytes += sealed.bytes.len() as u64;
         self.data.push(sealed.reference(SegmentPlace::OwnData));
         self.builder = SegmentBuilder::new(LEVEL)?;
+        self.referred.clear();
         Ok(())
     }
 

@@ -1,7 +1,10 @@
 //! Tests over the whole room, and the small world that they share.
 
 mod basics;
+mod damage;
+mod faults;
 mod model;
+mod writers;
 
 use std::collections::BTreeMap;
 use std::path::Path as FilePath;
@@ -15,6 +18,7 @@ use crate::base::key::{Kind, ResourceKey};
 use crate::base::secret::Secret;
 use crate::base::time::FixedClock;
 use crate::storage::{Memory, Storage};
+use crate::store::core::Tuning;
 use crate::store::{
     Environment, Flags, KdfCost, Meta, Part, Parts, Put, Repository, Snapshot, StoreError, Unlock,
 };
@@ -117,4 +121,12 @@ pub(super) fn state_of(rows: &[(&str, &str)]) -> Model {
 pub(super) fn put_all(repository: &Repository, wanted: &Model) -> Vec<Put> {
     let mut session = repository.session(TENANT).unwrap();
     wanted.iter().map(|(path, (main, _))| session.put(&key(path), parts(main)).unwrap()).collect()
+}
+
+impl Repository {
+    /// The same repository, writing objects of other sizes. Before its first session only.
+    pub(super) fn tuned(mut self, tuning: Tuning) -> Self {
+        Arc::get_mut(&mut self.core).expect("nobody else uses it yet").tuning = tuning;
+        self
+    }
 }
