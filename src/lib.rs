@@ -21,8 +21,11 @@
 pub mod access;
 pub mod base;
 pub mod catalog;
+pub mod cli;
+pub mod collect;
 pub mod crypto;
 pub mod format;
+pub mod history;
 pub mod http;
 pub mod json;
 pub mod provider;

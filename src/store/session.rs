@@ -220,6 +220,25 @@ impl WriteSession {
         Ok(())
     }
 
+    /// Adds the audit event that explains the change of a resource; a resource that is as it was, or
+    /// gone, takes none.
+    ///
+    /// # Errors
+    /// [`StoreError::TooLarge`], or the storage failed.
+    pub fn explain(&mut self, key: &ResourceKey, event: &[u8]) -> Result<(), StoreError> {
+        let path = key.to_path();
+        if !matches!(self.pending.get(path.as_str()), Some(Pending::Put(_))) {
+            return Ok(());
+        }
+        let id = self.tenant.newest()?.ids.id(event);
+        let at = self.add(key.kind.as_str(), event)?;
+        if let Some(Pending::Put(fresh)) = self.pending.get_mut(path.as_str()) {
+            fresh.parts.retain(|(part, ..)| *part != Part::Event);
+            fresh.parts.push((Part::Event, at, id));
+        }
+        Ok(())
+    }
+
     /// Notes what is said of a key; `false` when the same was said before.
     fn say(&mut self, path: &str, what: u64) -> Result<bool, StoreError> {
         let key = blake3::hash(path.as_bytes());

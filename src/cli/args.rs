@@ -1,0 +1,336 @@
+//! The commands and their arguments, as INTERFACE names them, and the way to each.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::cli::output::{Color, Output, ProgressForm};
+use crate::cli::{Exit, Failure};
+use crate::cli::{
+    apply, care, config, diff, find, init, kinds, log, ls, plan, show, snapshot, snapshots, tenant,
+};
+
+/// Backup, history and restore of identity tenants.
+#[derive(Parser, Debug)]
+#[command(name = "lastgood", version, propagate_version = true)]
+pub struct Cli {
+    /// Configuration file [default: ./lastgood.toml, else the one in the XDG folder].
+    #[arg(long, global = true, env = "LASTGOOD_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Repository, in place of the one in the configuration.
+    #[arg(long, global = true, env = "LASTGOOD_REPO", value_name = "PATH|URL")]
+    pub repo: Option<String>,
+    /// Print JSON for programs.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print nothing but results and warnings.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// When to colour.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+    /// How to show progress.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORM")]
+    pub progress: ProgressForm,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command needs.
+pub struct Global {
+    /// Where the configuration is, if given.
+    pub config: Option<PathBuf>,
+    /// Where the repository is, if given.
+    pub repo: Option<String>,
+    /// Where to write.
+    pub output: Output,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Make a new repository.
+    Init,
+    /// Add, list, test and remove tenants.
+    #[command(subcommand)]
+    Tenant(TenantCommand),
+    /// Collect now.
+    Snapshot(SnapshotArgs),
+    /// List snapshots with time, coverage, changes and bytes.
+    Snapshots {
+        /// Only this tenant's.
+        tenant: Option<String>,
+    },
+    /// List what was there.
+    Ls {
+        /// TENANT, TENANT/KIND or TENANT/KIND/REF [default: all tenants].
+        address: Option<String>,
+        /// When.
+        #[command(flatten)]
+        at: AtArg,
+    },
+    /// Show one resource as it was.
+    Show {
+        /// TENANT/KIND/REF.
+        address: String,
+        /// When.
+        #[command(flatten)]
+        at: AtArg,
+        /// Volatile fields too.
+        #[arg(long)]
+        raw: bool,
+        /// Secrets in clear.
+        #[arg(long)]
+        reveal_secrets: bool,
+    },
+    /// Show changes with who made them, newest first.
+    Log(LogArgs),
+    /// Compare two times, or a time with the tenant as it is now.
+    Diff(DiffArgs),
+    /// Ask a jq expression of every body.
+    Find {
+        /// The expression; `$address` and `$kind` are set.
+        expression: String,
+        /// When.
+        #[command(flatten)]
+        at: AtArg,
+        /// Only this kind.
+        #[arg(long)]
+        kind: Option<String>,
+        /// Only this tenant.
+        #[arg(long)]
+        tenant: Option<String>,
+    },
+    /// Make a plan of a restore; nothing is written to the tenant.
+    Plan(PlanArgs),
+    /// Do exactly what a plan says.
+    Apply(ApplyArgs),
+    /// Check the repository.
+    Check {
+        /// Read and hash every body.
+        #[arg(long)]
+        read_data: bool,
+    },
+    /// Make the local index anew from the repository.
+    RebuildIndex,
+    /// Show what the repository holds and what it costs.
+    Stats,
+    /// Show the catalogue: every kind and every excluded endpoint.
+    Kinds {
+        /// The provider [default: list the providers].
+        provider: Option<String>,
+    },
+    /// Check the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a completion script.
+    Completions {
+        /// For which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write man pages into a folder.
+    Man {
+        /// The folder.
+        dir: PathBuf,
+    },
+}
+
+/// `--at`.
+#[derive(Args, Debug)]
+pub struct AtArg {
+    /// A time, a snapshot, `latest`.
+    #[arg(long, default_value = "latest", value_name = "TIME")]
+    pub at: String,
+}
+
+/// `tenant …`.
+#[derive(Subcommand, Debug)]
+pub enum TenantCommand {
+    /// Add a tenant to the configuration.
+    Add {
+        /// Its name in addresses.
+        name: String,
+        /// Which provider.
+        #[arg(long)]
+        provider: String,
+        /// Where it is.
+        #[arg(long)]
+        url: String,
+        /// A setting: `realm=demo`, `auth.kind=client_secret`, `auth.client_secret=env:NAME`.
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        settings: Vec<String>,
+    },
+    /// List the tenants.
+    List,
+    /// Try the credential: what can be read and restored, what is missing, what a sweep costs.
+    Test {
+        /// The tenant.
+        name: String,
+    },
+    /// Remove a tenant from the configuration; its history stays.
+    Remove {
+        /// The tenant.
+        name: String,
+    },
+}
+
+/// `config …`.
+#[derive(Subcommand, Debug)]
+pub enum ConfigCommand {
+    /// Read the configuration and follow its references.
+    Check,
+}
+
+/// `snapshot`.
+#[derive(Args, Debug)]
+pub struct SnapshotArgs {
+    /// Which tenants [default: all].
+    pub tenants: Vec<String>,
+    /// Read everything, whatever the change feed says.
+    #[arg(long)]
+    pub full: bool,
+    /// Take the credential's rights of today as right, although it had more before.
+    #[arg(long)]
+    pub accept_rights: bool,
+}
+
+/// `log`.
+#[derive(Args, Debug)]
+pub struct LogArgs {
+    /// TENANT, TENANT/KIND or TENANT/KIND/REF [default: all tenants].
+    pub address: Option<String>,
+    /// Not before.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Not after.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// By this actor: id, name, client or address.
+    #[arg(long)]
+    pub actor: Option<String>,
+    /// Show the fields.
+    #[arg(long, short)]
+    pub patch: bool,
+}
+
+/// `diff`.
+#[derive(Args, Debug)]
+pub struct DiffArgs {
+    /// A time or a snapshot.
+    pub from: String,
+    /// A time, a snapshot, or `live`; an address is taken as ADDRESS.
+    pub to: Option<String>,
+    /// TENANT, TENANT/KIND or TENANT/KIND/REF [default: all tenants].
+    pub address: Option<String>,
+    /// End with 4 where differences were found.
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+/// `plan`.
+#[derive(Args, Debug)]
+pub struct PlanArgs {
+    /// TENANT/KIND/REF, or globs.
+    #[arg(required = true)]
+    pub addresses: Vec<String>,
+    /// The time to go back to.
+    #[arg(long, value_name = "TIME")]
+    pub at: String,
+    /// Only this field, as a JSON pointer.
+    #[arg(long = "field", value_name = "POINTER")]
+    pub fields: Vec<String>,
+    /// `merge` adds and updates, `rollback` also removes what came later.
+    #[arg(long, value_enum, default_value = "merge")]
+    pub mode: plan::Mode,
+    /// Where the plan is written.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// End with 4 where the plan has steps.
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+/// `apply`.
+#[derive(Args, Debug)]
+pub struct ApplyArgs {
+    /// The plan.
+    pub file: PathBuf,
+    /// NAME = reference, for each secret that the plan asks for.
+    #[arg(long, value_name = "FILE")]
+    pub secrets: Option<PathBuf>,
+    /// How many deletes the plan may hold.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub allow_delete: u64,
+    /// Allow steps that hand out power.
+    #[arg(long)]
+    pub allow_privileged: bool,
+    /// Allow a plan after which nobody may be able to sign in as administrator.
+    #[arg(long)]
+    pub allow_lockout: bool,
+    /// Create what lacks its secret, disabled.
+    #[arg(long)]
+    pub without_secrets: bool,
+    /// Go on with an apply that was cut off.
+    #[arg(long)]
+    pub resume: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Whatever the command says.
+pub async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
+    let output = Output::new(cli.json, cli.quiet, cli.color, cli.progress);
+    let global = Global { config: cli.config, repo: cli.repo, output };
+    match cli.command {
+        Command::Init => init::run(&global),
+        Command::Tenant(command) => tenant::run(&global, command).await,
+        Command::Snapshot(args) => snapshot::run(&global, args).await,
+        Command::Snapshots { tenant } => snapshots::run(&global, tenant.as_deref()),
+        Command::Ls { address, at } => ls::run(&global, address.as_deref(), &at.at),
+        Command::Show { address, at, raw, reveal_secrets } => {
+            let reveal = crate::history::Reveal { volatile: raw, secrets: reveal_secrets };
+            show::run(&global, &address, &at.at, reveal)
+        }
+        Command::Log(args) => log::run(&global, &args),
+        Command::Diff(args) => diff::run(&global, &args).await,
+        Command::Find { expression, at, kind, tenant } => {
+            find::run(&global, &expression, &at.at, kind.as_deref(), tenant.as_deref())
+        }
+        Command::Plan(args) => plan::run(&global, args).await,
+        Command::Apply(args) => apply::run(&global, args).await,
+        Command::Check { read_data } => care::check(&global, read_data),
+        Command::RebuildIndex => care::rebuild_index(&global),
+        Command::Stats => care::stats(&global),
+        Command::Kinds { provider } => kinds::run(&global, provider.as_deref()),
+        Command::Config(ConfigCommand::Check) => config_check(&global),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "lastgood", &mut std::io::stdout());
+            Ok(Exit::Done)
+        }
+        Command::Man { dir } => man(&dir),
+    }
+}
+
+fn config_check(global: &Global) -> Result<Exit, Failure> {
+    let config = config::Config::load(global.config.as_deref())?;
+    for tenant in &config.tenants {
+        let catalog = crate::catalog::provider(&tenant.provider)?;
+        tenant.provider_settings(catalog)?;
+        tenant.budget_percent()?;
+        for auth in tenant.auth.iter().chain(&tenant.restore_auth) {
+            crate::cli::open::credential(tenant, auth, &config.base())?;
+        }
+    }
+    let path = config.path.as_ref().map_or_else(|| "no file".into(), |path| path.display().to_string());
+    global.output.line(format!("{path}: {} tenants, all references lead somewhere", config.tenants.len()));
+    Ok(Exit::Done)
+}
+
+fn man(dir: &std::path::Path) -> Result<Exit, Failure> {
+    std::fs::create_dir_all(dir)
+        .and_then(|()| clap_mangen::generate_to(Cli::command(), dir))
+        .map_err(|error| Failure::new(Exit::Error, format!("{}: {error}", dir.display())))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,288 @@
+//! The configuration: `lastgood.toml` in the working directory, else in the XDG folder.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// The whole file.
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where the history is kept.
+    pub repository: RepositoryConfig,
+    /// Whose history.
+    #[serde(rename = "tenant")]
+    pub tenants: Vec<TenantConfig>,
+    /// The file that this came from; relative paths are relative to its folder.
+    #[serde(skip)]
+    pub path: Option<PathBuf>,
+}
+
+/// The `[repository]` table.
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct RepositoryConfig {
+    /// A path or a URL.
+    pub url: Option<String>,
+    /// Reference to the passphrase.
+    pub passphrase: Option<String>,
+    /// Folder of the local index; default: below the user's cache folder.
+    pub index: Option<PathBuf>,
+}
+
+/// A `[[tenant]]` table. Settings of the provider (`realm`, `directory`, …) stand beside these.
+#[derive(Deserialize, Debug, Clone)]
+pub struct TenantConfig {
+    /// Its name in addresses.
+    pub name: String,
+    /// Which provider.
+    pub provider: String,
+    /// Where it is.
+    pub url: String,
+    /// Where tokens come from, if not below `url`.
+    pub token_url: Option<String>,
+    /// A certificate authority to trust for it.
+    pub ca_file: Option<PathBuf>,
+    /// Credential for reading.
+    pub auth: Option<AuthConfig>,
+    /// Credential for restoring.
+    pub restore_auth: Option<AuthConfig>,
+    /// Kinds known not to be readable here.
+    #[serde(default)]
+    pub accept: Vec<String>,
+    /// Read what costs a request for each user, too.
+    #[serde(default)]
+    pub per_user: bool,
+    /// Share of each rate bucket that may be used: `20%`.
+    pub budget: Option<String>,
+    /// The provider's own settings.
+    #[serde(flatten)]
+    pub settings: BTreeMap<String, toml::Value>,
+}
+
+/// An `auth` table: its `kind`, and names or references.
+#[derive(Deserialize, Debug, Clone)]
+pub struct AuthConfig {
+    /// `token`, `password`, `client_secret`, `private_key_jwt`, `certificate`.
+    pub kind: String,
+    /// All else. Names are plain, secrets are references.
+    #[serde(flatten)]
+    pub fields: BTreeMap<String, String>,
+}
+
+/// What is wrong with the configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The file is not of the form.
+    #[error("{}: {message}", path.display())]
+    Form {
+        /// Which file.
+        path: PathBuf,
+        /// What the parser says.
+        message: String,
+    },
+    /// A reference to a secret leads nowhere.
+    #[error("`{reference}`: {why}")]
+    Reference {
+        /// The reference.
+        reference: String,
+        /// Why.
+        why: String,
+    },
+    /// A tenant that is not configured.
+    #[error("no tenant is called `{0}`")]
+    NoTenant(String),
+    /// Something that a tenant needs is missing or not of its form.
+    #[error("tenant `{tenant}`: {why}")]
+    Tenant {
+        /// Which tenant.
+        tenant: String,
+        /// What.
+        why: String,
+    },
+    /// No repository is named anywhere.
+    #[error("no repository is named")]
+    NoRepository,
+}
+
+impl ConfigError {
+    /// What a person can do next.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoTenant(_) => {
+                Some("`lastgood tenant list` shows the names; `lastgood tenant add` adds one".into())
+            }
+            Self::NoRepository => Some(
+                "give `--repo PATH`, set LASTGOOD_REPO, or write `[repository] url` in lastgood.toml".into(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+/// File name looked for.
+const FILE: &str = "lastgood.toml";
+
+/// Where the configuration is, or would be written: given, else here, else the XDG folder's if it
+/// exists, else here.
+#[must_use]
+pub fn locate(given: Option<&Path>) -> PathBuf {
+    if let Some(path) = given {
+        return path.to_owned();
+    }
+    let here = PathBuf::from(FILE);
+    let xdg = xdg("XDG_CONFIG_HOME", ".config").map(|folder| folder.join("lastgood").join(FILE));
+    match xdg {
+        Some(path) if !here.exists() && path.exists() => path,
+        _ => here,
+    }
+}
+
+/// A folder of the XDG specification, from its variable or below the home folder.
+#[must_use]
+pub fn xdg(variable: &str, below_home: &str) -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set(variable).or_else(|| set("HOME").map(|home| home.join(below_home)))
+}
+
+impl Config {
+    /// Reads the file; a missing file is an empty configuration unless it was asked for by name.
+    ///
+    /// # Errors
+    /// It cannot be read or is not of the form.
+    pub fn load(given: Option<&Path>) -> Result<Self, ConfigError> {
+        let path = locate(given);
+        if given.is_none() && !path.exists() {
+            return Ok(Self::default());
+        }
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| ConfigError::File { path: path.clone(), error })?;
+        let mut config: Self = toml::from_str(&text)
+            .map_err(|error| ConfigError::Form { path: path.clone(), message: error.to_string() })?;
+        config.path = Some(path);
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        for (position, tenant) in self.tenants.iter().enumerate() {
+            let fault = |why: &str| ConfigError::Tenant { tenant: tenant.name.clone(), why: why.into() };
+            if self.tenants.iter().take(position).any(|other| other.name == tenant.name) {
+                return Err(fault("is configured twice"));
+            }
+            if !is_name(&tenant.name) {
+                return Err(fault("a name holds letters, digits, `-`, `_` and `.` only"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The tenant of this name.
+    ///
+    /// # Errors
+    /// [`ConfigError::NoTenant`].
+    pub fn tenant(&self, name: &str) -> Result<&TenantConfig, ConfigError> {
+        self.tenants
+            .iter()
+            .find(|tenant| tenant.name == name)
+            .ok_or_else(|| ConfigError::NoTenant(name.into()))
+    }
+
+    /// The folder that relative paths and `file:` references start from.
+    #[must_use]
+    pub fn base(&self) -> PathBuf {
+        let parent = self.path.as_deref().and_then(Path::parent);
+        parent.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
+    }
+}
+
+/// Whether a text can be a tenant's name: it stands in addresses, before the first slash.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    let good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    !text.is_empty() && text.len() <= 64 && text.chars().all(good) && !text.starts_with(['-', '.'])
+}
+
+impl TenantConfig {
+    /// The provider's settings as text, defaults filled in.
+    ///
+    /// # Errors
+    /// Names the setting that is missing, unknown, or not a text.
+    pub fn provider_settings(
+        &self,
+        catalog: &crate::catalog::Provider,
+    ) -> Result<BTreeMap<String, String>, ConfigError> {
+        let fault = |why: String| ConfigError::Tenant { tenant: self.name.clone(), why };
+        let mut out = BTreeMap::new();
+        for (name, default) in &catalog.settings {
+            let given = match self.settings.get(name) {
+                Some(toml::Value::String(text)) => Some(text.clone()),
+                Some(_) => return Err(fault(format!("`{name}` must be a text"))),
+                None => None,
+            };
+            let value = given.or_else(|| (!default.is_empty()).then(|| default.clone()));
+            out.insert(name.clone(), value.ok_or_else(|| fault(format!("needs `{name}`")))?);
+        }
+        // `schedule` and the like belong to the scheduler.
+        let known = ["schedule", "full_sweep"];
+        for name in self.settings.keys() {
+            if !catalog.settings.contains_key(name) && !known.contains(&name.as_str()) {
+                return Err(fault(format!("`{name}` is not a setting of {}", catalog.provider)));
+            }
+        }
+        Ok(out)
+    }
+
+    /// The budget in percent.
+    ///
+    /// # Errors
+    /// It is not of the form `20%`, from 1 to 100.
+    pub fn budget_percent(&self) -> Result<u8, ConfigError> {
+        let Some(text) = &self.budget else { return Ok(20) };
+        let number = text.strip_suffix('%').and_then(|digits| digits.trim().parse().ok());
+        number.filter(|percent| (1..=100).contains(percent)).ok_or_else(|| ConfigError::Tenant {
+            tenant: self.name.clone(),
+            why: format!("`budget = \"{text}\"`: write a share from `1%` to `100%`"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        std::fs::write(&path, text).unwrap();
+        Config::load(Some(&path)).map_err(|error| error.to_string())
+    }
+
+    const TENANT: &str = "[[tenant]]\nname = \"kc\"\nprovider = \"keycloak\"\nurl = \"http://127.0.0.1:1\"\n";
+
+    #[test]
+    fn settings_stand_beside_the_rest() {
+        let config = read(&format!("{TENANT}realm = \"demo\"\nbudget = \"50%\"\n")).unwrap();
+        let tenant = config.tenant("kc").unwrap();
+        assert_eq!(tenant.settings.get("realm").and_then(toml::Value::as_str), Some("demo"));
+        assert_eq!(tenant.budget_percent().unwrap(), 50);
+    }
+
+    #[test]
+    fn faults_are_named() {
+        assert!(read(&format!("{TENANT}{TENANT}")).unwrap_err().contains("twice"));
+        assert!(read("[repo]\nurl = 1").unwrap_err().contains("unknown field"));
+        assert!(read(&TENANT.replace("\"kc\"", "\"a/b\"")).unwrap_err().contains("letters"));
+        assert!(Config::load(Some(Path::new("does-not-exist.toml"))).is_err());
+    }
+}

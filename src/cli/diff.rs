@@ -1,0 +1,143 @@
+//! `diff`: two times compared, or a time and the tenant as it is now.
+
+use std::collections::BTreeSet;
+
+use crate::base::key::ResourceKey;
+use crate::base::when::When;
+use crate::cli::args::{DiffArgs, Global};
+use crate::cli::open::{Opened, Purpose, connect, environment, open, when};
+use crate::cli::output::plain;
+use crate::cli::{Exit, Failure, log};
+use crate::history::diff::{Comparison, Past, Present, compare};
+use crate::history::{Address, Change, History, Moment, Side};
+use crate::restore::observe::LiveTenant;
+
+/// Compares.
+///
+/// # Errors
+/// A time has no snapshot, the address means nothing, or the tenant cannot be read.
+pub async fn run(global: &Global, args: &DiffArgs) -> Result<Exit, Failure> {
+    let opened = open(global)?;
+    let (to, address) = second(&opened, args)?;
+    let from = when(&args.from)?;
+    if from == When::Live {
+        return Err(Failure::usage("`live` is the later side: write `diff TIME live`"));
+    }
+    let mut found = false;
+    let mut gaps = false;
+    for address in opened.addresses(address.as_deref())? {
+        let history = opened.history(&address.tenant)?;
+        let base = history.moment(&from)?;
+        let mut comparison = one(&opened, &history, &base, &to, &address).await?;
+        name(&history, &base, &to, &mut comparison.changes)?;
+        found |= !comparison.changes.is_empty();
+        gaps |= !comparison.unknown.is_empty();
+        for change in &comparison.changes {
+            log::print(&global.output, &address.tenant, change, true);
+        }
+        if !comparison.unread.is_empty() {
+            let kinds: Vec<&str> = comparison.unread.iter().map(|kind| kind.as_str()).collect();
+            global.output.note(format!("not read on either side: {}", kinds.join(", ")));
+        }
+        let told: BTreeSet<String> =
+            comparison.unknown.iter().map(|(kind, why)| format!("{kind}: {}", plain(why))).collect();
+        for line in told {
+            global.output.warn(format!("not compared for what is missing: {line}"));
+        }
+    }
+    if !found && !gaps {
+        global.output.note("no differences");
+    }
+    Ok(if found && args.exit_code { Exit::Differences } else { Exit::Done })
+}
+
+/// `diff FROM ADDRESS` and `diff FROM TO ADDRESS` are both meant; a text that begins with a
+/// tenant's name and a slash, or is one, is an address.
+fn second(opened: &Opened, args: &DiffArgs) -> Result<(When, Option<String>), Failure> {
+    let Some(text) = &args.to else { return Ok((When::Latest, args.address.clone())) };
+    let tenant = text.split('/').next().unwrap_or_default();
+    if args.address.is_none() && opened.tenants(None)?.iter().any(|known| known == tenant) {
+        return Ok((When::Latest, Some(text.clone())));
+    }
+    Ok((when(text)?, args.address.clone()))
+}
+
+async fn one(
+    opened: &Opened,
+    history: &History<'_>,
+    base: &Moment,
+    to: &When,
+    address: &Address,
+) -> Result<Comparison, Failure> {
+    let kinds = history.kinds(address)?;
+    let from = Past { history: *history, moment: base };
+    let later = match to {
+        When::Live => None,
+        past => Some(history.moment(past)?),
+    };
+    let live;
+    let past;
+    let side: &dyn Side = match &later {
+        Some(moment) => {
+            past = Past { history: *history, moment };
+            &past
+        }
+        None => {
+            let tenant = opened.config.tenant(history.tenant)?;
+            let connection = connect(&opened.config, tenant, Purpose::Read)?;
+            let fingerprints = opened.repository.fingerprints(history.tenant)?;
+            let mark =
+                |address: &str, pointer: &str, value: &[u8]| fingerprints.mark(address, pointer, value);
+            let at = environment()?.clock.now();
+            let (bodies, ledger) =
+                LiveTenant::new(&connection, &mark).kinds(&kinds.iter().cloned().collect()).await;
+            live = Present { bodies, ledger, at };
+            &live
+        }
+    };
+    let scope = scope(history, base, later.as_ref(), address)?;
+    let keep = |key: &ResourceKey| scope.as_ref().is_none_or(|keys| keys.contains(key));
+    // What another kind carries is compared there.
+    let read: Vec<_> = kinds
+        .into_iter()
+        .filter(|kind| history.catalog.kind(kind).is_some_and(|spec| !spec.read.is_empty()))
+        .collect();
+    Ok(compare(history, &from, side, &read, &keep)?)
+}
+
+/// The resources that the address means on either side; `None` for all of its kinds.
+fn scope(
+    history: &History<'_>,
+    base: &Moment,
+    later: Option<&Moment>,
+    address: &Address,
+) -> Result<Option<BTreeSet<ResourceKey>>, Failure> {
+    if address.reference.is_none() {
+        return Ok(None);
+    }
+    let mut keys = BTreeSet::new();
+    let mut missing = None;
+    for moment in [Some(base), later].into_iter().flatten() {
+        let names = history.names_for(address, moment)?;
+        match history.select(address, moment, &names) {
+            Ok(found) => keys.extend(found.keys),
+            Err(error) => missing = Some(error),
+        }
+    }
+    match missing {
+        Some(error) if keys.is_empty() => Err(error.into()),
+        _ => Ok(Some(keys)),
+    }
+}
+
+fn name(history: &History<'_>, base: &Moment, to: &When, changes: &mut [Change]) -> Result<(), Failure> {
+    let keys: Vec<ResourceKey> = changes.iter().map(|change| change.key.clone()).collect();
+    let mut names = history.names_of(base, &keys)?;
+    if *to != When::Live {
+        names.merge(history.names_of(&history.moment(to)?, &keys)?);
+    }
+    for change in changes {
+        change.name = names.of(&change.key).map(str::to_owned);
+    }
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! `find`: a jq expression asked of every body.
+
+use crate::cli::args::Global;
+use crate::cli::open::{open, when};
+use crate::cli::output::{brief, plain};
+use crate::cli::{Exit, Failure};
+use crate::history::Address;
+use crate::history::find::Expression;
+use crate::json::{Object, Value};
+use crate::store::Part;
+
+/// Asks the expression of every body of a time.
+///
+/// # Errors
+/// The expression is not jq, the kind does not exist, or a body cannot be read.
+pub fn run(
+    global: &Global,
+    expression: &str,
+    at: &str,
+    kind: Option<&str>,
+    tenant: Option<&str>,
+) -> Result<Exit, Failure> {
+    let expression = Expression::compile(expression)?;
+    let opened = open(global)?;
+    let at = when(at)?;
+    for tenant in opened.tenants(tenant)? {
+        let history = opened.history(&tenant)?;
+        let moment = history.moment(&at)?;
+        let address = Address { tenant: tenant.clone(), kind: kind.map(str::to_owned), reference: None };
+        let mut found = Vec::new();
+        for kind in history.kinds(&address)? {
+            for (key, entry) in moment.state.kind(&kind) {
+                let body = opened.repository.read(&entry, Part::Main)?.unwrap_or_default();
+                let results = expression.ask(&tenant, &key, &body);
+                if !results.is_empty() {
+                    found.push((key, results));
+                }
+            }
+        }
+        let keys: Vec<_> = found.iter().map(|(key, _)| key.clone()).collect();
+        let names = history.names_of(&moment, &keys)?;
+        for (key, results) in found {
+            let name = names.of(&key);
+            if global.output.json {
+                global.output.document(&Value::Object(Object::from_pairs([
+                    ("address", Value::from(format!("{tenant}/{key}"))),
+                    ("name", Value::from(name)),
+                    ("kind", Value::from(key.kind.as_str())),
+                    ("id", Value::from(key.id())),
+                    ("results", Value::Array(results)),
+                ])));
+            } else {
+                let name = plain(name.unwrap_or_default());
+                let results: Vec<String> = results.iter().map(brief).collect();
+                global.output.line(format!(
+                    "{tenant}/{}  {name}  {}",
+                    plain(&key.to_path()),
+                    results.join(", ")
+                ));
+            }
+        }
+    }
+    Ok(Exit::Done)
+}

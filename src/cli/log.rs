@@ -1,0 +1,139 @@
+//! `log`: what changed and who changed it, newest first. The rendering of a change is shared with
+//! `diff`.
+
+use std::collections::BTreeSet;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::base::key::ResourceKey;
+use crate::cli::args::{Global, LogArgs};
+use crate::cli::open::{Opened, open, when};
+use crate::cli::output::{Output, brief, plain, time};
+use crate::cli::{Exit, Failure};
+use crate::history::log::Filter;
+use crate::history::{Actor, Address, Change, History, Op};
+
+/// Shows changes.
+///
+/// # Errors
+/// The address means nothing, or the history cannot be read.
+pub fn run(global: &Global, args: &LogArgs) -> Result<Exit, Failure> {
+    let opened = open(global)?;
+    let filter = Filter {
+        since: bound(args.since.as_deref())?,
+        until: bound(args.until.as_deref())?,
+        actor: args.actor.clone(),
+    };
+    for address in opened.addresses(args.address.as_deref())? {
+        let history = opened.history(&address.tenant)?;
+        for change in changes(&opened, &history, &address, &filter)? {
+            print(&global.output, &address.tenant, &change, args.patch);
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn bound(text: Option<&str>) -> Result<Option<jiff::Timestamp>, Failure> {
+    use crate::base::when::When;
+    let Some(text) = text else { return Ok(None) };
+    match when(text)? {
+        When::At(at) => Ok(Some(at)),
+        _ => Err(Failure::usage(format!("`{text}`: give a point in time"))),
+    }
+}
+
+/// The changes of what the address means: one resource that may be gone by now, or a set.
+fn changes(
+    opened: &Opened,
+    history: &History<'_>,
+    address: &Address,
+    filter: &Filter,
+) -> Result<Vec<Change>, Failure> {
+    let mut found = match &address.reference {
+        None => {
+            let kind = address.kind.clone();
+            let in_kind = |key: &ResourceKey| kind.as_ref().is_none_or(|kind| key.kind.as_str() == kind);
+            history.log(filter, false, &in_kind)?
+        }
+        Some(_) => {
+            let keys = history.ever(address)?;
+            let mut found = Vec::new();
+            for key in &keys {
+                found.extend(history.log_of(key, filter)?);
+            }
+            found.sort_by_key(|change| std::cmp::Reverse(change.at));
+            found
+        }
+    };
+    name(opened, history, &mut found)?;
+    Ok(found)
+}
+
+/// Gives changes the names of their resources: of the latest state, else of the one before.
+fn name(opened: &Opened, history: &History<'_>, changes: &mut [Change]) -> Result<(), Failure> {
+    let mut unnamed: BTreeSet<ResourceKey> = changes.iter().map(|change| change.key.clone()).collect();
+    let snapshots = opened.repository.snapshots(history.tenant)?;
+    for snapshot in snapshots.iter().rev() {
+        if unnamed.is_empty() {
+            break;
+        }
+        // The latest state names most; a resource that is gone is named by a state that had it.
+        let gone_here = changes.iter().any(|change| change.op == Op::Remove && unnamed.contains(&change.key));
+        if snapshot.seq != snapshots.last().map_or(0, |last| last.seq) && !gone_here {
+            break;
+        }
+        let moment = history.moment(&crate::base::when::When::Snapshot(snapshot.id.to_string()))?;
+        let here: Vec<ResourceKey> =
+            unnamed.iter().filter(|key| moment.state.get(key).is_some()).cloned().collect();
+        let names = history.names_of(&moment, &here)?;
+        for change in changes.iter_mut().filter(|change| change.name.is_none()) {
+            change.name = names.of(&change.key).map(str::to_owned);
+        }
+        unnamed.retain(|key| names.of(key).is_none());
+    }
+    Ok(())
+}
+
+/// Prints one change: a line, and with `patch` its fields.
+pub fn print(output: &Output, tenant: &str, change: &Change, patch: bool) {
+    if output.json {
+        output.document(&change.to_json(tenant));
+        return;
+    }
+    let (sign, style) = match change.op {
+        Op::Add => ('+', AnsiColor::Green),
+        Op::Change => ('~', AnsiColor::Yellow),
+        Op::Remove => ('-', AnsiColor::Red),
+    };
+    let style = Style::new().fg_color(Some(style.into()));
+    let name = change.name.as_deref().map(|name| format!("  {}", plain(name))).unwrap_or_default();
+    let address = plain(&format!("{tenant}/{}", change.key));
+    output.line(format!("{style}{sign}{style:#} {address}{name}"));
+    let id = if change.id.is_empty() { String::new() } else { format!("  change {}", change.id) };
+    output.line(format!("    {}{id}{}", time(change.at), who(change.actor.as_ref())));
+    if patch {
+        for field in &change.fields {
+            let pointer = plain(&field.pointer.to_string());
+            let pointer = if pointer.is_empty() { "(whole)".into() } else { pointer };
+            match (&field.from, &field.to) {
+                (Some(from), Some(to)) => {
+                    output.line(format!("    {pointer}: {} → {}", brief(from), brief(to)))
+                }
+                (Some(from), None) => output.line(format!("    {pointer}: {} removed", brief(from))),
+                (_, Some(to)) => output.line(format!("    {pointer}: {} added", brief(to))),
+                (None, None) => {}
+            }
+        }
+    }
+}
+
+fn who(actor: Option<&Actor>) -> String {
+    let Some(actor) = actor else { return "  by unknown (no audit event)".into() };
+    let name = actor.name.as_ref().or(actor.id.as_ref()).map_or("unknown", String::as_str);
+    let client =
+        actor.client.as_ref().map(|client| format!(" through {}", plain(client))).unwrap_or_default();
+    let address =
+        actor.address.as_ref().map(|address| format!(" from {}", plain(address))).unwrap_or_default();
+    let sure = actor.confidence.as_deref().map(|word| format!(" ({word})")).unwrap_or_default();
+    format!("  by {}{client}{address}{sure}", plain(name))
+}

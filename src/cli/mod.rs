@@ -1,0 +1,103 @@
+//! The command line: one file per command, and rendering. It holds no rules: it parses, calls a
+//! room, shows what came, and ends with the code that INTERFACE gives.
+//!
+//! Read [`args`] for the commands, [`open`] for how a repository and a tenant are had.
+
+pub mod apply;
+pub mod args;
+pub mod care;
+pub mod config;
+pub mod diff;
+pub mod exit;
+pub mod find;
+pub mod init;
+pub mod kinds;
+pub mod log;
+pub mod ls;
+pub mod open;
+pub mod output;
+pub mod plan;
+pub mod progress;
+pub mod reference;
+pub mod show;
+pub mod snapshot;
+pub mod snapshots;
+pub mod tenant;
+
+use std::io::Write;
+
+use anstyle::{AnsiColor, Style};
+use clap::Parser;
+
+pub use args::Cli;
+pub use exit::{Exit, Failure};
+
+/// Runs the program and returns its exit code.
+#[must_use]
+pub fn main() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            let _ = error.print();
+            return code as u8;
+        }
+    };
+    let json = cli.json;
+    match run(cli) {
+        Ok(exit) => exit as u8,
+        Err(failure) => {
+            print_failure(&failure, json);
+            failure.exit as u8
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<Exit, Failure> {
+    start_logs();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Error, format!("the runtime did not start: {error}")))?;
+    runtime.block_on(async {
+        tokio::select! {
+            result = args::dispatch(cli) => result,
+            // What was begun and not committed is absent; what was committed is whole.
+            _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+        }
+    })
+}
+
+fn start_logs() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("LASTGOOD_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+fn print_failure(failure: &Failure, json: bool) {
+    use crate::json::{Object, Value};
+    if json {
+        let pairs = [
+            ("format", Value::from("lastgood.error/1")),
+            ("code", Value::from(failure.exit as u32)),
+            ("error", Value::from(failure.chain.join(": "))),
+            ("hint", Value::from(failure.hint.clone())),
+        ];
+        let _ = writeln!(anstream::stderr().lock(), "{}", Value::Object(Object::from_pairs(pairs)).to_line());
+        return;
+    }
+    let mut err = anstream::stderr().lock();
+    let red = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
+    let cyan = Style::new().fg_color(Some(AnsiColor::Cyan.into())).bold();
+    for (depth, message) in failure.chain.iter().enumerate() {
+        let message = output::plain(message).replace("\\u{a}", "\n");
+        let _ = if depth == 0 {
+            writeln!(err, "{red}error:{red:#} {message}")
+        } else {
+            writeln!(err, "  caused by: {message}")
+        };
+    }
+    if let Some(hint) = &failure.hint {
+        let _ = writeln!(err, "{cyan}hint:{cyan:#} {hint}");
+    }
+}

@@ -1,0 +1,273 @@
+//! How a repository and a tenant are had from the configuration.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::base::entropy::SystemEntropy;
+use crate::base::secret::Secret;
+use crate::base::time::{Clock, SystemClock};
+use crate::base::when::When;
+use crate::catalog::{self, Provider};
+use crate::cli::args::Global;
+use crate::cli::config::{AuthConfig, Config, ConfigError, TenantConfig, xdg};
+use crate::cli::{Exit, Failure, reference};
+use crate::history::{Address, History};
+use crate::provider::{Credential, Live, Target};
+use crate::storage::{Local, Storage, StorageError};
+use crate::store::{Environment, Repository, StoreError, Unlock};
+
+/// Note under which a snapshot says which provider's catalogue explains it, so that a history can
+/// be read on a machine that has no configuration.
+pub const PROVIDER_NOTE: &str = "provider";
+
+/// An open repository with the configuration around it.
+pub struct Opened {
+    /// The configuration.
+    pub config: Config,
+    /// The repository.
+    pub repository: Repository,
+}
+
+/// Where the repository is.
+///
+/// # Errors
+/// Nothing names one.
+pub fn repository_url(global: &Global, config: &Config) -> Result<String, Failure> {
+    if let Some(url) = &global.repo {
+        return Ok(url.clone());
+    }
+    let url = config.repository.url.as_ref().ok_or(ConfigError::NoRepository)?;
+    Ok(if url.contains("://") { url.clone() } else { config.base().join(url).display().to_string() })
+}
+
+/// The storage behind a path or URL; with `make`, a folder that is not there is made.
+///
+/// # Errors
+/// A scheme that this build does not have, or a folder that cannot be used.
+pub fn storage(url: &str, make: bool) -> Result<Arc<dyn Storage>, Failure> {
+    if let Some((scheme, _)) = url.split_once("://") {
+        return Err(Failure::usage(format!("`{scheme}://` repositories are not built yet; give a path")));
+    }
+    let (folder, entropy) = (Path::new(url), Arc::new(SystemEntropy));
+    let local = if make { Local::create(folder, entropy) } else { Local::open(folder, entropy) };
+    match local {
+        Ok(local) => Ok(Arc::new(local)),
+        Err(StorageError::NotFound { .. }) => Err(StoreError::NoRepository { place: url.into() }.into()),
+        Err(error) => Err(StoreError::from(error).into()),
+    }
+}
+
+/// What opens the repository: from the environment, else from the configuration.
+///
+/// # Errors
+/// Nothing gives a passphrase, or what should give one does not.
+pub fn unlock(config: &Config) -> Result<Unlock, Failure> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    if let Some(text) = variable("LASTGOOD_PASSPHRASE") {
+        return Ok(passphrase(&Secret::new(text)));
+    }
+    if let Some(path) = variable("LASTGOOD_PASSPHRASE_FILE") {
+        return Ok(passphrase(&reference::resolve(&format!("file:{path}"), Path::new("."))?));
+    }
+    if let Some(text) = &config.repository.passphrase {
+        return Ok(passphrase(&reference::resolve(text, &config.base())?));
+    }
+    Err(Failure::new(Exit::WrongKey, "nothing says how to open the repository")
+        .hint("set LASTGOOD_PASSPHRASE or LASTGOOD_PASSPHRASE_FILE, or write `passphrase = \"file:…\"` under [repository]"))
+}
+
+fn passphrase(text: &Secret<String>) -> Unlock {
+    Unlock::Passphrase(Secret::new(text.expose().as_bytes().to_vec()))
+}
+
+/// The clock and the randomness of the machine. `LASTGOOD_NOW` stands the clock still, for tests
+/// and for reading what relative times meant.
+///
+/// # Errors
+/// `LASTGOOD_NOW` is not RFC 3339.
+pub fn environment() -> Result<Environment, Failure> {
+    Ok(Environment { clock: clock()?, entropy: Arc::new(SystemEntropy) })
+}
+
+fn clock() -> Result<Arc<dyn Clock>, Failure> {
+    match std::env::var("LASTGOOD_NOW") {
+        Err(_) => Ok(Arc::new(SystemClock)),
+        Ok(text) => {
+            let at = text
+                .parse()
+                .map_err(|_| Failure::usage(format!("LASTGOOD_NOW: `{text}` is not RFC 3339")))?;
+            Ok(Arc::new(crate::base::time::FixedClock::new(at)))
+        }
+    }
+}
+
+/// Where the local index of this repository lies.
+fn index(config: &Config, url: &str) -> Option<PathBuf> {
+    if let Some(path) = &config.repository.index {
+        return Some(config.base().join(path));
+    }
+    let whole = std::fs::canonicalize(url).unwrap_or_else(|_| PathBuf::from(url));
+    let name = blake3::hash(whole.as_os_str().as_encoded_bytes()).to_hex();
+    let name = name.get(..16).unwrap_or_default().to_owned();
+    xdg("XDG_CACHE_HOME", ".cache").map(|cache| cache.join("lastgood").join("index").join(name))
+}
+
+/// Opens the repository.
+///
+/// # Errors
+/// There is none, the key does not open it, or it cannot be read.
+pub fn open(global: &Global) -> Result<Opened, Failure> {
+    let config = Config::load(global.config.as_deref())?;
+    let url = repository_url(global, &config)?;
+    let storage = storage(&url, false)?;
+    let index = index(&config, &url);
+    let repository = Repository::open(storage, &unlock(&config)?, environment()?, index)?;
+    Ok(Opened { config, repository })
+}
+
+/// The index folder for a repository that is about to be made.
+#[must_use]
+pub fn index_for(config: &Config, url: &str) -> Option<PathBuf> {
+    index(config, url)
+}
+
+/// A text as a time, with the local zone.
+///
+/// # Errors
+/// It is none.
+pub fn when(text: &str) -> Result<When, Failure> {
+    Ok(When::parse(text, clock()?.now(), &jiff::tz::TimeZone::system())?)
+}
+
+impl Opened {
+    /// The tenants that the repository knows, or the one that is asked for.
+    ///
+    /// # Errors
+    /// The one that is asked for has no history.
+    pub fn tenants(&self, only: Option<&str>) -> Result<Vec<String>, Failure> {
+        let all = self.repository.tenants()?;
+        match only {
+            None => Ok(all),
+            Some(name) if all.iter().any(|known| known == name) => Ok(vec![name.to_owned()]),
+            Some(name) => Err(Failure::new(Exit::Error, format!("the repository holds nothing of `{name}`"))
+                .hint(format!(
+                    "it holds: {}",
+                    if all.is_empty() { "nothing yet".into() } else { all.join(", ") }
+                ))),
+        }
+    }
+
+    /// The catalogue that explains a tenant's history.
+    ///
+    /// # Errors
+    /// Neither the configuration nor the history names a provider that this build knows.
+    pub fn catalog(&self, tenant: &str) -> Result<&'static Provider, Failure> {
+        if let Ok(configured) = self.config.tenant(tenant) {
+            return Ok(catalog::provider(&configured.provider)?);
+        }
+        let snapshots = self.repository.snapshots(tenant)?;
+        let named = snapshots.last().and_then(|snapshot| snapshot.notes.get(PROVIDER_NOTE));
+        let named = named.ok_or_else(|| ConfigError::NoTenant(tenant.into()))?;
+        Ok(catalog::provider(named)?)
+    }
+
+    /// The history of a tenant.
+    ///
+    /// # Errors
+    /// As [`Self::catalog`].
+    pub fn history<'a>(&'a self, tenant: &'a str) -> Result<History<'a>, Failure> {
+        Ok(History { repository: &self.repository, catalog: self.catalog(tenant)?, tenant })
+    }
+
+    /// The addresses that a command is about: the one given, or every tenant.
+    ///
+    /// # Errors
+    /// It is not an address, or the tenant has no history.
+    pub fn addresses(&self, given: Option<&str>) -> Result<Vec<Address>, Failure> {
+        let Some(text) = given else {
+            let tenants = self.tenants(None)?;
+            return tenants.iter().map(|tenant| Ok(Address::parse(tenant)?)).collect();
+        };
+        let address = Address::parse(text)?;
+        self.tenants(Some(&address.tenant))?;
+        Ok(vec![address])
+    }
+}
+
+/// The credential of an `auth` table, its references followed.
+///
+/// # Errors
+/// A field is missing, unknown for its kind, or leads nowhere.
+pub fn credential(tenant: &TenantConfig, auth: &AuthConfig, base: &Path) -> Result<Credential, Failure> {
+    let fault = |why: String| ConfigError::Tenant { tenant: tenant.name.clone(), why };
+    let known: &[&str] = match auth.kind.as_str() {
+        "token" => &["token"],
+        "password" => &["username", "password"],
+        "client_secret" => &["client_id", "client_secret"],
+        other => return Err(fault(format!("`auth.kind = \"{other}\"` is not built yet")).into()),
+    };
+    if let Some(field) = auth.fields.keys().find(|field| !known.contains(&field.as_str())) {
+        return Err(fault(format!("`auth.{field}` does not belong to `{}`", auth.kind)).into());
+    }
+    let field = |name: &str| {
+        auth.fields.get(name).ok_or_else(|| Failure::from(fault(format!("`auth.{name}` is missing"))))
+    };
+    let secret = |name: &str| Ok::<_, Failure>(reference::resolve(field(name)?, base)?);
+    Ok(match auth.kind.as_str() {
+        "token" => Credential::Token { token: secret("token")? },
+        "password" => {
+            Credential::Password { username: field("username")?.clone(), password: secret("password")? }
+        }
+        _ => Credential::ClientSecret {
+            client_id: field("client_id")?.clone(),
+            client_secret: secret("client_secret")?,
+        },
+    })
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// Reading, with `auth`.
+    Read,
+    /// Writing, with `restore_auth` and nothing else.
+    Restore,
+}
+
+/// Connects to a tenant.
+///
+/// # Errors
+/// The configuration lacks something; nothing is sent yet.
+pub fn connect(config: &Config, tenant: &TenantConfig, purpose: Purpose) -> Result<Live, Failure> {
+    let catalog = catalog::provider(&tenant.provider)?;
+    let base = config.base();
+    let auth = match purpose {
+        Purpose::Read => tenant.auth.as_ref().ok_or("auth"),
+        Purpose::Restore => tenant.restore_auth.as_ref().ok_or("restore_auth"),
+    };
+    let auth = auth.map_err(|missing| {
+        Failure::from(ConfigError::Tenant { tenant: tenant.name.clone(), why: format!("needs `{missing}`") })
+            .hint("credentials for reading and for restoring are kept apart: see `auth` and `restore_auth`")
+    })?;
+    let costly = if tenant.per_user {
+        catalog
+            .kinds
+            .iter()
+            .filter(|spec| spec.read.iter().any(|read| read.costly))
+            .map(|spec| spec.kind.clone())
+            .collect()
+    } else {
+        BTreeSet::new()
+    };
+    let target = Target {
+        url: tenant.url.clone(),
+        ca_file: tenant.ca_file.as_ref().map(|path| base.join(path)),
+        token_url: tenant.token_url.clone(),
+        settings: tenant.provider_settings(catalog)?,
+        credential: credential(tenant, auth, &base)?,
+        budget_percent: tenant.budget_percent()?.into(),
+        costly,
+    };
+    Ok(Live::connect(catalog, target)?)
+}

@@ -1,0 +1,159 @@
+//! `plan`: the dry run. It reads, decides, shows, and writes nothing to the tenant.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::Path;
+
+use jiff::SignedDuration;
+
+use crate::base::key::Kind;
+use crate::base::when::When;
+use crate::cli::args::{Global, PlanArgs};
+use crate::cli::config::TenantConfig;
+use crate::cli::open::{Opened, Purpose, connect, open, when};
+use crate::cli::{Exit, Failure, snapshot};
+use crate::history::{Address, History, Moment};
+use crate::json::Pointer;
+use crate::provider::Live;
+use crate::restore::Stored;
+use crate::restore::observe::LiveTenant;
+use crate::restore::{self, Inputs, Own, Plan, Scope, Seen, Wish};
+
+/// How long a plan holds: long enough to read it, short enough that the tenant has hardly moved.
+const VALID: SignedDuration = SignedDuration::from_hours(24);
+
+/// `--mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Mode {
+    /// Add and update.
+    Merge,
+    /// Also remove what came later.
+    Rollback,
+}
+
+impl From<Mode> for restore::Mode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Merge => Self::Merge,
+            Mode::Rollback => Self::Rollback,
+        }
+    }
+}
+
+/// Makes the plan, shows it, and writes it where it is wanted.
+///
+/// # Errors
+/// The addresses mean nothing at that time, or the tenant cannot be read.
+pub async fn run(global: &Global, args: PlanArgs) -> Result<Exit, Failure> {
+    let opened = open(global)?;
+    let plan = make(global, &opened, &args).await?;
+    if global.output.json {
+        global.output.document(&plan.to_json());
+    } else {
+        global.output.line(restore::preview(&plan).trim_end());
+    }
+    if let Some(file) = &args.out {
+        write(file, &plan)?;
+        global.output.note(format!("plan written to {}; `lastgood apply` does exactly this", file.display()));
+    }
+    Ok(if args.exit_code && !plan.steps.is_empty() { Exit::Differences } else { Exit::Done })
+}
+
+async fn make(global: &Global, opened: &Opened, args: &PlanArgs) -> Result<Plan, Failure> {
+    let addresses: Vec<Address> =
+        args.addresses.iter().map(|text| Address::parse(text)).collect::<Result<_, _>>()?;
+    let names: BTreeSet<&str> = addresses.iter().map(|address| address.tenant.as_str()).collect();
+    let [name] = names.into_iter().collect::<Vec<_>>()[..] else {
+        return Err(Failure::usage("a plan is for one tenant"));
+    };
+    opened.tenants(Some(name))?;
+    let at = when(&args.at)?;
+    if at == When::Live {
+        return Err(Failure::usage("`live` is what the plan changes; give the time to go back to"));
+    }
+    let history = opened.history(name)?;
+    let moment = history.moment_to_restore(&at)?;
+    let goal = Stored::new(&opened.repository, moment.snapshot.clone())?;
+    let scope = scope(&history, &moment, &addresses, &args.fields)?;
+    let tenant = opened.config.tenant(name)?;
+    let live = connect(&opened.config, tenant, Purpose::Read)?;
+    snapshot::same_tenant(&live, &moment.snapshot).await?;
+    let fingerprints = opened.repository.fingerprints(name)?;
+    let mark = |address: &str, pointer: &str, value: &[u8]| fingerprints.mark(address, pointer, value);
+    let connected = LiveTenant::new(&live, &mark);
+    let environment = crate::cli::open::environment()?;
+    let now = environment.clock.now();
+    let base = moment.snapshot.id.to_string();
+    let nothing = Seen::new(now);
+    let mut inputs = Inputs {
+        catalog: history.catalog,
+        settings: live.settings(),
+        tenant: name,
+        base: &base,
+        goal: &goal,
+        live: &nothing,
+        scope: &scope,
+        mode: args.mode.into(),
+        own: &own(tenant, &live),
+        now,
+        valid_for: VALID,
+    };
+    global.output.note(format!("going back to {}", crate::cli::output::time(moment.snapshot.finished)));
+    let seen = restore::survey(&connected, &inputs, nothing.clone()).await?;
+    inputs.live = &seen;
+    Ok(restore::plan(&inputs)?)
+}
+
+fn scope(
+    history: &History<'_>,
+    moment: &Moment,
+    addresses: &[Address],
+    fields: &[String],
+) -> Result<Scope, Failure> {
+    let pointers: Vec<Pointer> = fields
+        .iter()
+        .map(|text| {
+            Pointer::parse(text).map_err(|error| Failure::usage(format!("`--field {text}`: {error}")))
+        })
+        .collect::<Result<_, _>>()?;
+    let wish = if pointers.is_empty() { Wish::Whole } else { Wish::Fields(pointers) };
+    let mut scope = Scope::default();
+    for address in addresses {
+        let names = history.names_for(address, moment)?;
+        let selection = match history.select(address, moment, &names) {
+            Ok(selection) => selection.keys,
+            // What came later is not there at that time; a rollback may be meant to remove it.
+            Err(crate::history::HistoryError::NotFound { .. }) => history.ever(address)?,
+            Err(error) => return Err(error.into()),
+        };
+        for key in selection {
+            scope.add(key, wish.clone());
+        }
+    }
+    Ok(scope)
+}
+
+/// What Lastgood signs in with, for reading and for restoring: nothing may change it.
+#[must_use]
+pub fn own(tenant: &TenantConfig, live: &Live) -> Own {
+    let mut own = Own::default();
+    for auth in tenant.auth.iter().chain(&tenant.restore_auth) {
+        for (field, kind) in [("client_id", "client"), ("username", "user")] {
+            if let Some(name) = auth.fields.get(field) {
+                own.names.insert((Kind::new(kind), name.clone()));
+            }
+        }
+    }
+    own.names.retain(|(kind, _)| live.catalog().kind(kind).is_some());
+    own
+}
+
+fn write(file: &Path, plan: &Plan) -> Result<(), Failure> {
+    let fault = |error: std::io::Error| Failure::new(Exit::Error, format!("{}: {error}", file.display()));
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut out = options.open(file).map_err(fault)?;
+    out.write_all(plan.to_json().to_pretty().as_bytes()).and_then(|()| out.write_all(b"\n")).map_err(fault)
+}

@@ -1,0 +1,110 @@
+//! How far a run is, with the time left, as a bar or as a line now and then.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::base::key::Kind;
+use crate::cli::output::{Output, ProgressForm};
+use crate::collect::Progress;
+
+/// Between two lines of the plain form.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// Shows a run.
+pub struct Shown {
+    output: Output,
+    bar: ProgressBar,
+    state: Mutex<Counted>,
+}
+
+struct Counted {
+    started: Instant,
+    last_line: Instant,
+    kind: String,
+    done: usize,
+    all: usize,
+    rows_before: u64,
+    rows: u64,
+    requests_left: Option<u64>,
+    requests_all: Option<u64>,
+}
+
+impl Shown {
+    /// Begins to show a run.
+    #[must_use]
+    pub fn new(output: Output) -> Self {
+        let bar =
+            if output.progress == ProgressForm::Bar { ProgressBar::new(1) } else { ProgressBar::hidden() };
+        if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} kinds  {msg}") {
+            bar.set_style(style);
+        }
+        let now = Instant::now();
+        let counted = Counted {
+            started: now,
+            last_line: now,
+            kind: String::new(),
+            done: 0,
+            all: 0,
+            rows_before: 0,
+            rows: 0,
+            requests_left: None,
+            requests_all: None,
+        };
+        Self { output, bar, state: Mutex::new(counted) }
+    }
+
+    fn show(&self, counted: &mut Counted) {
+        let left = time_left(counted).map(|left| format!("  about {left} left")).unwrap_or_default();
+        let resources = counted.rows_before + counted.rows;
+        let text = format!("{}  {resources} resources{left}", counted.kind);
+        self.bar.set_length(counted.all as u64);
+        self.bar.set_position(counted.done as u64);
+        self.bar.set_message(text.clone());
+        if self.output.progress == ProgressForm::Plain && counted.last_line.elapsed() >= LINE_EVERY {
+            counted.last_line = Instant::now();
+            self.output.note(format!("{}/{} kinds  {text}", counted.done, counted.all));
+        }
+    }
+}
+
+/// From the share of the last run's requests where there was one, else from the share of kinds.
+fn time_left(counted: &Counted) -> Option<String> {
+    let share = match (counted.requests_left, counted.requests_all) {
+        (Some(left), Some(all)) if all > 0 => 1.0 - left as f64 / all as f64,
+        _ if counted.all > 0 => counted.done as f64 / counted.all as f64,
+        _ => 0.0,
+    };
+    let elapsed = counted.started.elapsed().as_secs_f64();
+    if share < 0.02 || elapsed < 1.0 {
+        return None;
+    }
+    let left = (elapsed / share - elapsed).max(0.0).round() as u64;
+    Some(if left < 120 { format!("{left} s") } else { format!("{} min", left / 60) })
+}
+
+impl Progress for Shown {
+    fn kind(&self, kind: &Kind, done: usize, all: usize, requests_left: Option<u64>) {
+        let Ok(mut counted) = self.state.lock() else { return };
+        counted.rows_before += std::mem::take(&mut counted.rows);
+        counted.kind = kind.to_string();
+        (counted.done, counted.all, counted.requests_left) = (done, all, requests_left);
+        counted.requests_all = counted.requests_all.or(requests_left);
+        self.show(&mut counted);
+    }
+
+    fn rows(&self, rows: u64) {
+        let Ok(mut counted) = self.state.lock() else { return };
+        counted.rows = rows;
+        if rows.is_multiple_of(64) {
+            self.show(&mut counted);
+        }
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,78 @@
+//! `show`: one resource as it was.
+
+use crate::cli::args::Global;
+use crate::cli::open::{open, when};
+use crate::cli::output::time;
+use crate::cli::{Exit, Failure};
+use crate::history::{Address, HistoryError, Moment, Names, Reveal, Shown};
+use crate::json::{Object, Value};
+
+/// Version of the JSON form.
+const FORMAT: &str = "lastgood.show/1";
+
+/// Shows a resource.
+///
+/// # Errors
+/// The address means nothing at that time, or several resources.
+pub fn run(global: &Global, address: &str, at: &str, reveal: Reveal) -> Result<Exit, Failure> {
+    let opened = open(global)?;
+    let address = Address::parse(address)?;
+    if address.kind.is_none() || address.reference.is_none() {
+        return Err(Failure::usage("`show` shows one resource: write TENANT/KIND/REF"));
+    }
+    opened.tenants(Some(&address.tenant))?;
+    let history = opened.history(&address.tenant)?;
+    let moment = history.moment(&when(at)?)?;
+    let names = history.names_for(&address, &moment)?;
+    let selection = history.select(&address, &moment, &names)?;
+    let [key] = selection.keys.as_slice() else {
+        let candidates = selection.keys.iter().map(|key| format!("  {}/{key}", address.tenant)).collect();
+        let text = format!("{}/{}", address.tenant, address.reference.unwrap_or_default());
+        return Err(HistoryError::Ambiguous { address: text, candidates }.into());
+    };
+    let shown = history.show(&moment, key, reveal)?;
+    if global.output.json {
+        global.output.document(&document(&address.tenant, &shown, &names));
+    } else {
+        text(global, &address.tenant, &shown, &names, &moment);
+    }
+    Ok(Exit::Done)
+}
+
+fn document(tenant: &str, shown: &Shown, names: &Names) -> Value {
+    let time = |at: jiff::Timestamp| Value::from(at.to_string());
+    let valid_from = vec![shown.valid_from.0.map_or(Value::Null, time), time(shown.valid_from.1)];
+    Value::Object(Object::from_pairs([
+        ("format", Value::from(FORMAT)),
+        ("address", Value::from(format!("{tenant}/{}", shown.key))),
+        ("name", Value::from(names.of(&shown.key))),
+        ("kind", Value::from(shown.key.kind.as_str())),
+        ("id", Value::from(shown.key.id())),
+        ("at", time(shown.read_at)),
+        ("read_at", time(shown.read_at)),
+        ("next_read_at", shown.next_read_at.map_or(Value::Null, time)),
+        ("between", Value::from(shown.between)),
+        ("valid_from", Value::Array(valid_from)),
+        ("valid_to", shown.valid_to.map_or(Value::Null, time)),
+        ("body", shown.body.clone()),
+    ]))
+}
+
+fn text(global: &Global, tenant: &str, shown: &Shown, names: &Names, moment: &Moment) {
+    let note = |text: String| global.output.note(text);
+    note(format!("{tenant}/{}  {}", shown.key, names.of(&shown.key).unwrap_or_default()));
+    note(format!("read {} in snapshot {}", time(shown.read_at), moment.snapshot.id.short()));
+    match shown.valid_from.0 {
+        Some(before) => note(format!("so since between {} and {}", time(before), time(shown.valid_from.1))),
+        None => note(format!("so since the first snapshot or before ({})", time(shown.valid_from.1))),
+    }
+    if let Some(until) = shown.valid_to {
+        note(format!("until at most {}", time(until)));
+    }
+    if let Some(row) =
+        moment.coverage(&shown.key.kind).filter(|row| row.state != crate::base::coverage::State::Complete)
+    {
+        global.output.warn(format!("{} is {} here: {}", shown.key.kind, row.state.as_str(), row.reason));
+    }
+    global.output.line(shown.body.to_pretty());
+}

@@ -1,0 +1,168 @@
+//! `snapshot`: collect now, and say what changed.
+
+use std::sync::Arc;
+
+use crate::base::coverage::State;
+use crate::base::key::Kind;
+use crate::base::time::{Clock, SystemClock};
+use crate::cli::args::{Global, SnapshotArgs};
+use crate::cli::open::{Opened, PROVIDER_NOTE, Purpose, connect, open};
+use crate::cli::output::{bytes, plain};
+use crate::cli::progress::Shown;
+use crate::cli::{Exit, Failure};
+use crate::collect::{self, Collected, Options, Run};
+use crate::json::{Object, Value};
+use crate::provider::Live;
+use crate::store::{Flags, Snapshot};
+
+/// Version of the JSON form.
+const FORMAT: &str = "lastgood.snapshot/1";
+
+/// Collects the tenants, one after the other.
+///
+/// # Errors
+/// The configuration, or the first tenant that could not be collected at all; the others are tried
+/// before that is reported.
+pub async fn run(global: &Global, args: SnapshotArgs) -> Result<Exit, Failure> {
+    let opened = open(global)?;
+    let names: Vec<String> = if args.tenants.is_empty() {
+        opened.config.tenants.iter().map(|tenant| tenant.name.clone()).collect()
+    } else {
+        args.tenants.clone()
+    };
+    if names.is_empty() {
+        return Err(Failure::usage("no tenant is configured").hint("`lastgood tenant add` adds one"));
+    }
+    let mut exit = Exit::Done;
+    let mut first_failure = None;
+    for name in &names {
+        match collect(global, &opened, name, &args, Flags::default()).await {
+            Ok(collected) => {
+                print(global, name, &collected);
+                if !collected.gaps.is_empty() {
+                    exit = Exit::Incomplete;
+                }
+            }
+            Err(failure) if names.len() > 1 => {
+                global.output.warn(format!("{name}: {}", failure.chain.join(": ")));
+                first_failure.get_or_insert(failure);
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    first_failure.map_or(Ok(exit), Err)
+}
+
+/// One snapshot of one tenant.
+///
+/// # Errors
+/// As [`Run::snapshot`].
+pub async fn collect(
+    global: &Global,
+    opened: &Opened,
+    name: &str,
+    args: &SnapshotArgs,
+    flags: Flags,
+) -> Result<Collected, Failure> {
+    let tenant = opened.config.tenant(name)?;
+    let live = connect(&opened.config, tenant, Purpose::Read)?;
+    let session = opened.repository.session(name)?;
+    let shown = Shown::new(global.output);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let run = Run {
+        catalog: opened.catalog(name)?,
+        live: &live,
+        fingerprints: opened.repository.fingerprints(name)?,
+        clock,
+        options: Options {
+            accept: tenant.accept.clone(),
+            accept_rights: args.accept_rights,
+            flags,
+            notes: [(PROVIDER_NOTE.to_owned(), tenant.provider.clone())].into(),
+        },
+        progress: &shown,
+    };
+    Ok(run.snapshot(session).await?)
+}
+
+/// Refuses a tenant that is not the one of the history.
+///
+/// # Errors
+/// Another identity answers, or none.
+pub async fn same_tenant(live: &Live, snapshot: &Snapshot) -> Result<(), Failure> {
+    Ok(collect::same_tenant(snapshot, &live.identity().await?)?)
+}
+
+fn print(global: &Global, name: &str, collected: &Collected) {
+    let snapshot = &collected.snapshot;
+    if global.output.json {
+        global.output.document(&document(snapshot));
+        return;
+    }
+    global.output.line(format!(
+        "{name}  snapshot {}  {} resources: {} added, {} changed, {} removed  ({} requests, {} s, {} written)",
+        snapshot.id.short(),
+        snapshot.total,
+        snapshot.added,
+        snapshot.changed,
+        snapshot.removed,
+        snapshot.requests,
+        (snapshot.finished.as_millisecond() - snapshot.started.as_millisecond()) / 1000,
+        bytes(snapshot.bytes),
+    ));
+    coverage(global, snapshot, &collected.gaps);
+}
+
+/// Everything that is not complete, gaps first; a kind that another one carries is not repeated.
+fn coverage(global: &Global, snapshot: &Snapshot, gaps: &[Kind]) {
+    for (kind, row) in &snapshot.ledger.rows {
+        let gap = gaps.contains(kind);
+        if row.state == State::Complete || row.reason.starts_with("held by") {
+            continue;
+        }
+        let line = format!("{kind}: {}: {}", row.state.as_str(), plain(&row.reason));
+        if gap {
+            global.output.warn(line)
+        } else {
+            global.output.note(format!("  {line}"))
+        }
+        for exception in row.exceptions.iter().take(5) {
+            global.output.note(format!("    {}: {}", plain(&exception.at), plain(&exception.reason)));
+        }
+        if row.exceptions.len() > 5 {
+            global.output.note(format!("    and {} more", row.exceptions.len() - 5));
+        }
+    }
+    for unknown in snapshot.ledger.unknown.iter().take(10) {
+        global.output.note(format!("  not in the catalogue: {}", plain(unknown)));
+    }
+}
+
+/// The JSON form of a snapshot just taken.
+#[must_use]
+pub fn document(snapshot: &Snapshot) -> Value {
+    let coverage = snapshot.ledger.rows.iter().map(|(kind, row)| {
+        Value::Object(Object::from_pairs([
+            ("kind", Value::from(kind.as_str())),
+            ("state", Value::from(row.state.as_str())),
+            ("reason", Value::from(row.reason.as_str())),
+            ("count", Value::from(row.count)),
+        ]))
+    });
+    let unchanged = snapshot.total.saturating_sub(snapshot.added + snapshot.changed);
+    Value::Object(Object::from_pairs([
+        ("format", Value::from(FORMAT)),
+        ("snapshot", Value::from(snapshot.id.to_string())),
+        ("tenant", Value::from(snapshot.tenant.as_str())),
+        ("started", Value::from(snapshot.started.to_string())),
+        ("finished", Value::from(snapshot.finished.to_string())),
+        ("added", Value::from(snapshot.added)),
+        ("changed", Value::from(snapshot.changed)),
+        ("removed", Value::from(snapshot.removed)),
+        ("unchanged", Value::from(unchanged)),
+        ("requests", Value::from(snapshot.requests)),
+        ("bytes_added", Value::from(snapshot.bytes)),
+        ("coverage", Value::Array(coverage.collect())),
+        ("unknown", snapshot.ledger.unknown.iter().map(String::as_str).collect()),
+    ]))
+}

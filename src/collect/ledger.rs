@@ -1,0 +1,80 @@
+//! The rows of the coverage ledger: one for every kind of the catalogue, read or not.
+
+use crate::base::coverage::{Ledger, Row, State};
+use crate::base::key::Kind;
+use crate::catalog::Provider;
+
+/// A row for each kind that no request is made for: carried by another kind, or not readable.
+pub fn fill_unread(catalog: &Provider, ledger: &mut Ledger) {
+    for spec in &catalog.kinds {
+        if ledger.rows.contains_key(&spec.kind) {
+            continue;
+        }
+        let row = if let Some(unread) = &spec.unread {
+            empty_row(unread.state, unread.reason.clone())
+        } else if let Some(carrier) = &spec.carried_by {
+            carried_row(ledger, carrier)
+        } else {
+            empty_row(State::Failed, "was not reached".into())
+        };
+        ledger.rows.insert(spec.kind.clone(), row);
+    }
+}
+
+fn empty_row(state: State, reason: String) -> Row {
+    Row { state, reason, count: 0, read: None, exceptions: Vec::new() }
+}
+
+/// What is carried by another kind was seen exactly as far as that one.
+fn carried_row(ledger: &Ledger, carrier: &Kind) -> Row {
+    let reason = format!("held by `{carrier}`");
+    match ledger.rows.get(carrier) {
+        Some(row) => Row { reason, count: 0, ..row.clone() },
+        None => empty_row(State::Failed, reason),
+    }
+}
+
+/// Kinds for which a run must end with exit 3: what should have been read was not.
+///
+/// `accepted` are the kinds known not to be readable here; `before` is the previous ledger.
+#[must_use]
+pub fn gaps(ledger: &Ledger, before: Option<&Ledger>, accepted: &[String]) -> Vec<Kind> {
+    let was_complete = |kind: &Kind| {
+        before.and_then(|ledger| ledger.rows.get(kind)).is_some_and(|row| row.state == State::Complete)
+    };
+    ledger
+        .rows
+        .iter()
+        .filter(|(kind, _)| !accepted.iter().any(|accepted| accepted == kind.as_str()))
+        .filter(|(kind, row)| match row.state {
+            State::Partial | State::Suspect | State::Failed | State::NotPermitted => true,
+            State::Complete => false,
+            State::NotEntitled | State::NoApi | State::Excluded => was_complete(kind),
+        })
+        .map(|(kind, _)| kind.clone())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ledger(state: State) -> Ledger {
+        let mut ledger = Ledger::default();
+        ledger.rows.insert(Kind::new("a"), empty_row(state, String::new()));
+        ledger
+    }
+
+    #[test]
+    fn which_states_are_gaps() {
+        for state in State::ALL {
+            let found = !gaps(&ledger(state), None, &[]).is_empty();
+            let expected =
+                matches!(state, State::Partial | State::Suspect | State::Failed | State::NotPermitted);
+            assert_eq!(found, expected, "{state:?}");
+            assert!(gaps(&ledger(state), None, &["a".into()]).is_empty());
+        }
+        let shrank = gaps(&ledger(State::NotEntitled), Some(&ledger(State::Complete)), &[]);
+        assert_eq!(shrank, [Kind::new("a")], "complete last time and not now");
+    }
+}

@@ -1,0 +1,56 @@
+//! One snapshot of one tenant: walk the catalogue, bring what comes to canonical form, hand it to
+//! a write session, and state for every kind how much of it was seen.
+//!
+//! This room never decides that something was deleted because it did not come: [`absence`] holds
+//! that rule. It knows no vendor; what a vendor does differently stands in its catalogue.
+//! Read [`run`] next, then [`absence`].
+
+pub mod absence;
+pub mod explain;
+pub mod ledger;
+pub mod probe;
+pub mod run;
+
+pub use run::{Collected, Options, Progress, Run, Silent, same_tenant};
+
+use crate::base::key::Kind;
+use crate::provider::ProviderError;
+use crate::store::StoreError;
+
+/// Why no snapshot came of a run. What could not be read is not here: that is coverage.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// The URL leads to another tenant than the history is of.
+    #[error("the tenant at this URL is `{found}`, the history is of `{expected}`: nothing was recorded")]
+    OtherTenant {
+        /// Identity recorded at the first snapshot.
+        expected: String,
+        /// Identity that answered now.
+        found: String,
+    },
+    /// The tenant could not be reached or refused the credential before anything was read.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// The snapshot could not be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The catalogue names a kind that it does not hold.
+    #[error("the catalogue has no kind `{0}`")]
+    NoKind(Kind),
+}
+
+impl CollectError {
+    /// What a person can do next.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::OtherTenant { .. } => Some(
+                "correct the tenant's `url` and settings, or add the other tenant under a name of its own"
+                    .into(),
+            ),
+            Self::Provider(error) => error.hint(),
+            Self::Store(error) => error.hint().map(str::to_owned),
+            Self::NoKind(_) => None,
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! A change: what happened to one resource between two readings, and who did it.
+
+use jiff::Timestamp;
+
+use crate::base::ids::RecordId;
+use crate::base::key::ResourceKey;
+use crate::catalog::KindSpec;
+use crate::history::body::parse;
+use crate::history::{History, HistoryError};
+use crate::json::{ArrayMode, ArrayRules, FieldChange, Object, Pointer, Value, diff_with};
+use crate::store::{Entry, Part, Snapshot};
+
+/// What happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Op {
+    /// It was not there before.
+    Add,
+    /// It is different.
+    Change,
+    /// It is not there any more.
+    Remove,
+}
+
+impl Op {
+    /// The word in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Change => "change",
+            Self::Remove => "remove",
+        }
+    }
+}
+
+/// Who did it, as far as the vendor's log says.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Actor {
+    /// The actor's id.
+    pub id: Option<String>,
+    /// The actor's name.
+    pub name: Option<String>,
+    /// Through which client.
+    pub client: Option<String>,
+    /// From which address.
+    pub address: Option<String>,
+    /// The event that says so.
+    pub event: Option<String>,
+    /// `exact` where the event names the resource, `likely` where it names what it hangs on.
+    pub confidence: Option<String>,
+    /// When, by the event.
+    pub at: Option<Timestamp>,
+}
+
+/// One change of one resource.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The id that `plan --changes` takes; empty for a comparison that is not of the history.
+    pub id: String,
+    /// What happened.
+    pub op: Op,
+    /// To which resource.
+    pub key: ResourceKey,
+    /// Its name at the time.
+    pub name: Option<String>,
+    /// When it was first seen so.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Option<Actor>,
+    /// Field by field; for an addition or a removal, the whole body at the root.
+    pub fields: Vec<FieldChange>,
+}
+
+/// The id of a change: the beginning of its snapshot's id, and of the hash of its address.
+#[must_use]
+pub fn change_id(snapshot: &RecordId, key: &ResourceKey) -> String {
+    let hash = blake3::hash(key.to_path().as_bytes()).to_hex();
+    format!("{}-{}", snapshot.short(), hash.get(..8).unwrap_or_default())
+}
+
+/// How the arrays of a kind are compared: map arrays by their key, all others element by element,
+/// so that one element put in front does not change all that follow.
+#[must_use]
+pub fn array_rules(spec: Option<&KindSpec>) -> ArrayRules {
+    let keyed = spec.into_iter().flat_map(|spec| &spec.set);
+    keyed
+        .filter_map(|set| set.by.as_ref().map(|by| (set.at.clone(), by.clone())))
+        .fold(ArrayRules::all(ArrayMode::Elements), |rules, (at, by)| rules.with(at, ArrayMode::Keyed(by)))
+}
+
+/// The fields in which two bodies of a kind differ.
+#[must_use]
+pub fn fields(spec: Option<&KindSpec>, before: Option<&Value>, after: Option<&Value>) -> Vec<FieldChange> {
+    match (before, after) {
+        (Some(before), Some(after)) => diff_with(before, after, &array_rules(spec)),
+        (None, None) => Vec::new(),
+        (from, to) => vec![FieldChange { pointer: Pointer::root(), from: from.cloned(), to: to.cloned() }],
+    }
+}
+
+impl History<'_> {
+    /// One change of the change log, with its fields and its actor.
+    ///
+    /// # Errors
+    /// A body could not be read.
+    pub fn change(
+        &self,
+        snapshot: &Snapshot,
+        key: &ResourceKey,
+        before: Option<&Entry>,
+        after: Option<&Entry>,
+    ) -> Result<Change, HistoryError> {
+        let body = |entry: Option<&Entry>| entry.map(|entry| self.main(key, entry)).transpose();
+        let (old, new) = (body(before)?, body(after)?);
+        let op = match (before, after) {
+            (None, _) => Op::Add,
+            (_, None) => Op::Remove,
+            _ => Op::Change,
+        };
+        let row = snapshot.ledger.rows.get(&key.kind);
+        Ok(Change {
+            id: change_id(&snapshot.id, key),
+            op,
+            key: key.clone(),
+            name: None,
+            at: row.and_then(|row| row.read).map_or(snapshot.finished, |(_, end)| end),
+            actor: None,
+            fields: fields(self.catalog.kind(&key.kind), old.as_ref(), new.as_ref()),
+        })
+    }
+
+    /// The actor recorded with a change.
+    ///
+    /// # Errors
+    /// The event's body could not be read.
+    pub fn actor(&self, key: &ResourceKey, event: Option<&Entry>) -> Result<Option<Actor>, HistoryError> {
+        let Some(event) = event else { return Ok(None) };
+        let Some(bytes) = self.repository.read(event, Part::Event)? else { return Ok(None) };
+        let value = parse(key, &bytes)?;
+        Ok(value.as_object().map(actor_of))
+    }
+}
+
+fn actor_of(record: &Object) -> Actor {
+    let text = |name: &str| record.get(name).and_then(Value::as_str).map(str::to_owned);
+    Actor {
+        id: text("id"),
+        name: text("name"),
+        client: text("client"),
+        address: text("address"),
+        event: text("event"),
+        confidence: text("confidence"),
+        at: text("at").and_then(|at| at.parse().ok()),
+    }
+}
+
+impl Change {
+    /// The form that other programs rely on (INTERFACE: a change).
+    #[must_use]
+    pub fn to_json(&self, tenant: &str) -> Value {
+        let mut out = Object::new();
+        if !self.id.is_empty() {
+            out.insert("change", Value::from(self.id.as_str()));
+        }
+        out.insert("op", Value::from(self.op.as_str()));
+        out.insert("address", Value::from(format!("{tenant}/{}", self.key)));
+        out.insert("name", Value::from(self.name.clone()));
+        out.insert("kind", Value::from(self.key.kind.as_str()));
+        out.insert("id", Value::from(self.key.id()));
+        out.insert("at", Value::from(self.at.to_string()));
+        out.insert("actor", self.actor.as_ref().map_or(Value::Null, Actor::to_json));
+        out.insert("fields", Value::Array(self.fields.iter().map(field_json).collect()));
+        Value::Object(out)
+    }
+}
+
+fn field_json(field: &FieldChange) -> Value {
+    let mut out = Object::new();
+    out.insert("pointer", Value::from(field.pointer.to_string()));
+    if let Some(from) = &field.from {
+        out.insert("from", from.clone());
+    }
+    if let Some(to) = &field.to {
+        out.insert("to", to.clone());
+    }
+    Value::Object(out)
+}
+
+impl Actor {
+    /// The form that other programs rely on.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let pairs = [
+            ("id", &self.id),
+            ("name", &self.name),
+            ("client", &self.client),
+            ("address", &self.address),
+            ("event", &self.event),
+            ("confidence", &self.confidence),
+        ];
+        Value::Object(Object::from_pairs(pairs.map(|(name, value)| (name, Value::from(value.clone())))))
+    }
+}

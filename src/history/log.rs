@@ -1,0 +1,92 @@
+//! Changes, newest first, with who made them.
+
+use jiff::Timestamp;
+
+use crate::base::key::ResourceKey;
+use crate::history::change::Change;
+use crate::history::{History, HistoryError};
+use crate::store::Snapshot;
+
+/// Which changes are asked for.
+#[derive(Default, Clone)]
+pub struct Filter {
+    /// Not before.
+    pub since: Option<Timestamp>,
+    /// Not after.
+    pub until: Option<Timestamp>,
+    /// By this actor: id, name, client or address.
+    pub actor: Option<String>,
+}
+
+impl Filter {
+    fn admits_snapshot(&self, snapshot: &Snapshot) -> bool {
+        // An event can lie before the snapshot that found its change, so only the lower bound is
+        // decided by the snapshot alone.
+        self.since.is_none_or(|since| snapshot.finished >= since)
+    }
+
+    fn admits(&self, change: &Change) -> bool {
+        let at = change.actor.as_ref().and_then(|actor| actor.at).unwrap_or(change.at);
+        let in_time =
+            self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at <= until);
+        in_time && self.actor.as_ref().is_none_or(|wanted| is_by(change, wanted))
+    }
+}
+
+fn is_by(change: &Change, wanted: &str) -> bool {
+    let Some(actor) = &change.actor else { return false };
+    [&actor.id, &actor.name, &actor.client, &actor.address].into_iter().flatten().any(|known| known == wanted)
+}
+
+impl History<'_> {
+    /// The changes of the whole tenant, or of the resources that `keep` admits.
+    ///
+    /// The first snapshot is where the history begins: what it found is not a change, unless
+    /// `from_first` asks for it.
+    ///
+    /// # Errors
+    /// A change log or a body could not be read.
+    pub fn log(
+        &self,
+        filter: &Filter,
+        from_first: bool,
+        keep: &dyn Fn(&ResourceKey) -> bool,
+    ) -> Result<Vec<Change>, HistoryError> {
+        let snapshots = self.repository.snapshots(self.tenant)?;
+        let first = snapshots.first().map(|snapshot| snapshot.seq);
+        let mut out = Vec::new();
+        for snapshot in snapshots.iter().rev().filter(|snapshot| filter.admits_snapshot(snapshot)) {
+            if Some(snapshot.seq) == first && !from_first {
+                continue;
+            }
+            for stored in self.repository.changes(self.tenant, snapshot.seq)? {
+                if keep(&stored.key) {
+                    out.push(self.told(snapshot, &stored)?);
+                }
+            }
+        }
+        out.retain(|change| filter.admits(change));
+        Ok(out)
+    }
+
+    /// The changes of one resource, newest first; the index knows where they are.
+    ///
+    /// # Errors
+    /// As [`Self::log`].
+    pub fn log_of(&self, key: &ResourceKey, filter: &Filter) -> Result<Vec<Change>, HistoryError> {
+        let snapshots = self.repository.snapshots(self.tenant)?;
+        let mut out = Vec::new();
+        for (seq, stored) in self.repository.history(self.tenant, key)? {
+            let Some(snapshot) = snapshots.iter().find(|snapshot| snapshot.seq == seq) else { continue };
+            out.push(self.told(snapshot, &stored)?);
+        }
+        out.retain(|change| filter.admits(change));
+        Ok(out)
+    }
+
+    fn told(&self, snapshot: &Snapshot, stored: &crate::store::Change) -> Result<Change, HistoryError> {
+        let mut change = self.change(snapshot, &stored.key, stored.before.as_ref(), stored.after.as_ref())?;
+        change.actor = self.actor(&stored.key, stored.after.as_ref())?;
+        Ok(change)
+    }
+}

@@ -1,0 +1,96 @@
+//! How a time becomes a snapshot.
+//!
+//! The state at a time is what the last snapshot that had ended by then saw. A snapshot is a
+//! window: when a kind was really read stands in its ledger, and answers say it.
+
+use jiff::Timestamp;
+
+use crate::base::coverage::Row;
+use crate::base::key::Kind;
+use crate::base::when::When;
+use crate::history::{History, HistoryError};
+use crate::store::{Flags, Snapshot, State};
+
+/// A snapshot that answers for a time.
+pub struct Moment {
+    /// Which one.
+    pub snapshot: Snapshot,
+    /// The one after it, if any: what lies between the two nobody read.
+    pub next: Option<Snapshot>,
+    /// What it saw.
+    pub state: State,
+}
+
+impl Moment {
+    /// When the kind was read for this state: the end of its window.
+    #[must_use]
+    pub fn read_at(&self, kind: &Kind) -> Timestamp {
+        read_end(&self.snapshot, kind)
+    }
+
+    /// When the kind was read next.
+    #[must_use]
+    pub fn next_read_at(&self, kind: &Kind) -> Option<Timestamp> {
+        self.next.as_ref().map(|next| read_end(next, kind))
+    }
+
+    /// The kind's row of the coverage ledger.
+    #[must_use]
+    pub fn coverage(&self, kind: &Kind) -> Option<&Row> {
+        self.snapshot.ledger.rows.get(kind)
+    }
+}
+
+fn read_end(snapshot: &Snapshot, kind: &Kind) -> Timestamp {
+    let row = snapshot.ledger.rows.get(kind);
+    row.and_then(|row| row.read).map_or(snapshot.finished, |(_, end)| end)
+}
+
+impl History<'_> {
+    /// The snapshot that answers for a time. [`When::Live`] is not a moment of the past; the
+    /// caller reads the tenant.
+    ///
+    /// # Errors
+    /// No snapshot is old enough, or a prefix names none or several.
+    pub fn moment(&self, when: &When) -> Result<Moment, HistoryError> {
+        self.moment_among(when, &|_| true)
+    }
+
+    /// The same for a restore: a snapshot that was taken while an apply was under way is never the
+    /// `latest` that is gone back to. One that is named is.
+    ///
+    /// # Errors
+    /// As [`Self::moment`].
+    pub fn moment_to_restore(&self, when: &When) -> Result<Moment, HistoryError> {
+        self.moment_among(when, &|snapshot| !snapshot.flags.contain(Flags::APPLY))
+    }
+
+    fn moment_among(&self, when: &When, latest: &dyn Fn(&Snapshot) -> bool) -> Result<Moment, HistoryError> {
+        let snapshots = self.repository.snapshots(self.tenant)?;
+        let position = match when {
+            When::Latest | When::Live => snapshots.iter().rposition(latest),
+            When::At(at) => snapshots.iter().rposition(|snapshot| snapshot.finished <= *at),
+            When::Snapshot(prefix) => Some(self.by_prefix(&snapshots, prefix)?),
+        };
+        let position = position.ok_or_else(|| HistoryError::NothingYet {
+            tenant: self.tenant.into(),
+            at: match when {
+                When::At(at) => at.to_string(),
+                _ => "any time".into(),
+            },
+        })?;
+        let mut rest = snapshots.into_iter().skip(position);
+        let snapshot = rest.next().ok_or_else(|| HistoryError::NotFound { address: self.tenant.into() })?;
+        let state = self.repository.state(self.tenant, snapshot.seq)?;
+        Ok(Moment { snapshot, next: rest.next(), state })
+    }
+
+    fn by_prefix(&self, snapshots: &[Snapshot], prefix: &str) -> Result<usize, HistoryError> {
+        let matches = |snapshot: &Snapshot| snapshot.id.to_string().starts_with(prefix);
+        let count = snapshots.iter().filter(|snapshot| matches(snapshot)).count();
+        match (count, snapshots.iter().position(matches)) {
+            (1, Some(position)) => Ok(position),
+            _ => Err(HistoryError::Prefix { tenant: self.tenant.into(), prefix: prefix.into(), count }),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Names for people: natural keys, parents before children.
+//!
+//! A name is a view. It may be shared by several resources and may change; the address by id is
+//! what is unique. Names are read from the bodies of one moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::base::key::{Kind, ResourceKey, encode_part};
+use crate::catalog::{KindSpec, Shape};
+use crate::history::{History, HistoryError, Moment};
+use crate::json::Value;
+
+/// How deep groups may lie in groups before a loop is assumed.
+const NESTING_MAX: usize = 64;
+
+/// The names of some resources at one moment.
+#[derive(Default)]
+pub struct Names {
+    full: BTreeMap<ResourceKey, String>,
+}
+
+/// What a body says of its own name.
+struct Own {
+    text: String,
+    within: Option<String>,
+}
+
+impl Names {
+    /// The name of a resource, parents first; `None` where it is not among those asked for.
+    #[must_use]
+    pub fn of(&self, key: &ResourceKey) -> Option<&str> {
+        self.full.get(key).map(String::as_str)
+    }
+
+    /// Takes the names of `other` where this has none.
+    pub fn merge(&mut self, other: Self) {
+        for (key, name) in other.full {
+            self.full.entry(key).or_insert(name);
+        }
+    }
+}
+
+impl History<'_> {
+    /// The names of all resources of these kinds.
+    ///
+    /// # Errors
+    /// A body could not be read.
+    pub fn names_of_kinds(&self, moment: &Moment, kinds: &[Kind]) -> Result<Names, HistoryError> {
+        let keys: Vec<ResourceKey> =
+            kinds.iter().flat_map(|kind| moment.state.kind(kind).map(|(key, _)| key)).collect();
+        self.names_of(moment, &keys)
+    }
+
+    /// The names of these resources. What is not there at the moment has none.
+    ///
+    /// # Errors
+    /// A body could not be read.
+    pub fn names_of(&self, moment: &Moment, keys: &[ResourceKey]) -> Result<Names, HistoryError> {
+        let mut own: BTreeMap<ResourceKey, Own> = BTreeMap::new();
+        let mut wanted: BTreeSet<ResourceKey> = keys.iter().cloned().collect();
+        // Parents, and what a resource lies within, are named too, until nothing new is asked for.
+        for _ in 0..NESTING_MAX {
+            let mut next = BTreeSet::new();
+            for (key, body) in self.bodies(moment, &wanted)? {
+                let Some(spec) = self.catalog.kind(&key.kind) else { continue };
+                let found = own_name(spec, &key, &body);
+                next.extend(self.parent_of(moment, spec, &key));
+                next.extend(found.within.as_ref().map(|id| sibling(&key, id)));
+                own.insert(key, found);
+            }
+            wanted = next.into_iter().filter(|key| !own.contains_key(key)).collect();
+            if wanted.is_empty() {
+                break;
+            }
+        }
+        let full = own.keys().map(|key| (key.clone(), self.full_name(moment, key, &own))).collect();
+        Ok(Names { full })
+    }
+
+    fn full_name(&self, moment: &Moment, key: &ResourceKey, own: &BTreeMap<ResourceKey, Own>) -> String {
+        let mut parts = Vec::new();
+        let mut here = Some(key.clone());
+        while let Some(key) = here.take().filter(|_| parts.len() < NESTING_MAX) {
+            let found = own.get(&key);
+            let mut part = String::new();
+            encode_part(found.map_or(key.id(), |own| own.text.as_str()), &mut part);
+            parts.push(part);
+            let within = found.and_then(|own| own.within.as_ref()).map(|id| sibling(&key, id));
+            here = within.filter(|outer| own.contains_key(outer)).or_else(|| {
+                let spec = self.catalog.kind(&key.kind)?;
+                self.parent_of(moment, spec, &key)
+            });
+        }
+        parts.reverse();
+        parts.join("/")
+    }
+
+    /// The parent by key: the kind of the catalogue's alternatives that is there.
+    fn parent_of(&self, moment: &Moment, spec: &KindSpec, key: &ResourceKey) -> Option<ResourceKey> {
+        let ids = key.ids.get(..key.ids.len().checked_sub(1)?).filter(|ids| !ids.is_empty())?;
+        let candidates = spec.parent.iter().map(|kind| ResourceKey::new(kind, ids.to_vec()));
+        let mut candidates = candidates.filter(|parent| moment.state.get(parent).is_some());
+        candidates.next()
+    }
+}
+
+fn sibling(key: &ResourceKey, id: &str) -> ResourceKey {
+    let mut ids = key.ids.clone();
+    if let Some(last) = ids.last_mut() {
+        id.clone_into(last);
+    }
+    ResourceKey::new(&key.kind, ids)
+}
+
+fn own_name(spec: &KindSpec, key: &ResourceKey, body: &Value) -> Own {
+    let texts: Vec<&str> = spec
+        .name
+        .iter()
+        .filter_map(|at| at.get(body).and_then(Value::as_str))
+        .filter(|text| !text.is_empty())
+        .collect();
+    let text = if texts.is_empty() || spec.shape == Shape::Singleton {
+        key.id().to_owned()
+    } else {
+        texts.join(":")
+    };
+    let within = spec.within.as_ref().and_then(|at| at.get(body)).and_then(Value::as_str);
+    Own { text, within: within.filter(|id| !id.is_empty()).map(str::to_owned) }
+}
