@@ -3,15 +3,20 @@
 //! Start with `server.rs`: it says how a test finds the server and what happens without one.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
 
+mod absences;
 mod accounts;
 mod admin;
+mod company;
 mod complete;
 mod dump;
 mod facts;
+mod lastgood;
 mod log;
 mod mailbox;
+mod proof;
 mod restore;
 mod rights;
 mod scale;
 mod seed;
 mod server;
+mod story;

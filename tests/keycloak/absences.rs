@@ -1,0 +1,104 @@
+//! What did not come is not what was deleted: DESIGN.md §6 on the real server.
+
+use serde_json::json;
+
+use crate::lastgood::{Home, coverage};
+use crate::server::{Realm, on_server, text};
+
+/// A small realm with enough of one kind to lose some.
+async fn small(realm: &Realm) {
+    for n in 0..30 {
+        realm.post("/groups", &json!({ "name": format!("group-{n:02}") })).await;
+    }
+    realm.post("/clients", &json!({ "clientId": "shop", "publicClient": true })).await;
+}
+
+async fn home(server: &crate::server::Server, name: &str) -> (Realm, Home) {
+    let realm = server.realm(name).await;
+    small(&realm).await;
+    let home = Home::new(&realm).await;
+    home.configure("[[tenant]]\n", "[[tenant]]\naccept = [\"workflow\", \"organization_invitation\"]\n");
+    home.snapshot();
+    (realm, home)
+}
+
+#[test]
+fn a_real_deletion_is_one() {
+    on_server(async |server| {
+        let (realm, home) = home(server, "deleted").await;
+        let client = realm.client("shop").await;
+        realm.delete(&format!("/clients/{client}")).await;
+        let after = home.snapshot();
+        assert!(after["removed"].as_u64() >= Some(1), "{after}");
+        home.run(&["show", "kc/client/shop"]).code(1);
+    });
+}
+
+#[test]
+fn many_at_once_are_suspect() {
+    on_server(async |server| {
+        let (realm, home) = home(server, "suspect").await;
+        for group in realm.list("/groups?max=15").await {
+            realm.delete(&format!("/groups/{}", text(&group, "id"))).await;
+        }
+        let after = home.run(&["snapshot", "--json"]).code(3).json();
+        assert_eq!(coverage(&after, "group")["state"], "suspect", "{after}");
+        assert_eq!(coverage(&after, "group")["count"], 30, "the old state is kept");
+        assert_eq!(after["removed"], 0, "{after}");
+    });
+}
+
+#[test]
+fn a_lost_right_deletes_nothing() {
+    on_server(async |server| {
+        let (realm, home) = home(server, "rights").await;
+        let reader = realm.client("lastgood-collector").await;
+        let user = text(&realm.get(&format!("/clients/{reader}/service-account-user")).await, "id");
+        let management = realm.client("realm-management").await;
+        let path = format!("/users/{user}/role-mappings/clients/{management}");
+        let lost: Vec<_> =
+            realm.list(&path).await.into_iter().filter(|role| role["name"] == "view-clients").collect();
+        realm.must(reqwest::Method::DELETE, &path, &json!(lost)).await;
+        let after = home.run(&["snapshot", "--json"]).code(3).json();
+        let client = coverage(&after, "client");
+        assert!(client["state"] != "complete", "{client}");
+        assert_eq!(after["removed"].as_u64().unwrap(), 0, "{after}");
+        home.run(&["show", "kc/client/shop"]).ok();
+    });
+}
+
+#[test]
+fn another_realm_at_the_same_url_is_refused() {
+    on_server(async |server| {
+        let (realm, home) = home(server, "other").await;
+        let other = server.realm("other-two").await;
+        small(&other).await;
+        let (_, secret) = crate::accounts::collector(&other).await;
+        home.write("reader", &secret);
+        home.configure(&format!("\"{}\"", realm.name()), &format!("\"{}\"", other.name()));
+        home.run(&["snapshot"]).code(5);
+        assert_eq!(home.run(&["snapshots", "--json"]).ok().lines().len(), 1, "nothing was recorded");
+    });
+}
+
+#[test]
+fn a_server_that_does_not_answer_records_nothing() {
+    on_server(async |server| {
+        let (_, home) = home(server, "silent").await;
+        home.configure("url = \"http://127.0.0.1:", "url = \"http://127.0.0.1:1");
+        let ran = home.run(&["snapshot"]);
+        assert!(ran.code == 1 || ran.code == 2, "{ran:?}");
+        assert_eq!(home.run(&["snapshots", "--json"]).ok().lines().len(), 1);
+    });
+}
+
+#[test]
+fn a_wrong_secret_is_told_apart() {
+    on_server(async |server| {
+        let (_, home) = home(server, "secret").await;
+        home.write("reader", "not-the-secret");
+        let ran = home.run(&["snapshot"]).code(1);
+        assert!(!ran.err.contains("not-the-secret"), "{}", ran.err);
+        assert!(ran.err.contains("hint:"), "{}", ran.err);
+    });
+}

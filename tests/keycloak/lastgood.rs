@@ -1,0 +1,141 @@
+//! The binary as a person uses it: a folder of its own, a configuration, and commands.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::accounts;
+use crate::server::{Realm, notice};
+
+/// The name under which the realm stands in the configuration.
+pub(crate) const TENANT: &str = "kc";
+
+/// A folder with a repository and a configuration for one realm.
+pub(crate) struct Home {
+    folder: tempfile::TempDir,
+}
+
+/// What a command printed and how it ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    /// The command ended with 0.
+    #[track_caller]
+    pub(crate) fn ok(self) -> Self {
+        self.code(0)
+    }
+
+    /// The command ended with this code.
+    #[track_caller]
+    pub(crate) fn code(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{}\n{}", self.out, self.err);
+        self
+    }
+
+    /// The only document that was printed.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
+    }
+
+    /// One document a line.
+    #[track_caller]
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        self.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+impl Home {
+    /// A repository that has been made and a tenant that has been added, with accounts of the
+    /// least rights: one that reads, one that restores.
+    pub(crate) async fn new(realm: &Realm) -> Self {
+        let reader = accounts::collector(realm).await;
+        let restorer = accounts::restorer(realm).await;
+        let home = Self { folder: tempfile::tempdir().unwrap() };
+        home.run(&["init", "--repo", "repository"]).ok();
+        home.write("reader", &reader.1);
+        home.write("restorer", &restorer.1);
+        home.add(TENANT, realm, &reader.0, &restorer.0);
+        home
+    }
+
+    fn add(&self, name: &str, realm: &Realm, reader: &str, restorer: &str) {
+        let settings = [
+            format!("realm={}", realm.name()),
+            format!("auth_realm={}", realm.name()),
+            "auth.kind=client_secret".into(),
+            format!("auth.client_id={reader}"),
+            "auth.client_secret=file:reader".into(),
+            "restore_auth.kind=client_secret".into(),
+            format!("restore_auth.client_id={restorer}"),
+            "restore_auth.client_secret=file:restorer".into(),
+        ];
+        let mut args = vec!["tenant", "add", name, "--provider", "keycloak", "--url", realm.base()];
+        for setting in &settings {
+            args.extend(["--set", setting]);
+        }
+        self.run(&args).ok();
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path().join(name), text).unwrap();
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path().join(name)).unwrap()
+    }
+
+    /// Changes a text of the configuration.
+    pub(crate) fn configure(&self, from: &str, to: &str) {
+        let text = self.read("lastgood.toml");
+        assert!(text.contains(from), "{text}");
+        self.write("lastgood.toml", &text.replace(from, to));
+    }
+
+    /// Runs the binary in the folder, with an environment of its own.
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
+        let output = Command::new(env!("CARGO_BIN_EXE_lastgood"))
+            .args(args)
+            .current_dir(self.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("LASTGOOD_PASSPHRASE", "correct horse")
+            .env("XDG_CACHE_HOME", self.path().join("cache"))
+            .env("HOME", self.path())
+            .env("TZ", "UTC")
+            .output()
+            .unwrap();
+        let ran = Ran {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        };
+        if std::env::var_os("LASTGOOD_STORY").is_some() {
+            notice(&format!("\n$ lastgood {}\n{}{}", args.join(" "), ran.err, ran.out));
+        }
+        ran
+    }
+
+    /// Takes a snapshot and returns its document. Kinds that a reader cannot see do not count as
+    /// gaps here: the configuration accepts them.
+    #[track_caller]
+    pub(crate) fn snapshot(&self) -> Value {
+        self.run(&["snapshot", "--json"]).ok().json()
+    }
+}
+
+/// The row of a kind in a snapshot's document.
+#[track_caller]
+pub(crate) fn coverage<'a>(snapshot: &'a Value, kind: &str) -> &'a Value {
+    snapshot["coverage"].as_array().unwrap().iter().find(|row| row["kind"] == kind).unwrap()
+}
