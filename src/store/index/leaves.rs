@@ -2,7 +2,7 @@
 //! what it touched. A row of its own
 //! names the record that they hold for, which may lie behind the tenant's head.
 
-use redb::{ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{ReadableDatabase, TableDefinition};
 
 use crate::crypto::hash::Hash;
 use crate::store::index::{Fault, Head, Index, Keys, Update, caught, damaged, present};
