@@ -8,7 +8,7 @@ use crate::catalog::KindSpec;
 use crate::history::body::parse;
 use crate::history::{History, HistoryError};
 use crate::json::{ArrayMode, ArrayRules, FieldChange, Object, Pointer, Value, diff_with};
-use crate::store::{Entry, Part, Snapshot};
+use crate::store::{Entry, Snapshot};
 
 /// What happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -133,9 +133,8 @@ impl History<'_> {
     ///
     /// # Errors
     /// The event's body could not be read.
-    pub fn actor(&self, key: &ResourceKey, event: Option<&Entry>) -> Result<Option<Actor>, HistoryError> {
-        let Some(event) = event else { return Ok(None) };
-        let Some(bytes) = self.repository.read(event, Part::Event)? else { return Ok(None) };
+    pub fn actor(&self, snapshot: &Snapshot, key: &ResourceKey) -> Result<Option<Actor>, HistoryError> {
+        let Some(bytes) = self.repository.event(self.tenant, snapshot.seq, key)? else { return Ok(None) };
         let value = parse(key, &bytes)?;
         Ok(value.as_object().map(actor_of))
     }

@@ -86,7 +86,7 @@ impl History<'_> {
 
     fn told(&self, snapshot: &Snapshot, stored: &crate::store::Change) -> Result<Change, HistoryError> {
         let mut change = self.change(snapshot, &stored.key, stored.before.as_ref(), stored.after.as_ref())?;
-        change.actor = self.actor(&stored.key, stored.after.as_ref())?;
+        change.actor = self.actor(snapshot, &stored.key)?;
         Ok(change)
     }
 }

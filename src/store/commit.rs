@@ -177,7 +177,13 @@ impl WriteSession {
                 Pending::Gone => {
                     removed += 1;
                     roots.set(proof, path, None);
-                    log.push(&Line { key: path.to_string(), op: Op::Gone, event: None })?;
+                    let event = match self.farewells.get(path) {
+                        Some((at, id)) => {
+                            Some(LinePart::new(location(at, &mut self.builder, &self.data)?, id))
+                        }
+                        None => None,
+                    };
+                    log.push(&Line { key: path.to_string(), op: Op::Gone, event })?;
                 }
                 Pending::Put(fresh) => {
                     if base.contains(path) {
@@ -434,23 +440,27 @@ fn fresh_line(
 ) -> Result<Line, StoreError> {
     let mut parts = Vec::with_capacity(fresh.parts.len());
     for (part, at, id) in &fresh.parts {
-        let location = match at {
-            Where::Old(place) => Location {
-                segment: builder.refer(&place.target.reference)?,
-                frame: place.frame,
-                slot: place.slot,
-            },
-            Where::Here { segment, frame, slot } => {
-                let number = match data.get(*segment) {
-                    Some(reference) => builder.refer(reference)?,
-                    None => 0,
-                };
-                Location { segment: number, frame: *frame, slot: *slot }
-            }
-        };
-        parts.push((*part, LinePart::new(location, id)));
+        parts.push((*part, LinePart::new(location(at, builder, data)?, id)));
     }
     line(path, &parts)
+}
+
+/// A body's place as a log of the record's segment names it.
+fn location(at: &Where, builder: &mut SegmentBuilder, data: &[SegmentRef]) -> Result<Location, StoreError> {
+    Ok(match at {
+        Where::Old(place) => Location {
+            segment: builder.refer(&place.target.reference)?,
+            frame: place.frame,
+            slot: place.slot,
+        },
+        Where::Here { segment, frame, slot } => {
+            let number = match data.get(*segment) {
+                Some(reference) => builder.refer(reference)?,
+                None => 0,
+            };
+            Location { segment: number, frame: *frame, slot: *slot }
+        }
+    })
 }
 
 fn line(path: &str, parts: &[(Part, LinePart)]) -> Result<Line, StoreError> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::key::ResourceKey;
-use crate::format::entry::{Entry as Line, Op};
+use crate::format::entry::{Entry as Line, Op, Part as LinePart};
 use crate::format::fields::Flags;
 use crate::format::footer::Role;
 use crate::format::log::{LogHead, decode_block};
@@ -67,13 +67,14 @@ impl Meaning {
         let mut places = Vec::with_capacity(2);
         for (part, stored) in parts {
             let Some(stored) = stored else { continue };
-            let target = self.targets.get(stored.at.segment as usize)?.clone();
-            places.push((
-                part,
-                Place { target, frame: stored.at.frame, slot: stored.at.slot, mark: stored.mark },
-            ));
+            places.push((part, self.place(stored)?));
         }
         Some(Entry { places, erased: None })
+    }
+
+    fn place(&self, stored: &LinePart) -> Option<Place> {
+        let target = self.targets.get(stored.at.segment as usize)?.clone();
+        Some(Place { target, frame: stored.at.frame, slot: stored.at.slot, mark: stored.mark })
     }
 }
 
@@ -208,6 +209,32 @@ impl Core {
         which: Which,
         path: &str,
     ) -> Result<Option<Option<Entry>>, StoreError> {
+        let Some((line, meaning, open)) = self.written_line(tenant, rec, which, path)? else {
+            return Ok(None);
+        };
+        Ok(Some(step(line, &meaning, &open)?.1))
+    }
+
+    /// The audit event that a record's log holds with the change or the removal of a key.
+    ///
+    /// # Errors
+    /// It is missing or damaged.
+    pub(super) fn event(&self, tenant: &Tenant, rec: &Rec, path: &str) -> Result<Option<Entry>, StoreError> {
+        let Some((line, meaning, open)) = self.written_line(tenant, rec, Which::Log, path)? else {
+            return Ok(None);
+        };
+        let Some(event) = line.event else { return Ok(None) };
+        let place = meaning.place(&event).ok_or_else(|| damaged(&open.path, NO_SEGMENT))?;
+        Ok(Some(Entry { places: vec![(Part::Event, place)], erased: None }))
+    }
+
+    fn written_line(
+        &self,
+        tenant: &Tenant,
+        rec: &Rec,
+        which: Which,
+        path: &str,
+    ) -> Result<Option<(Line, Meaning, Arc<OpenSegment>)>, StoreError> {
         let open = self.record_segment(tenant, rec)?;
         let (head_role, block_role) = which.roles();
         let no_head = || damaged(&open.path, "a log has no head");
@@ -220,28 +247,32 @@ impl Core {
         }
         let meaning = self.meaning(tenant, &open, rec)?;
         for block in blocks.get(head.blocks_for(path)).unwrap_or_default() {
-            let steps = self.block(&open, *block, &meaning)?;
-            if let Some((_, entry)) = steps.into_iter().find(|(key, _)| key == path) {
-                return Ok(Some(entry));
+            let lines = self.lines(&open, *block)?;
+            if let Some(line) = lines.into_iter().find(|line| line.key == path) {
+                return Ok(Some((line, meaning, open)));
             }
         }
         Ok(None)
     }
 
-    fn block(&self, open: &OpenSegment, frame: u32, meaning: &Meaning) -> Result<Vec<Step>, StoreError> {
+    fn lines(&self, open: &OpenSegment, frame: u32) -> Result<Vec<Line>, StoreError> {
         let plain = self.segments.plain(open, frame)?;
-        let lines = decode_block(&plain).map_err(|error| broken(&open.path, error))?;
-        let mut steps = Vec::with_capacity(lines.len());
-        for line in lines {
-            if ResourceKey::from_path(&line.key).is_none() {
-                return Err(damaged(&open.path, "a key in its log is no resource's path"));
-            }
-            let entry = meaning
-                .entry(&line)
-                .ok_or_else(|| damaged(&open.path, "a location in its log names no segment"))?;
-            let gone = line.op == Op::Gone;
-            steps.push((line.key, (!gone).then_some(entry)));
-        }
-        Ok(steps)
+        decode_block(&plain).map_err(|error| broken(&open.path, error))
     }
+
+    fn block(&self, open: &OpenSegment, frame: u32, meaning: &Meaning) -> Result<Vec<Step>, StoreError> {
+        self.lines(open, frame)?.into_iter().map(|line| step(line, meaning, open)).collect()
+    }
+}
+
+const NO_SEGMENT: &str = "a location in its log names no segment";
+
+/// A line as written, with what it means.
+fn step(line: Line, meaning: &Meaning, open: &OpenSegment) -> Result<Step, StoreError> {
+    if ResourceKey::from_path(&line.key).is_none() {
+        return Err(damaged(&open.path, "a key in its log is no resource's path"));
+    }
+    let entry = meaning.entry(&line).ok_or_else(|| damaged(&open.path, NO_SEGMENT))?;
+    let gone = line.op == Op::Gone;
+    Ok((line.key, (!gone).then_some(entry)))
 }

@@ -354,6 +354,18 @@ impl Repository {
         self.core.history(&tenant, &newest, key)
     }
 
+    /// The audit event that was recorded with the change, or the removal, that a snapshot brought.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn event(&self, tenant: &str, seq: u64, key: &ResourceKey) -> Result<Option<Vec<u8>>, StoreError> {
+        let (tenant, rec) = self.at(tenant, seq)?;
+        match self.core.event(&tenant, &rec, &key.to_path())? {
+            Some(entry) => self.read(&entry, Part::Event),
+            None => Ok(None),
+        }
+    }
+
     /// What marks this tenant's secret values.
     ///
     /// # Errors

@@ -78,6 +78,8 @@ pub struct WriteSession {
     pub(super) data: Vec<SegmentRef>,
     pub(super) data_bytes: u64,
     pub(super) pending: BTreeMap<Box<str>, Pending>,
+    /// Audit events that explain removals; those of other changes are parts of what was put.
+    pub(super) farewells: BTreeMap<Box<str>, (Where, ObjectId)>,
     pub(super) began: Timestamp,
     /// The segments that the builder refers to already.
     pub(super) referred: HashSet<SegmentId>,
@@ -106,6 +108,7 @@ impl WriteSession {
             data: Vec::new(),
             data_bytes: 0,
             pending: BTreeMap::new(),
+            farewells: BTreeMap::new(),
             began,
             referred: HashSet::new(),
             said: HashMap::new(),
@@ -220,21 +223,24 @@ impl WriteSession {
         Ok(())
     }
 
-    /// Adds the audit event that explains the change of a resource; a resource that is as it was, or
-    /// gone, takes none.
+    /// Adds the audit event that explains the change or the removal of a resource; one that is as it
+    /// was takes none.
     ///
     /// # Errors
     /// [`StoreError::TooLarge`], or the storage failed.
     pub fn explain(&mut self, key: &ResourceKey, event: &[u8]) -> Result<(), StoreError> {
         let path = key.to_path();
-        if !matches!(self.pending.get(path.as_str()), Some(Pending::Put(_))) {
+        if !self.pending.contains_key(path.as_str()) {
             return Ok(());
         }
         let id = self.tenant.newest()?.ids.id(event);
         let at = self.add(key.kind.as_str(), event)?;
-        if let Some(Pending::Put(fresh)) = self.pending.get_mut(path.as_str()) {
-            fresh.parts.retain(|(part, ..)| *part != Part::Event);
-            fresh.parts.push((Part::Event, at, id));
+        match self.pending.get_mut(path.as_str()) {
+            Some(Pending::Put(fresh)) => {
+                fresh.parts.retain(|(part, ..)| *part != Part::Event);
+                fresh.parts.push((Part::Event, at, id));
+            }
+            _ => drop(self.farewells.insert(path.into_boxed_str(), (at, id))),
         }
         Ok(())
     }

@@ -70,6 +70,7 @@ fn who(home: &Home) {
     assert!(change["fields"].to_string().contains("evil.example"), "{change}");
     let gone = home.run(&["log", "kc/group/eng", "--json"]).ok().lines();
     assert_eq!(gone[0]["op"], "remove", "{gone:?}");
+    assert_eq!(gone[0]["actor"]["confidence"], "exact", "who deleted it is known: {gone:?}");
     home.run(&["log", "kc", "--since", "1h ago"]).ok();
     home.run(&["diff", "latest", "live", "kc", "--exit-code"]).ok();
 }

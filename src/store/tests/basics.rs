@@ -193,3 +193,25 @@ fn an_index_in_use_is_done_without() {
     assert_eq!(first.history(TENANT, &key("user/1")).unwrap().len(), 2);
     assert_eq!(put_all(&first, &state_of(&[("user/1", "anna")])), [Put::Same]);
 }
+
+#[test]
+fn events_go_with_changes_and_with_removals() {
+    let (memory, repository) = memory();
+    snapshot(&repository, &state_of(&[("user/1", "ann"), ("user/2", "bob"), ("user/3", "cid")])).unwrap();
+    let mut session = repository.session(TENANT).unwrap();
+    session.put(&key("user/1"), parts(b"ANN")).unwrap();
+    session.gone(&key("user/2")).unwrap();
+    session.explain(&key("user/1"), b"changed by eve").unwrap();
+    session.explain(&key("user/2"), b"removed by eve").unwrap();
+    session.explain(&key("user/3"), b"nothing happened").unwrap();
+    session.commit(meta(2)).unwrap();
+
+    for repository in [&repository, &open(memory, None, 2).unwrap()] {
+        let event = |path: &str| repository.event(TENANT, 2, &key(path)).unwrap();
+        assert_eq!(event("user/1").as_deref(), Some(&b"changed by eve"[..]));
+        assert_eq!(event("user/2").as_deref(), Some(&b"removed by eve"[..]));
+        assert_eq!(event("user/3"), None);
+        assert_eq!(repository.event(TENANT, 1, &key("user/1")).unwrap(), None);
+        assert!(repository.check(true, &|_, _| {}).unwrap().is_clean());
+    }
+}
