@@ -133,6 +133,13 @@ fn coverage(global: &Global, snapshot: &Snapshot, gaps: &[Kind]) {
             global.output.note(format!("    and {} more", row.exceptions.len() - 5));
         }
     }
+    if !gaps.is_empty() {
+        let names: Vec<String> = gaps.iter().map(|kind| format!("\"{kind}\"")).collect();
+        let accept = names.join(", ");
+        global.output.note(format!(
+            "if that is as it should be: `accept = [{accept}]` in the tenant's table ends exit 3"
+        ));
+    }
     for unknown in snapshot.ledger.unknown.iter().take(10) {
         global.output.note(format!("  not in the catalogue: {}", plain(unknown)));
     }
