@@ -3,20 +3,15 @@
 //! All bodies here are escaped ([`placeholder::escape`](crate::restore::placeholder::escape)).
 
 use crate::catalog::{Body, Context, KindSpec, Write};
-use crate::json::{ArrayMode, ArrayRules, FieldChange, JsonError, Pattern, Pointer, Value, diff_with};
+use crate::history::change::array_rules;
+use crate::json::{FieldChange, JsonError, Pattern, Pointer, Value, diff_with};
 use crate::restore::form::Conflict;
 use crate::restore::placeholder::{escape, set_deep};
 use crate::restore::reach::{Item, Wish};
 
-/// How the arrays of a kind are compared: map arrays by their key, all others by their elements.
-pub(crate) fn array_rules(spec: &KindSpec) -> ArrayRules {
-    let keyed = spec.set.iter().filter_map(|set| Some((set.at.clone(), set.by.clone()?)));
-    keyed.fold(ArrayRules::all(ArrayMode::Elements), |rules, (at, by)| rules.with(at, ArrayMode::Keyed(by)))
-}
-
 /// The differences between two bodies of a kind.
 pub(crate) fn differences(spec: &KindSpec, from: &Value, to: &Value) -> Vec<FieldChange> {
-    diff_with(from, to, &array_rules(spec))
+    diff_with(from, to, &array_rules(Some(spec)))
 }
 
 /// A body without these fields.
