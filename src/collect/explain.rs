@@ -4,11 +4,12 @@
 //! vendors emit none for some kinds, deliver late and let admins delete them. A change without an
 //! event stays unexplained and says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::base::key::ResourceKey;
+use crate::base::coverage::State;
+use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{Context, Provider};
 use crate::collect::CollectError;
 use crate::collect::run::Run;
@@ -18,6 +19,8 @@ use crate::store::{Snapshot, WriteSession};
 
 /// Events are asked for from this much before the last snapshot's start: they can come late.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
+/// The vendor's clock may be behind ours by this much.
+const SKEW: SignedDuration = SignedDuration::from_secs(30);
 
 /// Joins the events since the last snapshot to the changed resources and records them.
 ///
@@ -37,8 +40,11 @@ pub(crate) async fn join(
     }
     let since = previous.started.checked_sub(OVERLAP).unwrap_or(previous.started);
     let events = run.live.events(since, until).await?;
-    for (key, event) in best(&events, changed, previous.started) {
-        session.explain(key, &event.to_canonical())?;
+    let named = Named::new(&events);
+    for key in changed {
+        if let Some((event, sure)) = named.explains(&key.to_path(), unseen_since(previous, &key.kind)) {
+            session.explain(key, &record(event, sure).to_canonical())?;
+        }
     }
     Ok(())
 }
@@ -54,37 +60,60 @@ fn audit_is_on(catalog: &Provider, known: &Known, conditions: &[crate::catalog::
     context.satisfies(conditions)
 }
 
-/// The event that explains each change: the newest that names it exactly, else the newest that
-/// names what it hangs on.
-fn best<'a>(
-    events: &[Event],
-    changed: &'a [ResourceKey],
-    since: Timestamp,
-) -> impl Iterator<Item = (&'a ResourceKey, Value)> {
-    let mut newest: Vec<&Event> = events.iter().filter(|event| event.time >= since - OVERLAP).collect();
-    newest.sort_by_key(|event| std::cmp::Reverse(event.time));
-    let explained: Vec<_> = changed
-        .iter()
-        .filter_map(|key| {
-            let path = key.to_path();
-            let exact = newest.iter().find(|event| event.means.contains(&path));
-            let near = || newest.iter().find(|event| event.means.iter().any(|means| covers(means, &path)));
-            let (event, confidence) =
-                exact.map(|event| (event, "exact")).or_else(|| near().map(|event| (event, "likely")))?;
-            Some((key, record(event, confidence)))
-        })
-        .collect();
-    explained.into_iter()
+/// Events by what they name, each list newest first, so that a change is looked up and not searched.
+#[derive(Default)]
+struct Named<'a> {
+    exact: HashMap<&'a str, Vec<&'a Event>>,
+    /// By the text up to and with the last `/` of `KIND/a/*`.
+    below: HashMap<&'a str, Vec<&'a Event>>,
+    /// By the ids of an address, which may be a parent's of any kind.
+    parents: HashMap<&'a str, Vec<&'a Event>>,
 }
 
-/// `KIND/a/*` covers what lies below; an address covers the resources that have it as a parent.
-fn covers(means: &str, path: &str) -> bool {
-    match means.strip_suffix('*') {
-        Some(prefix) => path.starts_with(prefix),
-        None => path.split_once('/').zip(means.split_once('/')).is_some_and(|((_, ids), (_, parent))| {
-            ids.strip_prefix(parent).is_some_and(|rest| rest.starts_with('/'))
-        }),
+impl<'a> Named<'a> {
+    fn new(events: &'a [Event]) -> Self {
+        let mut newest: Vec<&Event> = events.iter().collect();
+        newest.sort_by_key(|event| std::cmp::Reverse(event.time));
+        let mut named = Self::default();
+        for event in newest {
+            for means in &event.means {
+                if let Some(prefix) = means.strip_suffix('*') {
+                    named.below.entry(prefix).or_default().push(event);
+                } else {
+                    named.exact.entry(means).or_default().push(event);
+                    if let Some((_, ids)) = means.split_once('/') {
+                        named.parents.entry(ids).or_default().push(event);
+                    }
+                }
+            }
+        }
+        named
     }
+
+    /// The event that explains a change found after `since`, and how sure that is: the newest that
+    /// names the resource, else the newest that names what it hangs on. An event from before
+    /// `since` belongs to what was already seen then.
+    fn explains(&self, path: &str, since: Timestamp) -> Option<(&'a Event, &'static str)> {
+        let newest = |events: Option<&Vec<&'a Event>>| {
+            events.and_then(|events| events.first().copied()).filter(|event| event.time >= since)
+        };
+        if let Some(event) = newest(self.exact.get(path)) {
+            return Some((event, "exact"));
+        }
+        let below = path.match_indices('/').filter_map(|(at, _)| newest(self.below.get(path.get(..=at)?)));
+        let (_, ids) = path.split_once('/')?;
+        let parents = ids.match_indices('/').filter_map(|(at, _)| newest(self.parents.get(ids.get(..at)?)));
+        below.chain(parents).max_by_key(|event| event.time).map(|event| (event, "likely"))
+    }
+}
+
+/// From when on an event can explain a change of this kind: since its last whole reading began.
+fn unseen_since(previous: &Snapshot, kind: &Kind) -> Timestamp {
+    let row = previous.ledger.rows.get(kind);
+    let read = row.filter(|row| row.state == State::Complete).and_then(|row| row.read);
+    // Read only in part, a change of before may be found now.
+    let since = read.map_or(previous.started - OVERLAP, |(begun, _)| begun - SKEW);
+    since.max(previous.started - OVERLAP)
 }
 
 /// What is stored with the change: who, when, through what, and how sure that is.
@@ -113,11 +142,41 @@ fn record(event: &Event, confidence: &str) -> Value {
 mod tests {
     use super::*;
 
+    fn event(id: &str, second: i64, means: &str) -> Event {
+        Event {
+            id: id.into(),
+            time: Timestamp::from_second(second).unwrap(),
+            operation: "UPDATE".into(),
+            resource_type: None,
+            resource: String::new(),
+            actor_id: None,
+            actor_name: None,
+            client: None,
+            address: None,
+            means: vec![means.into()],
+        }
+    }
+
+    fn found(events: &[Event], path: &str, since: i64) -> Option<(String, &'static str)> {
+        let since = Timestamp::from_second(since).unwrap();
+        Named::new(events).explains(path, since).map(|(event, sure)| (event.id.clone(), sure))
+    }
+
     #[test]
-    fn what_an_event_covers() {
-        assert!(covers("group_member/g1/*", "group_member/g1/u1"));
-        assert!(covers("client/c1", "client_role/c1/r1"));
-        assert!(!covers("client/c1", "client_role/c10/r1"));
-        assert!(!covers("client/c1", "client/c1"));
+    fn what_an_event_explains() {
+        let events = [event("below", 30, "group_member/g1/*"), event("parent", 20, "client/c1")];
+        assert_eq!(found(&events, "group_member/g1/u1", 0), Some(("below".into(), "likely")));
+        assert_eq!(found(&events, "client_role/c1/r1", 0), Some(("parent".into(), "likely")));
+        assert_eq!(found(&events, "client_role/c10/r1", 0), None);
+        assert_eq!(found(&events, "client/c1", 0), Some(("parent".into(), "exact")));
+    }
+
+    #[test]
+    fn the_newest_explains_and_never_one_that_was_seen_before() {
+        let events = [event("old", 10, "client/c1"), event("new", 20, "client/c1")];
+        assert_eq!(found(&events, "client/c1", 0), Some(("new".into(), "exact")));
+        assert_eq!(found(&events, "client/c1", 21), None, "nobody is blamed for a later change");
+        let events = [event("own", 10, "client_role/c1/r1"), event("parent", 40, "client/c1")];
+        assert_eq!(found(&events, "client_role/c1/r1", 30), Some(("parent".into(), "likely")));
     }
 }
