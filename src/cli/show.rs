@@ -26,6 +26,10 @@ pub fn run(global: &Global, address: &str, at: &str, reveal: Reveal) -> Result<E
     let names = history.names_for(&address, &moment)?;
     let selection = history.select(&address, &moment, &names)?;
     let [key] = selection.keys.as_slice() else {
+        if selection.keys.is_empty() {
+            let text = format!("{}/{}", address.tenant, address.reference.unwrap_or_default());
+            return Err(HistoryError::NotFound { address: text }.into());
+        }
         let candidates = selection.keys.iter().map(|key| format!("  {}/{key}", address.tenant)).collect();
         let text = format!("{}/{}", address.tenant, address.reference.unwrap_or_default());
         return Err(HistoryError::Ambiguous { address: text, candidates }.into());

@@ -5,10 +5,14 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use zeroize::Zeroize;
 
+use crate::base::coverage::State;
 use crate::base::key::ResourceKey;
 use crate::history::{History, HistoryError, Moment};
 use crate::json::{self, Limits, Object, Pointer, Value};
-use crate::store::{Entry, Part};
+use crate::store::{Entry, Part, Snapshot};
+
+/// Stored bodies that are in memory at once where many are asked for.
+pub const BODIES_AT_ONCE: usize = 4096;
 
 /// How much of a body is shown.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -56,10 +60,12 @@ impl History<'_> {
         moment: &Moment,
         keys: &BTreeSet<ResourceKey>,
     ) -> Result<Vec<(ResourceKey, Value)>, HistoryError> {
-        let mut found = Vec::with_capacity(keys.len());
-        for key in keys {
-            if let Some(entry) = moment.state.get(key) {
-                found.push((key.clone(), self.main(key, &entry)?));
+        let (there, entries): (Vec<&ResourceKey>, Vec<Entry>) =
+            keys.iter().filter_map(|key| Some((key, moment.state.get(key)?))).unzip();
+        let mut found = Vec::with_capacity(there.len());
+        for (there, entries) in there.chunks(BODIES_AT_ONCE).zip(entries.chunks(BODIES_AT_ONCE)) {
+            for (key, bytes) in there.iter().zip(self.repository.read_many(entries, Part::Main)?) {
+                found.push(((*key).clone(), parse(key, &bytes.unwrap_or_default())?));
             }
         }
         Ok(found)
@@ -85,38 +91,63 @@ impl History<'_> {
             bytes.zeroize();
             unmark(&mut body, values?.as_object().unwrap_or(&Object::new()));
         }
-        let read_at = moment.read_at(&key.kind);
-        let next_read_at = moment.next_read_at(&key.kind);
-        let (valid_from, valid_to) = self.validity(moment, key)?;
-        let between = if valid_to.is_some() && valid_to == next_read_at { "changed" } else { "unknown" };
-        Ok(Shown { key: key.clone(), read_at, next_read_at, between, valid_from, valid_to, body })
-    }
-
-    /// Since when the resource was as it is at the moment, and until when.
-    #[allow(clippy::type_complexity)]
-    fn validity(
-        &self,
-        moment: &Moment,
-        key: &ResourceKey,
-    ) -> Result<((Option<Timestamp>, Timestamp), Option<Timestamp>), HistoryError> {
-        let changes = self.repository.history(self.tenant, key)?;
+        let changes: Vec<u64> =
+            self.repository.history(self.tenant, key)?.into_iter().map(|(seq, _)| seq).collect();
         let snapshots = self.repository.snapshots(self.tenant)?;
-        let read_at = |seq: u64| {
-            let found = snapshots.iter().find(|snapshot| snapshot.seq == seq);
-            found.map(|snapshot| {
-                let row = snapshot.ledger.rows.get(&key.kind);
-                row.and_then(|row| row.read).map_or(snapshot.finished, |(_, end)| end)
-            })
-        };
-        let here = moment.snapshot.seq;
-        let from = changes.iter().map(|(seq, _)| *seq).filter(|seq| *seq <= here).max();
-        let to = changes.iter().map(|(seq, _)| *seq).filter(|seq| *seq > here).min();
-        let before = from.and_then(|from| {
-            let earlier = snapshots.iter().map(|snapshot| snapshot.seq).filter(|seq| *seq < from).max();
-            earlier.and_then(read_at)
-        });
-        let first = from.and_then(read_at).unwrap_or(moment.snapshot.finished);
-        Ok(((before, first), to.and_then(read_at)))
+        let span = Span::of(&reads(&snapshots, key, &changes), &changes, moment.snapshot.seq);
+        let read_at = span.read_at.unwrap_or_else(|| moment.read_at(&key.kind));
+        let valid_from = (span.without, span.with.unwrap_or(read_at));
+        let between =
+            if span.until.is_some() && span.until == span.next_read_at { "changed" } else { "unknown" };
+        Ok(Shown {
+            key: key.clone(),
+            read_at,
+            next_read_at: span.next_read_at,
+            between,
+            valid_from,
+            valid_to: span.until,
+            body,
+        })
+    }
+}
+
+/// The snapshots that really read a resource, and when. One whose kind was not read whole carries
+/// the old state forward: it counts only where it recorded a change of this very resource.
+fn reads(snapshots: &[Snapshot], key: &ResourceKey, changes: &[u64]) -> Vec<(u64, Timestamp)> {
+    let read = |snapshot: &Snapshot| {
+        let row = snapshot.ledger.rows.get(&key.kind);
+        let whole = row.is_none_or(|row| row.state == State::Complete);
+        let at = row.and_then(|row| row.read).map_or(snapshot.finished, |(_, end)| end);
+        (whole || changes.contains(&snapshot.seq)).then_some((snapshot.seq, at))
+    };
+    snapshots.iter().filter_map(read).collect()
+}
+
+/// When a resource was read around a moment.
+#[derive(Default, PartialEq, Eq, Debug)]
+struct Span {
+    read_at: Option<Timestamp>,
+    next_read_at: Option<Timestamp>,
+    without: Option<Timestamp>,
+    with: Option<Timestamp>,
+    until: Option<Timestamp>,
+}
+
+impl Span {
+    /// `reads` in ascending order; `changes` are the snapshots that recorded a change; `here` is the
+    /// snapshot that answers.
+    fn of(reads: &[(u64, Timestamp)], changes: &[u64], here: u64) -> Self {
+        let last = |to: &dyn Fn(u64) -> bool| reads.iter().rev().find(|(seq, _)| to(*seq)).map(|(_, at)| *at);
+        let first = |to: &dyn Fn(u64) -> bool| reads.iter().find(|(seq, _)| to(*seq)).map(|(_, at)| *at);
+        let from = changes.iter().copied().filter(|seq| *seq <= here).max();
+        let to = changes.iter().copied().filter(|seq| *seq > here).min();
+        Self {
+            read_at: last(&|seq| seq <= here),
+            next_read_at: first(&|seq| seq > here),
+            without: from.and_then(|from| last(&|seq| seq < from)),
+            with: from.and_then(|from| last(&|seq| seq == from)),
+            until: to.and_then(|to| last(&|seq| seq == to)),
+        }
     }
 }
 
@@ -145,5 +176,22 @@ pub(crate) fn unmark(value: &mut Value, secrets: &Object) {
         Value::Array(items) => items.iter_mut().for_each(|item| unmark(item, secrets)),
         Value::Object(members) => members.iter_mut().for_each(|(_, member)| unmark(member, secrets)),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_that_carried_the_state_forward_did_not_read_it() {
+        let at = |hour: i64| Timestamp::from_second(hour * 3600).unwrap();
+        // 2 and 4 could not read the kind; the resource came in 3 and changed in 5.
+        let reads = [(1, at(1)), (3, at(3)), (5, at(5)), (6, at(6))];
+        let span = Span::of(&reads, &[5, 3], 4);
+        assert_eq!(span.read_at, Some(at(3)), "not when the snapshot that carried it was taken");
+        assert_eq!((span.without, span.with), (Some(at(1)), Some(at(3))));
+        assert_eq!((span.until, span.next_read_at), (Some(at(5)), Some(at(5))));
+        assert_eq!(Span::of(&reads, &[5, 3], 6).next_read_at, None);
     }
 }
