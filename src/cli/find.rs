@@ -5,6 +5,7 @@ use crate::cli::open::{open, when};
 use crate::cli::output::{brief, plain};
 use crate::cli::{Exit, Failure};
 use crate::history::Address;
+use crate::history::body::BODIES_AT_ONCE;
 use crate::history::find::Expression;
 use crate::json::{Object, Value};
 use crate::store::Part;
@@ -29,11 +30,18 @@ pub fn run(
         let address = Address { tenant: tenant.clone(), kind: kind.map(str::to_owned), reference: None };
         let mut found = Vec::new();
         for kind in history.kinds(&address)? {
-            for (key, entry) in moment.state.kind(&kind) {
-                let body = opened.repository.read(&entry, Part::Main)?.unwrap_or_default();
-                let results = expression.ask(&tenant, &key, &body);
-                if !results.is_empty() {
-                    found.push((key, results));
+            let mut all = moment.state.kind(&kind);
+            loop {
+                let (keys, entries): (Vec<_>, Vec<_>) = all.by_ref().take(BODIES_AT_ONCE).unzip();
+                if keys.is_empty() {
+                    break;
+                }
+                let bodies = opened.repository.read_many(&entries, Part::Main)?;
+                for (key, body) in keys.into_iter().zip(bodies) {
+                    let results = expression.ask(&tenant, &key, &body.unwrap_or_default());
+                    if !results.is_empty() {
+                        found.push((key, results));
+                    }
                 }
             }
         }

@@ -73,7 +73,9 @@ pub struct Present {
 
 impl Side for Present {
     fn keys(&self, kind: &Kind) -> Vec<ResourceKey> {
-        self.bodies.keys().filter(|key| key.kind == *kind).cloned().collect()
+        let first = ResourceKey { kind: kind.clone(), ids: Vec::new() };
+        let from = self.bodies.range(first..).map(|(key, _)| key);
+        from.take_while(|key| key.kind == *kind).cloned().collect()
     }
 
     fn entry(&self, _: &ResourceKey) -> Option<Entry> {
