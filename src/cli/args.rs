@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::base::key::Kind;
 use crate::cli::output::{Color, Output, ProgressForm};
 use crate::cli::{Exit, Failure};
 use crate::cli::{
-    apply, care, config, diff, find, init, kinds, log, ls, plan, show, snapshot, snapshots, tenant,
+    apply, care, config, diff, find, init, kinds, log, ls, plan, reference, show, snapshot, snapshots, tenant,
 };
 
 /// Backup, history and restore of identity tenants.
@@ -15,10 +16,10 @@ use crate::cli::{
 #[command(name = "lastgood", version, propagate_version = true)]
 pub struct Cli {
     /// Configuration file [default: ./lastgood.toml, else the one in the XDG folder].
-    #[arg(long, global = true, env = "LASTGOOD_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, env = "LASTGOOD_CONFIG", hide_env_values = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Repository, in place of the one in the configuration.
-    #[arg(long, global = true, env = "LASTGOOD_REPO", value_name = "PATH|URL")]
+    #[arg(long, global = true, env = "LASTGOOD_REPO", hide_env_values = true, value_name = "PATH|URL")]
     pub repo: Option<String>,
     /// Print JSON for programs.
     #[arg(long, global = true)]
@@ -306,7 +307,7 @@ pub async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Kinds { provider } => kinds::run(&global, provider.as_deref()),
         Command::Config(ConfigCommand::Check) => config_check(&global),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "lastgood", &mut std::io::stdout());
+            completions(&global, shell);
             Ok(Exit::Done)
         }
         Command::Man { dir } => man(&dir),
@@ -315,10 +316,17 @@ pub async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
 
 fn config_check(global: &Global) -> Result<Exit, Failure> {
     let config = config::Config::load(global.config.as_deref())?;
+    if let Some(passphrase) = &config.repository.passphrase {
+        reference::resolve(passphrase, &config.base())?;
+    }
     for tenant in &config.tenants {
         let catalog = crate::catalog::provider(&tenant.provider)?;
         tenant.provider_settings(catalog)?;
         tenant.budget_percent()?;
+        if let Some(kind) = tenant.accept.iter().find(|kind| catalog.kind(&Kind::new(kind)).is_none()) {
+            let why = format!("`accept` names `{kind}`, which is no kind of {}", catalog.provider);
+            return Err(config::ConfigError::Tenant { tenant: tenant.name.clone(), why }.into());
+        }
         for auth in tenant.auth.iter().chain(&tenant.restore_auth) {
             crate::cli::open::credential(tenant, auth, &config.base())?;
         }
@@ -326,6 +334,13 @@ fn config_check(global: &Global) -> Result<Exit, Failure> {
     let path = config.path.as_ref().map_or_else(|| "no file".into(), |path| path.display().to_string());
     global.output.line(format!("{path}: {} tenants, all references lead somewhere", config.tenants.len()));
     Ok(Exit::Done)
+}
+
+/// Through a buffer: the generator panics where it cannot write.
+fn completions(global: &Global, shell: clap_complete::Shell) {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "lastgood", &mut script);
+    global.output.line(String::from_utf8_lossy(&script).trim_end());
 }
 
 fn man(dir: &std::path::Path) -> Result<Exit, Failure> {

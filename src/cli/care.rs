@@ -61,9 +61,12 @@ fn text(global: &Global, report: &CheckReport, read_data: bool) {
     for fault in &report.faults {
         global.output.line(format!("damaged: {}  {}", fault.object, plain(&fault.what.join("; "))));
         for lost in &fault.affected {
-            let key = lost.key.as_ref().map_or_else(|| "the whole snapshot".to_owned(), ToString::to_string);
-            let at = lost.at.map(time).unwrap_or_default();
-            global.output.line(format!("    lost: {}/{}  of {at}", lost.tenant, plain(&key)));
+            let at = lost.at.map_or_else(|| "an unknown time".to_owned(), time);
+            let what = match &lost.key {
+                Some(key) => plain(&format!("{}/{key}", lost.tenant)),
+                None => format!("a whole snapshot of {}", plain(&lost.tenant)),
+            };
+            global.output.line(format!("    lost: {what}  of {at}"));
         }
     }
     for orphan in &report.orphans {

@@ -98,6 +98,9 @@ pub enum ConfigError {
         /// Why.
         why: String,
     },
+    /// A secret itself, where a reference to it belongs.
+    #[error("a value stands where a reference belongs: write `env:NAME`, `file:PATH` or `exec:COMMAND`")]
+    Literal,
     /// A tenant that is not configured.
     #[error("no tenant is called `{0}`")]
     NoTenant(String),
@@ -125,6 +128,7 @@ impl ConfigError {
             Self::NoRepository => Some(
                 "give `--repo PATH`, set LASTGOOD_REPO, or write `[repository] url` in lastgood.toml".into(),
             ),
+            Self::Literal => Some("secrets do not stand in the configuration".into()),
             _ => None,
         }
     }
@@ -167,11 +171,19 @@ impl Config {
         }
         let text = std::fs::read_to_string(&path)
             .map_err(|error| ConfigError::File { path: path.clone(), error })?;
-        let mut config: Self = toml::from_str(&text)
-            .map_err(|error| ConfigError::Form { path: path.clone(), message: error.to_string() })?;
+        let mut config = Self::parse(&text, &path)?;
         config.path = Some(path);
         config.check()?;
         Ok(config)
+    }
+
+    /// Reads a text as the file at `path` would be read.
+    ///
+    /// # Errors
+    /// It is not of the form: line and column, and never what stands there.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        toml::from_str(text)
+            .map_err(|error| ConfigError::Form { path: path.into(), message: without_values(text, &error) })
     }
 
     fn check(&self) -> Result<(), ConfigError> {
@@ -204,6 +216,23 @@ impl Config {
         let parent = self.path.as_deref().and_then(Path::parent);
         parent.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
     }
+}
+
+/// What the parser says without the line it says it of, and without the value: a secret may stand
+/// there by mistake.
+fn without_values(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message();
+    let value = message.find("invalid type: ").or_else(|| message.find("invalid value: "));
+    let expected = message.find(", expected ");
+    let message = match (value, expected) {
+        (Some(_), Some(at)) => format!("a value of the wrong type{}", message.get(at..).unwrap_or_default()),
+        (Some(_), None) => "a value of the wrong type".to_owned(),
+        (None, _) => message.to_owned(),
+    };
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else { return message };
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    format!("line {line}, column {column}: {message}")
 }
 
 /// Whether a text can be a tenant's name: it stands in addresses, before the first slash.

@@ -56,7 +56,11 @@ pub async fn run(global: &Global, args: &DiffArgs) -> Result<Exit, Failure> {
 fn second(opened: &Opened, args: &DiffArgs) -> Result<(When, Option<String>), Failure> {
     let Some(text) = &args.to else { return Ok((When::Latest, args.address.clone())) };
     let tenant = text.split('/').next().unwrap_or_default();
-    if args.address.is_none() && opened.tenants(None)?.iter().any(|known| known == tenant) {
+    let known = || -> Result<bool, Failure> {
+        Ok(opened.config.tenant(tenant).is_ok()
+            || opened.repository.tenants()?.iter().any(|known| known == tenant))
+    };
+    if args.address.is_none() && (text.contains('/') || known()?) {
         return Ok((When::Latest, Some(text.clone())));
     }
     Ok((when(text)?, args.address.clone()))

@@ -1,7 +1,7 @@
 //! `find`: a jq expression asked of every body.
 
 use crate::cli::args::Global;
-use crate::cli::open::{open, when};
+use crate::cli::open::{open, past};
 use crate::cli::output::{brief, plain};
 use crate::cli::{Exit, Failure};
 use crate::history::Address;
@@ -23,7 +23,7 @@ pub fn run(
 ) -> Result<Exit, Failure> {
     let expression = Expression::compile(expression)?;
     let opened = open(global)?;
-    let at = when(at)?;
+    let at = past(at)?;
     for tenant in opened.tenants(tenant)? {
         let history = opened.history(&tenant)?;
         let moment = history.moment(&at)?;

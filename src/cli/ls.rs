@@ -1,7 +1,7 @@
 //! `ls`: what was there.
 
 use crate::cli::args::Global;
-use crate::cli::open::{open, when};
+use crate::cli::open::{open, past};
 use crate::cli::output::{plain, table};
 use crate::cli::{Exit, Failure};
 use crate::json::{Object, Value};
@@ -12,7 +12,7 @@ use crate::json::{Object, Value};
 /// No snapshot is old enough, or the address means nothing.
 pub fn run(global: &Global, address: Option<&str>, at: &str) -> Result<Exit, Failure> {
     let opened = open(global)?;
-    let at = when(at)?;
+    let at = past(at)?;
     let mut rows = Vec::new();
     for address in opened.addresses(address)? {
         let history = opened.history(&address.tenant)?;

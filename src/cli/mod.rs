@@ -44,7 +44,12 @@ pub fn main() -> u8 {
         }
     };
     let json = cli.json;
-    match run(cli) {
+    let ended = run(cli).and_then(|exit| match output::unwritten() {
+        None if exit == Exit::Done && output::was_incomplete() => Ok(Exit::Incomplete),
+        None => Ok(exit),
+        Some(why) => Err(Failure::new(Exit::Error, format!("the result could not be written: {why}"))),
+    });
+    match ended {
         Ok(exit) => exit as u8,
         Err(failure) => {
             print_failure(&failure, json);

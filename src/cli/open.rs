@@ -11,6 +11,7 @@ use crate::base::when::When;
 use crate::catalog::{self, Provider};
 use crate::cli::args::Global;
 use crate::cli::config::{AuthConfig, Config, ConfigError, TenantConfig, xdg};
+use crate::cli::output::Output;
 use crate::cli::{Exit, Failure, reference};
 use crate::history::{Address, History};
 use crate::provider::{Credential, Live, Target};
@@ -27,6 +28,8 @@ pub struct Opened {
     pub config: Config,
     /// The repository.
     pub repository: Repository,
+    /// Where to write.
+    pub output: Output,
 }
 
 /// Where the repository is.
@@ -123,7 +126,7 @@ pub fn open(global: &Global) -> Result<Opened, Failure> {
     let storage = storage(&url, false)?;
     let index = index(&config, &url);
     let repository = Repository::open(storage, &unlock(&config)?, environment()?, index)?;
-    Ok(Opened { config, repository })
+    Ok(Opened { config, repository, output: global.output })
 }
 
 /// The index folder for a repository that is about to be made.
@@ -140,6 +143,18 @@ pub fn when(text: &str) -> Result<When, Failure> {
     Ok(When::parse(text, clock()?.now(), &jiff::tz::TimeZone::system())?)
 }
 
+/// A text as a time of the history.
+///
+/// # Errors
+/// It is no time, or it is `live`: the tenant itself is not read here.
+pub fn past(text: &str) -> Result<When, Failure> {
+    match when(text)? {
+        When::Live => Err(Failure::usage("`live` is the tenant itself, and this command reads the history")
+            .hint("`lastgood diff latest live` compares the two")),
+        past => Ok(past),
+    }
+}
+
 impl Opened {
     /// The tenants that the repository knows, or the one that is asked for.
     ///
@@ -147,9 +162,24 @@ impl Opened {
     /// The one that is asked for has no history.
     pub fn tenants(&self, only: Option<&str>) -> Result<Vec<String>, Failure> {
         let all = self.repository.tenants()?;
+        for object in self.repository.passed_over() {
+            self.output.incomplete(format!(
+                "{object} is damaged, and this machine has never seen it whole: what comes is from before it; \
+                 `lastgood check` says more"
+            ));
+        }
         match only {
-            None => Ok(all),
+            None => {
+                if all.is_empty() {
+                    self.output.note("the repository holds no snapshot yet; `lastgood snapshot` takes one");
+                }
+                Ok(all)
+            }
             Some(name) if all.iter().any(|known| known == name) => Ok(vec![name.to_owned()]),
+            Some(name) if self.config.tenant(name).is_ok() => {
+                Err(Failure::new(Exit::Error, format!("`{name}` has no snapshot yet"))
+                    .hint(format!("`lastgood snapshot {name}` takes the first one")))
+            }
             Some(name) => Err(Failure::new(Exit::Error, format!("the repository holds nothing of `{name}`"))
                 .hint(format!(
                     "it holds: {}",
@@ -201,19 +231,24 @@ impl Opened {
 /// A field is missing, unknown for its kind, or leads nowhere.
 pub fn credential(tenant: &TenantConfig, auth: &AuthConfig, base: &Path) -> Result<Credential, Failure> {
     let fault = |why: String| ConfigError::Tenant { tenant: tenant.name.clone(), why };
+    let restores = tenant.restore_auth.as_ref().is_some_and(|own| std::ptr::eq(own, auth));
+    let table = if restores { "restore_auth" } else { "auth" };
     let known: &[&str] = match auth.kind.as_str() {
         "token" => &["token"],
         "password" => &["username", "password"],
         "client_secret" => &["client_id", "client_secret"],
-        other => return Err(fault(format!("`auth.kind = \"{other}\"` is not built yet")).into()),
+        other => return Err(fault(format!("`{table}.kind = \"{other}\"` is not built yet")).into()),
     };
     if let Some(field) = auth.fields.keys().find(|field| !known.contains(&field.as_str())) {
-        return Err(fault(format!("`auth.{field}` does not belong to `{}`", auth.kind)).into());
+        return Err(fault(format!("`{table}.{field}` does not belong to `{}`", auth.kind)).into());
     }
     let field = |name: &str| {
-        auth.fields.get(name).ok_or_else(|| Failure::from(fault(format!("`auth.{name}` is missing"))))
+        auth.fields.get(name).ok_or_else(|| Failure::from(fault(format!("`{table}.{name}` is missing"))))
     };
-    let secret = |name: &str| Ok::<_, Failure>(reference::resolve(field(name)?, base)?);
+    let secret = |name: &str| {
+        reference::resolve(field(name)?, base)
+            .map_err(|error| Failure::from(fault(format!("`{table}.{name}`: {error}"))))
+    };
     Ok(match auth.kind.as_str() {
         "token" => Credential::Token { token: secret("token")? },
         "password" => {

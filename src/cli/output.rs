@@ -3,7 +3,9 @@
 //! Names and values come from a tenant that an attacker may have written to: every text that is
 //! shown has its control characters made visible first, so that none can steer the terminal.
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
@@ -66,14 +68,33 @@ impl Output {
         Self { json, quiet, progress }
     }
 
-    /// A line of the result. A closed pipe ends the output without a word, as in `… | head`.
+    /// A line of the result. A closed pipe ends the output without a word, as in `… | head`; any
+    /// other failure is kept for [`unwritten`].
     pub fn line(&self, text: impl AsRef<str>) {
-        let _ = writeln!(anstream::stdout().lock(), "{}", text.as_ref());
+        if let Err(error) = writeln!(anstream::stdout().lock(), "{}", text.as_ref())
+            && error.kind() != ErrorKind::BrokenPipe
+        {
+            // Only the first failure is told.
+            let _ = UNWRITTEN.set(error.to_string());
+        }
     }
 
-    /// A JSON document on one line.
+    /// A JSON document on one line. What could steer a terminal is written as JSON escapes: the
+    /// document is the same.
     pub fn document(&self, value: &Value) {
-        self.line(value.to_line());
+        let text = value.to_line();
+        if !text.contains(steers) {
+            return self.line(text);
+        }
+        let mut escaped = String::with_capacity(text.len());
+        for c in text.chars() {
+            if steers(c) {
+                escaped += &format!("\\u{:04x}", u32::from(c));
+            } else {
+                escaped.push(c);
+            }
+        }
+        self.line(escaped);
     }
 
     /// A remark for the person, on stderr.
@@ -83,6 +104,13 @@ impl Output {
         }
     }
 
+    /// The same for something that should have been read and was not: the command may end with 3 at
+    /// best.
+    pub fn incomplete(&self, text: impl AsRef<str>) {
+        INCOMPLETE.store(true, Ordering::Relaxed);
+        self.warn(text);
+    }
+
     /// Something that the person must not miss, on stderr, even with `--quiet`.
     pub fn warn(&self, text: impl AsRef<str>) {
         let style = Style::new().fg_color(Some(AnsiColor::Yellow.into())).bold();
@@ -90,17 +118,35 @@ impl Output {
     }
 }
 
+static INCOMPLETE: AtomicBool = AtomicBool::new(false);
+
+/// Whether [`Output::incomplete`] had to say something.
+#[must_use]
+pub fn was_incomplete() -> bool {
+    INCOMPLETE.load(Ordering::Relaxed)
+}
+
+static UNWRITTEN: OnceLock<String> = OnceLock::new();
+
+/// Why a part of the result did not reach stdout: the command may not end as if it had.
+#[must_use]
+pub fn unwritten() -> Option<&'static str> {
+    UNWRITTEN.get().map(String::as_str)
+}
+
 /// A text with control characters, direction marks and escapes made visible.
 #[must_use]
 pub fn plain(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
     if !text.contains(steers) {
         return text.to_owned();
     }
     text.chars().map(|c| if steers(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
+}
+
+/// Whether a terminal may take the character for more than a sign.
+fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// A value on one line, cut to a width that fits a screen.

@@ -23,12 +23,8 @@ pub fn resolve(reference: &str, base: &Path) -> Result<Secret<String>, ConfigErr
         Some(("file", path)) => read_file(&base.join(path)).map_err(fault)?,
         Some(("exec", command)) => run(command).map_err(fault)?,
         _ => {
-            return Err(ConfigError::Reference {
-                // A secret may have been written here by mistake: it is not repeated.
-                reference: "(a value)".into(),
-                why: "write `env:NAME`, `file:PATH` or `exec:COMMAND`; secrets do not stand in the configuration"
-                    .into(),
-            });
+            // A secret may have been written here by mistake: it is not repeated.
+            return Err(ConfigError::Literal);
         }
     };
     while text.ends_with(['\n', '\r']) {
@@ -42,6 +38,12 @@ pub fn resolve(reference: &str, base: &Path) -> Result<Secret<String>, ConfigErr
         return Err(fault(format!("it is larger than {SECRET_BYTES_MAX} bytes")));
     }
     Ok(Secret::new(text))
+}
+
+/// Whether a text has the form of a reference.
+#[must_use]
+pub fn is_reference(text: &str) -> bool {
+    matches!(text.split_once(':'), Some(("env" | "file" | "exec", _)))
 }
 
 /// Asks for a secret at the terminal, without showing it; an empty answer is none.

@@ -1,8 +1,9 @@
 //! `show`: one resource as it was.
 
+use crate::base::when::When;
 use crate::cli::args::Global;
-use crate::cli::open::{open, when};
-use crate::cli::output::time;
+use crate::cli::open::{open, past};
+use crate::cli::output::{plain, time};
 use crate::cli::{Exit, Failure};
 use crate::history::{Address, HistoryError, Moment, Names, Reveal, Shown};
 use crate::json::{Object, Value};
@@ -14,36 +15,41 @@ const FORMAT: &str = "lastgood.show/1";
 ///
 /// # Errors
 /// The address means nothing at that time, or several resources.
-pub fn run(global: &Global, address: &str, at: &str, reveal: Reveal) -> Result<Exit, Failure> {
+pub fn run(global: &Global, written: &str, at: &str, reveal: Reveal) -> Result<Exit, Failure> {
     let opened = open(global)?;
-    let address = Address::parse(address)?;
+    let address = Address::parse(written)?;
     if address.kind.is_none() || address.reference.is_none() {
         return Err(Failure::usage("`show` shows one resource: write TENANT/KIND/REF"));
     }
     opened.tenants(Some(&address.tenant))?;
     let history = opened.history(&address.tenant)?;
-    let moment = history.moment(&when(at)?)?;
+    let at = past(at)?;
+    let moment = history.moment(&at)?;
     let names = history.names_for(&address, &moment)?;
     let selection = history.select(&address, &moment, &names)?;
-    let [key] = selection.keys.as_slice() else {
-        if selection.keys.is_empty() {
-            let text = format!("{}/{}", address.tenant, address.reference.unwrap_or_default());
-            return Err(HistoryError::NotFound { address: text }.into());
+    let key = match selection.keys.as_slice() {
+        [key] => key,
+        [] => return Err(HistoryError::NotFound { address: written.into() }.into()),
+        several => {
+            let line = |key| format!("  {}/{key}  {}", address.tenant, names.of(key).unwrap_or_default());
+            let candidates = several.iter().map(line).collect();
+            return Err(HistoryError::Ambiguous { address: written.into(), candidates }.into());
         }
-        let candidates = selection.keys.iter().map(|key| format!("  {}/{key}", address.tenant)).collect();
-        let text = format!("{}/{}", address.tenant, address.reference.unwrap_or_default());
-        return Err(HistoryError::Ambiguous { address: text, candidates }.into());
     };
     let shown = history.show(&moment, key, reveal)?;
     if global.output.json {
-        global.output.document(&document(&address.tenant, &shown, &names));
+        let meant = match at {
+            When::At(at) => at,
+            _ => moment.snapshot.finished,
+        };
+        global.output.document(&document(&address.tenant, meant, &shown, &names));
     } else {
         text(global, &address.tenant, &shown, &names, &moment);
     }
     Ok(Exit::Done)
 }
 
-fn document(tenant: &str, shown: &Shown, names: &Names) -> Value {
+fn document(tenant: &str, at: jiff::Timestamp, shown: &Shown, names: &Names) -> Value {
     let time = |at: jiff::Timestamp| Value::from(at.to_string());
     let valid_from = vec![shown.valid_from.0.map_or(Value::Null, time), time(shown.valid_from.1)];
     Value::Object(Object::from_pairs([
@@ -52,7 +58,7 @@ fn document(tenant: &str, shown: &Shown, names: &Names) -> Value {
         ("name", Value::from(names.of(&shown.key))),
         ("kind", Value::from(shown.key.kind.as_str())),
         ("id", Value::from(shown.key.id())),
-        ("at", time(shown.read_at)),
+        ("at", time(at)),
         ("read_at", time(shown.read_at)),
         ("next_read_at", shown.next_read_at.map_or(Value::Null, time)),
         ("between", Value::from(shown.between)),
@@ -64,7 +70,7 @@ fn document(tenant: &str, shown: &Shown, names: &Names) -> Value {
 
 fn text(global: &Global, tenant: &str, shown: &Shown, names: &Names, moment: &Moment) {
     let note = |text: String| global.output.note(text);
-    note(format!("{tenant}/{}  {}", shown.key, names.of(&shown.key).unwrap_or_default()));
+    note(plain(&format!("{tenant}/{}  {}", shown.key, names.of(&shown.key).unwrap_or_default())));
     note(format!("read {} in snapshot {}", time(shown.read_at), moment.snapshot.id.short()));
     match shown.valid_from.0 {
         Some(before) => note(format!("so since between {} and {}", time(before), time(shown.valid_from.1))),

@@ -9,7 +9,7 @@ use crate::cli::args::{Global, TenantCommand};
 use crate::cli::config::{Config, ConfigError, TenantConfig, is_name, locate};
 use crate::cli::open::{Purpose, connect};
 use crate::cli::output::{plain, table};
-use crate::cli::{Exit, Failure};
+use crate::cli::{Exit, Failure, reference};
 use crate::collect::probe::{Probe, Probed, probe};
 use crate::json::{Object, Value};
 
@@ -46,14 +46,16 @@ fn add(global: &Global, name: &str, provider: &str, url: &str, settings: &[Strin
     let gap = if before.is_empty() || before.ends_with("\n\n") { "" } else { "\n" };
     let after = format!("{before}{gap}{block}");
     // The whole file is read as it would be next time, before it is written.
-    let parsed: Config = toml::from_str(&after)
-        .map_err(|error| ConfigError::Form { path: file.clone(), message: error.to_string() })?;
+    let parsed = Config::parse(&after, &file)?;
     parsed.tenant(name)?.provider_settings(catalog::provider(provider)?)?;
     write(&file, &after)?;
     global.output.line(format!("tenant `{name}` added to {}", file.display()));
     global.output.note(format!("`lastgood tenant test {name}` says what the credential can do"));
     Ok(Exit::Done)
 }
+
+/// Fields of `auth` that are references.
+const SECRETS: [&str; 4] = ["token", "password", "client_secret", "key"];
 
 /// The `[[tenant]]` table, `auth.x=y` in a table of its own.
 fn block(name: &str, provider: &str, url: &str, settings: &[String]) -> Result<String, Failure> {
@@ -65,6 +67,10 @@ fn block(name: &str, provider: &str, url: &str, settings: &[String]) -> Result<S
             .ok_or_else(|| Failure::usage(format!("`--set {}`: write KEY=VALUE", plain(setting))))?;
         match key.split_once('.') {
             Some((table @ ("auth" | "restore_auth"), field)) => {
+                if SECRETS.contains(&field) && !reference::is_reference(value) {
+                    return Err(Failure::usage(format!("`--set {key}`: {}", ConfigError::Literal))
+                        .hint("a secret on a command line is seen by every user of the machine"));
+                }
                 tables.entry(table).or_default().push((field, value));
             }
             _ if is_name(key) => plain_settings.push((key, value)),
@@ -156,9 +162,10 @@ fn read(file: &Path) -> Result<String, Failure> {
 /// Writes beside and renames, so that a cut leaves the old file whole.
 fn write(file: &Path, text: &str) -> Result<(), Failure> {
     let beside = file.with_extension("toml.new");
-    std::fs::write(&beside, text)
-        .and_then(|()| std::fs::rename(&beside, file))
-        .map_err(|error| Failure::new(Exit::Error, format!("{}: {error}", file.display())))
+    std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, file)).map_err(|error| {
+        let _ = std::fs::remove_file(&beside);
+        Failure::new(Exit::Error, format!("{}: {error}; it is as it was", file.display()))
+    })
 }
 
 async fn test(global: &Global, name: &str) -> Result<Exit, Failure> {

@@ -158,9 +158,9 @@ impl Change {
     #[must_use]
     pub fn to_json(&self, tenant: &str) -> Value {
         let mut out = Object::new();
-        if !self.id.is_empty() {
-            out.insert("change", Value::from(self.id.as_str()));
-        }
+        // A difference between two times that are not neighbours is no single change.
+        let change = if self.id.is_empty() { Value::Null } else { Value::from(self.id.as_str()) };
+        out.insert("change", change);
         out.insert("op", Value::from(self.op.as_str()));
         out.insert("address", Value::from(format!("{tenant}/{}", self.key)));
         out.insert("name", Value::from(self.name.clone()));

@@ -51,7 +51,7 @@ pub enum HistoryError {
         at: String,
     },
     /// A prefix that names no snapshot, or several.
-    #[error("{count} snapshots of `{tenant}` have an id that starts with `{prefix}`")]
+    #[error("{} of `{tenant}` has an id that starts with `{prefix}`", if *count == 0 { "no snapshot".into() } else { format!("not one but {count} snapshots") })]
     Prefix {
         /// Whose history.
         tenant: String,

@@ -36,7 +36,7 @@ mod steps;
 mod wish;
 
 pub use apply::{Allow, Apply, Line, Outcome, Summary, Vault};
-pub use form::{Mode, Op, Plan, Step};
+pub use form::{Forecast, Mode, Op, Plan, Step};
 pub use guard::Own;
 pub use journal::{FileJournal, Journal};
 pub use observe::LiveTenant;

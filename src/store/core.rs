@@ -1,6 +1,6 @@
 //! What a repository and its sessions share: storage, keys, caches, index and trust file.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -46,6 +46,8 @@ pub(super) struct Core {
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) trust: TrustFile,
     pub(super) tuning: Tuning,
+    /// Damaged records after the newest readable one.
+    pub(super) passed_over: Mutex<BTreeSet<String>>,
     index: RwLock<(Option<Index>, IndexStatus)>,
     folder: Option<PathBuf>,
     tenants: Mutex<HashMap<TenantPrefix, Arc<Tenant>>>,
@@ -73,6 +75,7 @@ impl Core {
             entropy: env.entropy,
             trust,
             tuning: Tuning::default(),
+            passed_over: Mutex::default(),
             index: RwLock::new(index),
             folder,
             tenants: Mutex::default(),

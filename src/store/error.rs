@@ -184,11 +184,10 @@ impl StoreError {
             Self::ReadOnly => "use a key file with a writer's key",
             Self::TooOld { .. } | Self::Contended { .. } | Self::Unknown { .. } => "run the command again",
             Self::Storage(error) => return error.hint(),
-            Self::Twice { .. }
-            | Self::TooLarge { .. }
-            | Self::Local { .. }
-            | Self::Breach(_)
-            | Self::Format(_) => {
+            Self::Local { .. } => {
+                "make room or correct the permissions there, or keep the index elsewhere: `index = …` under [repository]"
+            }
+            Self::Twice { .. } | Self::TooLarge { .. } | Self::Breach(_) | Self::Format(_) => {
                 return None;
             }
         })

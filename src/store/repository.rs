@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use crate::base::key::ResourceKey;
 use crate::base::secret::Secret;
@@ -195,6 +195,14 @@ impl Repository {
         }
         names.sort();
         Ok(names)
+    }
+
+    /// Objects at the end of a tenant's sequence that are damaged and that this machine has never seen
+    /// whole, as far as anything has been read: what is taken for the newest lies before them.
+    #[must_use]
+    pub fn passed_over(&self) -> Vec<String> {
+        let passed = self.core.passed_over.lock().unwrap_or_else(PoisonError::into_inner);
+        passed.iter().cloned().collect()
     }
 
     fn granted_name(&self, tenant: &Tenant) -> Option<String> {

@@ -6,7 +6,7 @@
 //! damage and named.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use crate::base::coverage::Ledger;
 use crate::base::ids::{RecordId, SegmentId};
@@ -69,7 +69,9 @@ impl Core {
                     break;
                 }
                 // Never seen whole, so it may never have been: the one before it is the newest.
-                Err(StoreError::Damaged { .. }) if seen.is_none_or(|(seen, _)| number > seen) => {}
+                Err(StoreError::Damaged { object, .. }) if seen.is_none_or(|(seen, _)| number > seen) => {
+                    self.passed_over.lock().unwrap_or_else(PoisonError::into_inner).insert(object);
+                }
                 Err(error) => return Err(error),
             }
         }
