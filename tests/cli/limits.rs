@@ -106,13 +106,13 @@ fn reading_works_on_a_full_disk() {
     assert_eq!(world.shell(line).ok().out, right, "without an index");
     std::fs::remove_dir_all(world.path("cache")).unwrap();
     let mut settings = insta::Settings::clone_current();
-    settings.add_filter(r"[0-9a-f]{16}/trust.*", "[index]/trust: …");
+    settings.add_filter(r"[0-9a-f]{16}/(trust|\.tmp)\w*", "[index]/$1");
     let line = "trap '' XFSZ; ulimit -f 0; set -o pipefail; lastgood log -p | cat";
     settings.bind(|| shows!(world.shell(line).story(), @r#"
     exit 1
     --- stderr
-    error: could not use [folder]/cache/lastgood/index/[index]/trust: …
-      caused by: File too large (os error 27) at path "[folder]/cache/lastgood/index/45226ccc2f0b5918/.tmpM3blDL"
+    error: could not use [folder]/cache/lastgood/index/[index]/trust
+      caused by: File too large (os error 27) at path "[folder]/cache/lastgood/index/[index]/.tmp"
     hint: make room or correct the permissions there, or keep the index elsewhere: `index = …` under [repository]
     "#));
 }

@@ -3,6 +3,7 @@
 //! `world` has the folder, the history and the runner; each other file is one part of the story.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
 
+mod configuration;
 mod damage;
 mod limits;
 mod output;

@@ -72,8 +72,23 @@ fn a_name_cannot_steer_the_terminal() {
             assert!(!found, "{args:?} lets {steering:?} through: {ran:?}");
         }
     }
-    shows!(world.run(&["show", "kc/user/e002", "-q"]).story(), @"");
-    shows!(world.run(&["ls", "kc/user"]).story(), @"");
+    shows!(world.run(&["show", "kc/user/e002", "-q"]).story(), @r#"
+    exit 0
+    --- stdout
+    {
+      "enabled": true,
+      "id": "e002",
+      "username": "evil\u001b[2J\u001b]0;owned\u0007\u202egpj"
+    }
+    "#);
+    shows!(world.run(&["ls", "kc/user"]).story(), @r"
+    exit 0
+    --- stdout
+    address       name
+    kc/user/e001  zoë
+    kc/user/e002  evil%1B%5B2J%1B]0;owned%07\u{202e}gpj
+    kc/user/e003  mallory
+    ");
 }
 
 #[test]
