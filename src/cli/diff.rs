@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::base::key::ResourceKey;
+use crate::base::key::{Kind, ResourceKey};
 use crate::base::when::When;
 use crate::cli::args::{DiffArgs, Global};
 use crate::cli::open::{Opened, Purpose, connect, environment, open, when};
@@ -25,13 +25,17 @@ pub async fn run(global: &Global, args: &DiffArgs) -> Result<Exit, Failure> {
     }
     let mut found = false;
     let mut gaps = false;
+    let accepted = |tenant: &str, kind: &Kind| {
+        let configured = opened.config.tenant(tenant);
+        configured.is_ok_and(|tenant| tenant.accept.iter().any(|accepted| accepted == kind.as_str()))
+    };
     for address in opened.addresses(address.as_deref())? {
         let history = opened.history(&address.tenant)?;
         let base = history.moment(&from)?;
         let mut comparison = one(&opened, &history, &base, &to, &address).await?;
         name(&history, &base, &to, &mut comparison.changes)?;
         found |= !comparison.changes.is_empty();
-        gaps |= !comparison.unknown.is_empty();
+        gaps |= comparison.unknown.iter().any(|(kind, _)| !accepted(&address.tenant, kind));
         for change in &comparison.changes {
             log::print(&global.output, &address.tenant, change, true);
         }
@@ -48,7 +52,11 @@ pub async fn run(global: &Global, args: &DiffArgs) -> Result<Exit, Failure> {
     if !found && !gaps {
         global.output.note("no differences");
     }
-    Ok(if found && args.exit_code { Exit::Differences } else { Exit::Done })
+    Ok(match (gaps, found && args.exit_code) {
+        (true, _) => Exit::Incomplete,
+        (false, true) => Exit::Differences,
+        (false, false) => Exit::Done,
+    })
 }
 
 /// `diff FROM ADDRESS` and `diff FROM TO ADDRESS` are both meant; a text that begins with a

@@ -28,6 +28,7 @@ pub fn run(
         let history = opened.history(&tenant)?;
         let moment = history.moment(&at)?;
         let address = Address { tenant: tenant.clone(), kind: kind.map(str::to_owned), reference: None };
+        let mut failed = 0;
         let mut found = Vec::new();
         for kind in history.kinds(&address)? {
             let mut all = moment.state.kind(&kind);
@@ -38,12 +39,18 @@ pub fn run(
                 }
                 let bodies = opened.repository.read_many(&entries, Part::Main)?;
                 for (key, body) in keys.into_iter().zip(bodies) {
-                    let results = expression.ask(&tenant, &key, &body.unwrap_or_default());
-                    if !results.is_empty() {
-                        found.push((key, results));
+                    let asked = expression.ask(&tenant, &key, &body.unwrap_or_default());
+                    failed += u64::from(asked.failed);
+                    if !asked.results.is_empty() {
+                        found.push((key, asked.results));
                     }
                 }
             }
+        }
+        if failed > 0 {
+            global.output.warn(format!(
+                "{tenant}: the expression failed on {failed} bodies; what they hold is not known"
+            ));
         }
         let keys: Vec<_> = found.iter().map(|(key, _)| key.clone()).collect();
         let names = history.names_of(&moment, &keys)?;

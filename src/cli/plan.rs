@@ -74,13 +74,16 @@ async fn make(global: &Global, opened: &Opened, args: &PlanArgs) -> Result<Plan,
     let history = opened.history(name)?;
     let moment = history.moment_to_restore(&at)?;
     let goal = Stored::new(&opened.repository, moment.snapshot.clone())?;
-    let scope = scope(&history, &moment, &addresses, &args.fields)?;
     let tenant = opened.config.tenant(name)?;
     let live = connect(&opened.config, tenant, Purpose::Read)?;
     snapshot::same_tenant(&live, &moment.snapshot).await?;
     let fingerprints = opened.repository.fingerprints(name)?;
     let mark = |address: &str, pointer: &str, value: &[u8]| fingerprints.mark(address, pointer, value);
     let connected = LiveTenant::new(&live, &mark);
+    let mut scope = scope(&history, &moment, &addresses, &args.fields)?;
+    if args.mode == Mode::Rollback {
+        add_later(&mut scope, &history, &connected, &addresses).await?;
+    }
     let environment = crate::cli::open::environment()?;
     let now = environment.clock.now();
     let base = moment.snapshot.id.to_string();
@@ -131,6 +134,35 @@ fn scope(
         }
     }
     Ok(scope)
+}
+
+/// A rollback of a whole kind or tenant is also about what came later: it is in no snapshot, so the
+/// tenant is asked.
+async fn add_later(
+    scope: &mut Scope,
+    history: &History<'_>,
+    live: &LiveTenant<'_>,
+    addresses: &[Address],
+) -> Result<(), Failure> {
+    for address in addresses {
+        match &address.reference {
+            None => {
+                let kinds: BTreeSet<Kind> = history.kinds(address)?.into_iter().collect();
+                let (bodies, _) = live.kinds(&kinds).await;
+                for key in bodies.into_keys() {
+                    scope.add(key, Wish::Whole);
+                }
+            }
+            Some(reference) if reference.contains(['*', '?', '[']) => {
+                return Err(Failure::usage(
+                    "`--mode rollback` takes a tenant, a kind or one resource, and no pattern",
+                )
+                .hint("what came later and fits a pattern would be left out without a word"));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// What Lastgood signs in with, for reading and for restoring: nothing may change it.

@@ -51,24 +51,40 @@ impl Expression {
         Ok(Self { filter })
     }
 
-    /// What the expression gives for a body, without `null` and `false`; empty where it does not
-    /// apply. An error of the expression on this body (a number where text is) is not a find.
+    /// What the expression gives for a body, without `null` and `false`.
     #[must_use]
-    pub fn ask(&self, tenant: &str, key: &ResourceKey, body: &[u8]) -> Vec<Value> {
-        let Ok(input) = jaq_json::read::parse_single(body) else { return Vec::new() };
+    pub fn ask(&self, tenant: &str, key: &ResourceKey, body: &[u8]) -> Asked {
+        let mut asked = Asked::default();
+        let Ok(input) = jaq_json::read::parse_single(body) else {
+            asked.failed = true;
+            return asked;
+        };
         let address = Val::from(format!("{tenant}/{key}"));
         let kind = Val::from(key.kind.as_str().to_owned());
         let context = Ctx::<JustLut<Val>>::new(&self.filter.lut, Vars::new([address, kind]));
-        self.filter
-            .id
-            .run((context, input))
-            .map(unwrap_valr)
-            .map_while(Result::ok)
-            .take(RESULTS_MAX)
-            .filter(|value| !matches!(value, Val::Null | Val::Bool(false)))
-            .filter_map(|value| parse(value.to_string().as_bytes(), &Limits::body()).ok())
-            .collect()
+        for value in self.filter.id.run((context, input)).map(unwrap_valr).take(RESULTS_MAX) {
+            match value.map(|value| (parse(value.to_string().as_bytes(), &Limits::body()), value)) {
+                Ok((_, Val::Null | Val::Bool(false))) => {}
+                Ok((Ok(value), _)) => asked.results.push(value),
+                Ok((Err(_), _)) => asked.failed = true,
+                Err(_) => {
+                    asked.failed = true;
+                    break;
+                }
+            }
+        }
+        asked
     }
+}
+
+/// What came of asking one body.
+#[derive(Default)]
+pub struct Asked {
+    /// The finds.
+    pub results: Vec<Value>,
+    /// The expression failed on this body (a number where text is, say), so that what it would
+    /// have found is not known.
+    pub failed: bool,
 }
 
 #[cfg(test)]
@@ -79,7 +95,7 @@ mod tests {
     fn ask(code: &str, body: &str) -> Vec<String> {
         let key = ResourceKey::new(&Kind::new("client"), vec!["c1".into()]);
         let found = Expression::compile(code).unwrap().ask("kc", &key, body.as_bytes());
-        found.iter().map(|value| String::from_utf8(value.to_canonical()).unwrap()).collect()
+        found.results.iter().map(|value| String::from_utf8(value.to_canonical()).unwrap()).collect()
     }
 
     #[test]
