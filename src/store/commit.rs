@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::base::ids::RecordId;
 use crate::format::builder::{SealedSegment, SegmentBuilder};
 use crate::format::entry::{Entry as Line, Mark, Op, Part as LinePart, Put as LinePut};
@@ -23,7 +25,7 @@ use crate::store::index::Head;
 use crate::store::replay::Loaded;
 use crate::store::roots::Roots;
 use crate::store::segments::object_path;
-use crate::store::session::{Fresh, Pending, Where, WriteSession};
+use crate::store::session::{Fresh, FreshPart, Pending, Where, WriteSession};
 use crate::store::snapshot::{Meta, Rec, Snapshot};
 use crate::store::state::State;
 use crate::store::tenant::Tenant;
@@ -48,7 +50,6 @@ struct Next {
 struct Built {
     roots: Roots,
     state: State,
-    flags: Flags,
     fields: fields::Snapshot,
 }
 
@@ -72,7 +73,8 @@ pub(super) fn commit(mut session: WriteSession, meta: &Meta) -> Result<Snapshot,
         let mut built = session.build(meta)?;
         let draft = session.draft(meta, &next, built.fields.clone());
         let domain = tenant.newest()?;
-        let sealed = session.builder.seal(domain, session.core.entropy.as_ref(), Some((&draft, &signer)))?;
+        let mut sealed =
+            session.builder.seal(domain, session.core.entropy.as_ref(), Some((&draft, &signer)))?;
         tried.extend(sealed.record);
         let path = object_path(Name::Record(tenant.prefix, next.sequence))?;
         let outcome = match session.core.storage.put_new(&path, &sealed.bytes) {
@@ -84,7 +86,7 @@ pub(super) fn commit(mut session: WriteSession, meta: &Meta) -> Result<Snapshot,
             Err(error) => return Err(error.into()),
         };
         match outcome {
-            Outcome::Committed => return session.published(meta, &next, &mut built, &sealed),
+            Outcome::Committed => return session.published(meta, &next, &mut built, &mut sealed),
             Outcome::Absent => {}
             Outcome::Taken => {
                 // An earlier try of this very commit may have landed late.
@@ -233,7 +235,7 @@ impl WriteSession {
             requests: meta.requests,
             permission: meta.permission,
         };
-        Ok(Built { roots, state: Arc::unwrap_or_clone(base), flags, fields })
+        Ok(Built { roots, state: Arc::unwrap_or_clone(base), fields })
     }
 
     fn set_ledger(&mut self, meta: &Meta) -> Result<(), StoreError> {
@@ -308,55 +310,40 @@ impl WriteSession {
         meta: &Meta,
         next: &Next,
         built: &mut Built,
-        sealed: &SealedSegment,
+        sealed: &mut SealedSegment,
     ) -> Result<Snapshot, StoreError> {
         let (core, tenant) = (self.core.clone(), self.tenant.clone());
-        let whole = ledger::encode(&meta.ledger)?;
-        let id = sealed.record.unwrap_or(RecordId([0; 32]));
-        let mut fields = built.fields.clone();
-        fields.ledger_hash = ledger::hash_of(&whole);
+        let ledger = Arc::new(meta.ledger.clone());
         if !tenant.opens() {
-            let rec = self.rec(meta, next, sealed, id, fields);
-            let ledger = Arc::new(meta.ledger.clone());
+            let rec = self.rec(meta, next, sealed, built.fields.clone());
             return rec.to_snapshot(ledger).ok_or(StoreError::Contended { tenant: self.name });
         }
-        // Read as any reader reads it: what the store remembers is what is there.
-        let (record, open) = core.segments.open_record(&tenant, next.sequence)?;
+        let object = Bytes::from(std::mem::take(&mut sealed.bytes));
+        let (record, open) = core.segments.adopt_record(&tenant, next.sequence, object)?;
         let rec = Rec::new(&record, open.segment.id(), open.size, self.data_bytes);
         let rec = core.keep_record(&tenant, rec);
-        let ledger = Arc::new(meta.ledger.clone());
         core.keep_ledger(&tenant, rec.sequence, ledger.clone());
-        let mut state = std::mem::take(&mut built.state);
-        let steps = self.entries(&rec);
-        for (path, entry) in &steps {
-            match entry {
-                Some(entry) => state.put(path, entry),
-                None => state.gone(path),
-            }
-        }
-        let fresh = self.parent.is_none() || built.flags.contain(Flags::CHECKPOINT);
+        let seen = Seen::new(&self, &rec);
+        let fresh = self.parent.is_none() || built.fields.flags.contain(Flags::CHECKPOINT);
         let loaded = Loaded {
-            state: Arc::new(state.settled()),
+            state: Arc::new(seen.state(&self, std::mem::take(&mut built.state))),
             logs: if fresh { 0 } else { self.loaded.logs + 1 },
             log_bytes: if fresh { 0 } else { self.loaded.log_bytes + rec.size },
         };
         core.remember_state(rec.clone(), loaded);
-        self.index(&rec, &whole, &steps, &built.roots);
-        core.trust.see(tenant.prefix, rec.sequence, rec.id)?;
+        self.index(&rec, &ledger::encode(&ledger)?, &seen, &built.roots);
+        // The snapshot is there whatever becomes of this; the next command meets a folder that cannot
+        // be written.
+        if let Err(error) = core.trust.see(tenant.prefix, rec.sequence, rec.id) {
+            tracing::debug!(%error, "the trust file was not written");
+        }
         rec.to_snapshot(ledger).ok_or(StoreError::Contended { tenant: self.name })
     }
 
-    fn rec(
-        &self,
-        meta: &Meta,
-        next: &Next,
-        sealed: &SealedSegment,
-        id: RecordId,
-        fields: fields::Snapshot,
-    ) -> Rec {
+    fn rec(&self, meta: &Meta, next: &Next, sealed: &SealedSegment, fields: fields::Snapshot) -> Rec {
         Rec {
             sequence: next.sequence,
-            id,
+            id: sealed.record.unwrap_or(RecordId([0; 32])),
             previous: next.previous,
             written_ms: self.core.clock.now().as_millisecond(),
             rules: meta.rules,
@@ -373,39 +360,9 @@ impl WriteSession {
         }
     }
 
-    /// The changes as a reader of the record sees them, with whole ids.
-    fn entries(&self, rec: &Rec) -> Vec<(String, Option<Entry>)> {
-        let own = Arc::new(Target { prefix: self.tenant.prefix, reference: rec.reference() });
-        let data: Vec<Arc<Target>> = self
-            .data
-            .iter()
-            .map(|row| {
-                let reference = SegmentRef { place: SegmentPlace::Data, ..*row };
-                Arc::new(Target { prefix: self.tenant.prefix, reference })
-            })
-            .collect();
-        let place = |at: &Where, id| match at {
-            Where::Old(place) => Place { mark: Mark::Id(id), ..place.clone() },
-            Where::Here { segment, frame, slot } => Place {
-                target: data.get(*segment).unwrap_or(&own).clone(),
-                frame: *frame,
-                slot: *slot,
-                mark: Mark::Id(id),
-            },
-        };
-        let entry = |pending: &Pending| match pending {
-            Pending::Gone => None,
-            Pending::Put(fresh) => {
-                let places = fresh.parts.iter().map(|(part, at, id)| (*part, place(at, *id))).collect();
-                Some(Entry { places, erased: None })
-            }
-        };
-        self.pending.iter().map(|(path, pending)| (path.to_string(), entry(pending))).collect()
-    }
-
     /// Adds the snapshot to the index where the index ends at its parent; else the next question
     /// brings it up.
-    fn index(&self, rec: &Rec, ledger: &[u8], steps: &[(String, Option<Entry>)], roots: &Roots) {
+    fn index(&self, rec: &Rec, ledger: &[u8], seen: &Seen, roots: &Roots) {
         let keys = &self.tenant.index_keys;
         let head = Head { sequence: rec.sequence, record: rec.id };
         self.core.ask(|index| {
@@ -414,7 +371,7 @@ impl WriteSession {
                 return Ok(());
             }
             let mut update = index.update(keys)?;
-            let steps = steps.iter().map(|(path, entry)| (path.as_str(), entry.as_ref()));
+            let steps = self.pending.iter().map(|(path, pending)| (path, seen.entry(pending)));
             indexing::add(&mut update, rec, Some(ledger), steps)?;
             update.buckets(head, roots.is_whole(), roots.loaded(), &roots.hashes())?;
             update.commit(head)
@@ -431,6 +388,59 @@ impl WriteSession {
     }
 }
 
+/// What a session changed, as a reader of its record sees it, with whole ids.
+struct Seen {
+    own: Arc<Target>,
+    data: Vec<Arc<Target>>,
+}
+
+impl Seen {
+    fn new(session: &WriteSession, rec: &Rec) -> Self {
+        let prefix = session.tenant.prefix;
+        let data = session.data.iter().map(|row| {
+            let reference = SegmentRef { place: SegmentPlace::Data, ..*row };
+            Arc::new(Target { prefix, reference })
+        });
+        Self { own: Arc::new(Target { prefix, reference: rec.reference() }), data: data.collect() }
+    }
+
+    fn entry(&self, pending: &Pending) -> Option<Entry> {
+        let Pending::Put(fresh) = pending else { return None };
+        let place = |part: &FreshPart| match &part.at {
+            Where::Old(place) => Place { mark: Mark::Id(part.id), ..Place::clone(place) },
+            Where::Here { segment, frame, slot } => Place {
+                target: self.data.get(*segment as usize).unwrap_or(&self.own).clone(),
+                frame: *frame,
+                slot: *slot,
+                mark: Mark::Id(part.id),
+            },
+        };
+        let places = fresh.parts.iter().map(|part| (part.part, place(part))).collect();
+        Some(Entry { places, erased: None })
+    }
+
+    /// The state after the session. The first one is packed at once: it has no base to lie over.
+    fn state(&self, session: &WriteSession, mut state: State) -> State {
+        if state.is_empty() {
+            let mut builder = State::builder();
+            for (path, pending) in &session.pending {
+                if let Some(entry) = self.entry(pending) {
+                    let ascending = builder.push(path, &entry);
+                    debug_assert!(ascending, "the changes of a session are in order of the keys");
+                }
+            }
+            return builder.finish();
+        }
+        for (path, pending) in &session.pending {
+            match self.entry(pending) {
+                Some(entry) => state.put(path, &entry),
+                None => state.gone(path),
+            }
+        }
+        state.settled()
+    }
+}
+
 /// The log line of a resource that was put.
 fn fresh_line(
     path: &str,
@@ -439,7 +449,7 @@ fn fresh_line(
     data: &[SegmentRef],
 ) -> Result<Line, StoreError> {
     let mut parts = Vec::with_capacity(fresh.parts.len());
-    for (part, at, id) in &fresh.parts {
+    for FreshPart { part, at, id } in &fresh.parts {
         parts.push((*part, LinePart::new(location(at, builder, data)?, id)));
     }
     line(path, &parts)
@@ -454,7 +464,7 @@ fn location(at: &Where, builder: &mut SegmentBuilder, data: &[SegmentRef]) -> Re
             slot: place.slot,
         },
         Where::Here { segment, frame, slot } => {
-            let number = match data.get(*segment) {
+            let number = match data.get(*segment as usize) {
                 Some(reference) => builder.refer(reference)?,
                 None => 0,
             };

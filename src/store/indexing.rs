@@ -1,5 +1,6 @@
 //! Bringing the index up to the repository.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use crate::format::ledger;
@@ -114,11 +115,11 @@ fn add_batch(index: &Index, tenant: &Tenant, batch: &[Read]) -> Result<(), Fault
 }
 
 /// Adds one record and what it changed.
-pub(super) fn add<'s>(
+pub(super) fn add<P: AsRef<str>, E: Borrow<Entry>>(
     update: &mut Update<'_>,
     rec: &Rec,
     ledger: Option<&[u8]>,
-    steps: impl Iterator<Item = (&'s str, Option<&'s Entry>)>,
+    steps: impl Iterator<Item = (P, Option<E>)>,
 ) -> Result<(), Fault> {
     update.record(rec.sequence, &rec.encode())?;
     if let Some(ledger) = ledger {

@@ -100,8 +100,36 @@ impl Segments {
         sequence: u64,
     ) -> Result<(Record, Arc<OpenSegment>), StoreError> {
         let path = object_path(Name::Record(tenant.prefix, sequence))?;
-        let unlocked = self.unlock(tenant, path.clone())?;
+        let unlocked = self.unlock(tenant, path)?;
+        self.verified(tenant, sequence, unlocked)
+    }
+
+    /// The same of an object that was just written, from its bytes.
+    ///
+    /// # Errors
+    /// None for what this program sealed.
+    pub(super) fn adopt_record(
+        &self,
+        tenant: &Tenant,
+        sequence: u64,
+        object: Bytes,
+    ) -> Result<(Record, Arc<OpenSegment>), StoreError> {
+        let path = object_path(Name::Record(tenant.prefix, sequence))?;
+        let reader =
+            SegmentReader::open_whole(&tenant.domains, &object).map_err(|error| broken(&path, error))?;
+        let unlocked = Unlocked { path, size: object.len() as u64, reader, object: Some(object) };
+        self.verified(tenant, sequence, unlocked)
+    }
+
+    fn verified(
+        &self,
+        tenant: &Tenant,
+        sequence: u64,
+        mut unlocked: Unlocked,
+    ) -> Result<(Record, Arc<OpenSegment>), StoreError> {
+        let path = unlocked.path.clone();
         let signed = self.signed_record(&unlocked)?;
+        unlocked.object = unlocked.object.filter(|_| unlocked.size <= FIRST_READ_BYTES);
         let record = signed
             .verify(&tenant.owner, &tenant.repository, tenant.prefix)
             .map_err(|error| broken(&path, error))?;

@@ -35,26 +35,34 @@ pub(super) enum Where {
     /// In the session's data segment of this number, or, past the last, in the record's own.
     Here {
         /// Which of the session's segments.
-        segment: usize,
+        segment: u32,
         /// Which frame.
         frame: u32,
         /// Which body of the frame.
         slot: u32,
     },
     /// In an older segment, unchanged.
-    Old(Place),
+    Old(Box<Place>),
 }
 
 /// A resource that was put and is not what it was.
 #[derive(Clone, Debug)]
 pub(super) struct Fresh {
-    pub(super) parts: Vec<(Part, Where, ObjectId)>,
+    pub(super) parts: Vec<FreshPart>,
     pub(super) leaf: Leaf,
+}
+
+/// One of its bodies.
+#[derive(Clone, Debug)]
+pub(super) struct FreshPart {
+    pub(super) part: Part,
+    pub(super) at: Where,
+    pub(super) id: ObjectId,
 }
 
 impl Fresh {
     pub(super) fn id(&self, part: Part) -> Option<ObjectId> {
-        self.parts.iter().find(|(has, ..)| *has == part).map(|(_, _, id)| *id)
+        self.parts.iter().find(|has| has.part == part).map(|has| has.id)
     }
 }
 
@@ -62,7 +70,7 @@ impl Fresh {
 #[derive(Clone, Debug)]
 pub(super) enum Pending {
     Gone,
-    Put(Box<Fresh>),
+    Put(Fresh),
 }
 
 /// A snapshot in the making.
@@ -204,7 +212,7 @@ impl WriteSession {
             main,
             secret_body.zip(secret),
         )?;
-        self.pending.insert(path.into_boxed_str(), Pending::Put(Box::new(Fresh { parts, leaf })));
+        self.pending.insert(path.into_boxed_str(), Pending::Put(Fresh { parts, leaf }));
         if self.builder.stored_bytes() >= self.core.tuning.data_segment_bytes {
             self.write_data()?;
         }
@@ -237,8 +245,8 @@ impl WriteSession {
         let at = self.add(key.kind.as_str(), event)?;
         match self.pending.get_mut(path.as_str()) {
             Some(Pending::Put(fresh)) => {
-                fresh.parts.retain(|(part, ..)| *part != Part::Event);
-                fresh.parts.push((Part::Event, at, id));
+                fresh.parts.retain(|known| known.part != Part::Event);
+                fresh.parts.push(FreshPart { part: Part::Event, at, id });
             }
             _ => drop(self.farewells.insert(path.into_boxed_str(), (at, id))),
         }
@@ -291,39 +299,40 @@ impl WriteSession {
         before: Option<(&Entry, bool)>,
         main: ObjectId,
         secret: Option<(Secret<Vec<u8>>, ObjectId)>,
-    ) -> Result<Vec<(Part, Where, ObjectId)>, StoreError> {
+    ) -> Result<Vec<FreshPart>, StoreError> {
         let kind = key.kind.as_str();
-        let mut stored = Vec::with_capacity(2);
+        let mut stored = Vec::with_capacity(1);
+        let mut keep = |part, at, id| stored.push(FreshPart { part, at, id });
         let old = before.and_then(|(entry, same_main)| same_main.then_some(entry));
         let at = match before.and_then(|(entry, same_main)| Some((entry.place(Part::Main)?, same_main))) {
-            Some((place, true)) => Where::Old(place.clone()),
+            Some((place, true)) => Where::Old(Box::new(place.clone())),
             Some((place, false)) => match self.delta(kind, place, &parts.main)? {
                 Some(at) => at,
                 None => self.add(kind, &parts.main)?,
             },
             None => self.add(kind, &parts.main)?,
         };
-        stored.push((Part::Main, at, main));
+        keep(Part::Main, at, main);
         if let Some((body, id)) = secret {
             let at = self.builder.add_secret(kind, &body)?;
-            stored.push((Part::Secret, self.here(at.frame, at.slot), id));
+            keep(Part::Secret, self.here(at.frame, at.slot), id);
         }
         let tenant = self.tenant.clone();
         let ids = &tenant.newest()?.ids;
         if let Some(body) = parts.volatile.take() {
-            stored.push((Part::Volatile, self.add(kind, &body)?, ids.id(&body)));
+            keep(Part::Volatile, self.add(kind, &body)?, ids.id(&body));
         }
         if old.is_none()
             && let Some(body) = parts.raw.take()
         {
-            stored.push((Part::Raw, self.add(kind, &body)?, ids.id(&body)));
+            keep(Part::Raw, self.add(kind, &body)?, ids.id(&body));
         } else if let Some((old, place)) = old.and_then(|old| Some((old, old.place(Part::Raw)?))) {
             // The raw bytes belong to the main body, which stays.
             let id = match old.known_id(Part::Raw) {
                 Some(id) => id,
                 None => self.core.bodies(&tenant).at(place)?.id,
             };
-            stored.push((Part::Raw, Where::Old(place.clone()), id));
+            keep(Part::Raw, Where::Old(Box::new(place.clone())), id);
         }
         Ok(stored)
     }
@@ -334,7 +343,8 @@ impl WriteSession {
     }
 
     pub(super) fn here(&self, frame: u32, slot: u32) -> Where {
-        Where::Here { segment: self.data.len(), frame, slot }
+        let segment = u32::try_from(self.data.len()).expect("a session has fewer segments than 2^32");
+        Where::Here { segment, frame, slot }
     }
 
     /// Writes what has come so far as a data segment and begins the next.

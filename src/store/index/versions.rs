@@ -5,6 +5,7 @@
 //! must be neighbours. What the index has never heard of is [`Known::Unknown`], since a missing row
 //! proves nothing.
 
+use std::borrow::Borrow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::Bound;
@@ -22,6 +23,9 @@ use crate::store::index::{Fault, Index, Keys, Update, caught, damaged, present};
 
 pub(super) const TABLE: char = 'v';
 pub(super) const TARGETS: char = 't';
+
+/// Versions that are sorted together before they are inserted.
+const RUN: usize = 1 << 14;
 
 /// The place of a resource's newest version.
 const NEWEST: u64 = u64::MAX;
@@ -207,37 +211,48 @@ impl Index {
 impl Update<'_> {
     /// Adds what one record changed: for each resource the new version, `None` where it is gone. A
     /// change that is in already is left as it is.
-    pub(crate) fn versions<'p>(
+    pub(crate) fn versions<P: AsRef<str>, E: Borrow<Entry>>(
         &mut self,
         sequence: u64,
-        changes: impl Iterator<Item = (&'p str, Option<&'p Entry>)>,
+        mut changes: impl Iterator<Item = (P, Option<E>)>,
     ) -> Result<(), Fault> {
         let Self { write, keys, .. } = self;
         caught(|| {
             let name = keys.table(TABLE);
-            let mut named: Vec<_> = changes.map(|(path, entry)| (keys.name(path), entry)).collect();
-            // In order of the table, redb inserts twice as fast.
-            named.sort_unstable_by_key(|(name, _)| *name);
             let mut numbers = Numbers::open(write, keys)?;
             let mut rows = Rows { table: write.open_table(Definition::new(&name))?, name, keys };
-            for (resource, entry) in named {
-                let entry = entry.map(|entry| Packed::new(entry, |t| numbers.number(t))).transpose()?;
-                let newest = rows.get(place(&resource, NEWEST))?;
-                let previous = newest.as_ref().map_or(0, |row| row.sequence);
-                if previous >= sequence {
-                    continue;
+            let mut run = Vec::with_capacity(RUN);
+            loop {
+                for (path, entry) in changes.by_ref().take(RUN) {
+                    let entry = entry.map(|entry| Packed::new(entry.borrow(), |t| numbers.number(t)));
+                    run.push((keys.name(path.as_ref()), entry.transpose()?));
                 }
-                if let Some(old) = newest {
-                    rows.insert(place(&resource, old.sequence), &old)?;
+                if run.is_empty() {
+                    return Ok(());
                 }
-                rows.insert(place(&resource, NEWEST), &Row { sequence, previous, entry })?;
+                // In order of the table, redb inserts twice as fast.
+                run.sort_unstable_by_key(|(name, _)| *name);
+                for (resource, entry) in run.drain(..) {
+                    rows.add(&resource, sequence, entry)?;
+                }
             }
-            Ok(())
         })
     }
 }
 
 impl Rows<'_, redb::Table<'_, [u8; 24], &'static [u8]>> {
+    fn add(&mut self, resource: &[u8; 16], sequence: u64, entry: Option<Packed>) -> Result<(), Fault> {
+        let newest = self.get(place(resource, NEWEST))?;
+        let previous = newest.as_ref().map_or(0, |row| row.sequence);
+        if previous >= sequence {
+            return Ok(());
+        }
+        if let Some(old) = newest {
+            self.insert(place(resource, old.sequence), &old)?;
+        }
+        self.insert(place(resource, NEWEST), &Row { sequence, previous, entry })
+    }
+
     fn insert(&mut self, key: [u8; 24], row: &Row) -> Result<(), Fault> {
         let value = self.keys.checked(&self.name, &key, row.encode());
         self.table.insert(key, value.as_slice())?;

@@ -121,17 +121,18 @@ fn what_is_not_there_is_said_so() {
 #[test]
 fn a_large_first_snapshot_goes_into_data_segments() {
     let (memory, repository) = memory();
+    let repository = repository.tuned(Tuning { data_segment_bytes: 100_000, ..Tuning::default() });
     let mut session = repository.session(TENANT).unwrap();
     let mut model = Model::new();
     let mut bytes = blake3::Hasher::new().finalize_xof();
-    for n in 0..40 {
-        // Bodies that do not compress; some are over the size of a piece.
-        let mut body = vec![0; if n % 10 == 0 { 2_500_000 } else { 300_000 }];
+    for n in 0..12 {
+        // Bodies that do not compress; one is over the size of a piece.
+        let mut body = vec![0; if n == 5 { 2_500_000 } else { 30_000 }];
         bytes.fill(&mut body);
         session.put(&key(&format!("logo/{n}")), parts(&body)).unwrap();
         model.insert(format!("logo/{n}"), (body, None));
     }
-    let first = session.commit(meta(40)).unwrap();
+    let first = session.commit(meta(12)).unwrap();
     let stats = repository.stats().unwrap();
     assert!(stats.tenants[TENANT].data_segments >= 2, "{stats:?}");
     assert_eq!(first.bytes, stats.tenants[TENANT].data_bytes + stats.tenants[TENANT].record_bytes);
