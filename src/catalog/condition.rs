@@ -22,6 +22,8 @@ pub struct Condition {
     pub not: Vec<Value>,
     /// It must be there, or must not.
     pub present: Option<bool>,
+    /// It must be a text that begins with this.
+    pub prefix: Option<String>,
 }
 
 impl Condition {
@@ -31,6 +33,11 @@ impl Condition {
     pub fn holds(&self, body: &Value) -> bool {
         let found = self.at.get(body).filter(|value| !matches!(value, Value::Null));
         if self.present.is_some_and(|wanted| wanted != found.is_some()) {
+            return false;
+        }
+        let begins =
+            |prefix: &str| found.and_then(Value::as_str).is_some_and(|text| text.starts_with(prefix));
+        if self.prefix.as_deref().is_some_and(|prefix| !begins(prefix)) {
             return false;
         }
         let equals = |constant: &Value| equal(found, constant);
@@ -64,5 +71,14 @@ mod tests {
         assert!(condition("at = '/n'\nis = [3, 4]").holds(&body));
         assert!(condition("at = '/s'\npresent = true").holds(&body));
         assert!(!condition("at = '/t'\npresent = true").holds(&body));
+    }
+
+    #[test]
+    fn a_prefix_is_of_texts_only() {
+        let body = parse(br#"{"s":"default-roles-x","n":1}"#, &Limits::default()).unwrap();
+        assert!(condition("at = '/s'\nprefix = 'default-roles-'").holds(&body));
+        assert!(!condition("at = '/s'\nprefix = 'roles'").holds(&body));
+        assert!(!condition("at = '/n'\nprefix = ''").holds(&body));
+        assert!(!condition("at = '/t'\nprefix = ''").holds(&body));
     }
 }

@@ -134,6 +134,11 @@ pub struct Read {
     /// the same list.
     #[serde(default)]
     pub rows: Vec<Condition>,
+    /// Rows that are texts become objects with this one member.
+    pub wrap: Option<String>,
+    /// The rows of `path` are the parents, and this path gives the instances of each: a way to ask
+    /// only those parents that have any. The kind has one parent, which has none.
+    pub below: Option<Template>,
     /// One pass for each resource of these kinds. Default: the parents.
     #[serde(default)]
     pub each: Vec<Kind>,
@@ -168,6 +173,9 @@ pub struct Read {
     /// is no JSON becomes base64 text.
     #[serde(default)]
     pub join: BTreeMap<String, Template>,
+    /// Members of `join` of whose elements only one value is kept: member name → where it stands.
+    #[serde(default)]
+    pub pick: BTreeMap<String, Pointer>,
     /// One request for each user: made only where the configuration asks for it.
     #[serde(default)]
     pub costly: bool,
@@ -227,6 +235,9 @@ pub struct Tree {
     /// Only where this holds for the row.
     #[serde(default)]
     pub only: Vec<Condition>,
+    /// The list does not hold the children but things that name them, here; each child is read
+    /// through the kind's `get`.
+    pub to: Option<Pointer>,
 }
 
 /// Why a declared kind is not read.

@@ -338,6 +338,8 @@ pub struct Reference {
     /// By what.
     #[serde(default)]
     pub by: RefBy,
+    /// Text that stands before the id or name; a value without it is no reference.
+    pub prefix: Option<String>,
     /// Which field of the target it holds, where that is not the target's id.
     pub target_at: Option<Pattern>,
     /// Created without it, set by an update afterwards: this is where cycles are cut.
@@ -411,7 +413,7 @@ impl KindSpec {
     pub fn gets(&self) -> Vec<String> {
         let mut paths = Vec::new();
         for read in &self.read {
-            paths.extend(read.path.as_ref().map(Template::bare));
+            paths.extend(read.path.iter().chain(&read.below).map(Template::bare));
             paths.extend(read.tree.as_ref().map(|tree| tree.path.bare()));
             paths.extend(read.join.values().map(Template::bare));
         }

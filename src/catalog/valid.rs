@@ -96,7 +96,8 @@ impl KindCheck<'_> {
     fn templates(&mut self) {
         let spec = self.spec;
         for read in &spec.read {
-            read.path.iter().chain(read.join.values()).for_each(|template| self.template(template));
+            let paths = read.path.iter().chain(&read.below).chain(read.join.values());
+            paths.for_each(|template| self.template(template));
             read.tree.iter().for_each(|tree| self.template(&tree.path));
         }
         for template in spec.get.iter().chain(spec.changes.iter().map(|changes| &changes.path)) {
@@ -210,6 +211,22 @@ impl KindCheck<'_> {
         if read.detail && self.spec.get.is_none() {
             self.fault("`detail` needs `get`");
         }
+        if read.tree.as_ref().is_some_and(|tree| tree.to.is_some()) && self.spec.get.is_none() {
+            self.fault("a tree that names its children needs `get`");
+        }
+        if let Some(member) = read.pick.keys().find(|member| !read.join.contains_key(*member)) {
+            self.fault(format_args!("picks from `{member}`, which is not joined"));
+        }
+        self.below(read);
+    }
+
+    fn below(&mut self, read: &Read) {
+        let parent = self.spec.parent.first().and_then(|kind| self.provider.kind(kind));
+        let alone = self.spec.parent.len() == 1 && parent.is_some_and(|parent| parent.parent.is_empty());
+        let other = read.flip || read.detail || read.inside || read.tree.is_some() || !read.join.is_empty();
+        if read.below.is_some() && (!alone || other) {
+            self.fault("`below` is for one parent that has none, and for a plain list");
+        }
     }
 
     /// A list that no parent has a part in would be read again for each of them, all alike.
@@ -221,7 +238,7 @@ impl KindCheck<'_> {
             return;
         }
         let filled_by = |name| spec.params.get(name).or_else(|| self.provider.params.get(name));
-        let names = read.path.iter().flat_map(Template::placeholders);
+        let names = read.path.iter().chain(&read.below).flat_map(Template::placeholders);
         let mut params = names.filter_map(filled_by).flatten();
         if !params.any(|param| spec.parent.contains(&param.of) || param.of.as_str() == "row") {
             self.fault("makes a pass for each parent and asks each time for the same list");

@@ -163,12 +163,36 @@ pub enum Body {
 
 /// A map that an update merges.
 #[derive(Deserialize, Debug)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "MergeText")]
 pub struct Merge {
     /// Which map.
     pub at: Pattern,
-    /// What removes a key; `None` where nothing does.
+    /// What removes a key; `None` where nothing does. A file writes `remove_with_null = true` for
+    /// `null`, for which TOML has no word.
     pub remove_with: Option<Value>,
+}
+
+/// [`Merge`] as a file writes it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MergeText {
+    at: Pattern,
+    remove_with: Option<Value>,
+    #[serde(default)]
+    remove_with_null: bool,
+}
+
+impl TryFrom<MergeText> for Merge {
+    type Error = &'static str;
+
+    fn try_from(text: MergeText) -> Result<Self, Self::Error> {
+        let remove_with = match (text.remove_with, text.remove_with_null) {
+            (Some(_), true) => return Err("a key is removed with a value or with null, not with both"),
+            (None, true) => Some(Value::Null),
+            (given, false) => given,
+        };
+        Ok(Self { at: text.at, remove_with })
+    }
 }
 
 /// Where the id of a created resource is found.

@@ -21,7 +21,9 @@ pub fn forecast(catalog: &Provider, spec: &KindSpec, count: &dyn Fn(&Kind) -> u6
         passes *= read.values.values().map(|choices| choices.len() as u64).product::<u64>();
         let paging = read.paging.as_ref().and_then(|name| catalog.paging.get(name));
         requests += passes + paging.and_then(size).map_or(0, |size| rows / size);
-        let for_each_row = u64::from(read.detail) + read.join.len() as u64 + u64::from(read.tree.is_some());
+        let children = read.tree.as_ref().map_or(0, |tree| 1 + u64::from(tree.to.is_some()));
+        let for_each_row =
+            u64::from(read.detail) + read.join.len() as u64 + children + u64::from(read.below.is_some());
         requests += rows * for_each_row;
     }
     requests

@@ -119,6 +119,7 @@ impl<'a> Listing<'a> {
         let mut shifted = false;
         let Subject { read, rows_of, own, .. } = self.subject;
         for body in found {
+            let body = rows::wrapped(read.wrap.as_ref(), body);
             if !read.rows.iter().all(|condition| condition.holds(&body)) {
                 continue;
             }

@@ -11,6 +11,7 @@
 //!
 //! Read [`sweep`] next, then `pass.rs` and `listing.rs`.
 
+mod below;
 mod chain;
 pub mod error;
 pub mod events;

@@ -42,7 +42,10 @@ impl Live {
         let context = chain.context(base);
         match spec.get.as_ref().and_then(|get| context.fill(spec, get).ok()) {
             Some(target) => self.get_one(spec, key, &context, &target).await,
-            None => self.look_for(spec, key, known).await,
+            None => match spec.read.iter().find_map(|read| Some((read, read.below.as_ref()?))) {
+                Some(below) => self.one_below(spec, below, &context, key).await,
+                None => self.look_for(spec, key, known).await,
+            },
         }
     }
 

@@ -115,7 +115,8 @@ fn asked_of(catalog: &Provider, spec: &KindSpec) -> Vec<(Kind, Option<String>)> 
             out.extend(condition.of.iter().map(|kind| (kind.clone(), member(&condition.at))));
         }
         out.extend(read.values_of.values().map(|source| (source.of.clone(), first_member(&source.at))));
-        let paths = read.path.iter().chain(read.tree.iter().map(|tree| &tree.path)).chain(read.join.values());
+        let paths = read.path.iter().chain(&read.below).chain(read.join.values());
+        let paths = paths.chain(read.tree.iter().map(|tree| &tree.path));
         out.extend(paths.flat_map(|path| filled_from(catalog, spec, path)));
     }
     out.extend(spec.get.iter().flat_map(|path| filled_from(catalog, spec, path)));

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::Sender;
 use crate::base::coverage::State;
 use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{Condition, Context, KindSpec, Read, RefBy, Shape, Source, Tree};
-use crate::json::Value;
+use crate::json::{Pointer, Value};
 use crate::provider::chain::Chain;
 use crate::provider::error::{Fault, ProviderError, Sort};
 use crate::provider::ident;
@@ -66,6 +66,7 @@ impl<'a> Job<'a> {
         let several = spec.read.len() > 1
             || spec.read.iter().any(|read| {
                 read.tree.is_some()
+                    || read.below.is_some()
                     || !read.values.is_empty()
                     || !read.values_of.is_empty()
                     || read.each.len() > 1
@@ -74,7 +75,7 @@ impl<'a> Job<'a> {
     }
 
     /// Whether another list gave this row already.
-    fn repeats(&self, key: &ResourceKey, row: &Value) -> Result<bool, Fault> {
+    pub(crate) fn repeats(&self, key: &ResourceKey, row: &Value) -> Result<bool, Fault> {
         let Some(seen) = &self.seen else { return Ok(false) };
         let hash = self.hasher.hash_one(row);
         let earlier =
@@ -84,6 +85,13 @@ impl<'a> Job<'a> {
             Some(same) if same == hash => Ok(true),
             Some(_) => Err(Fault::new(State::Partial, format!("`{key}` came twice with different content"))),
         }
+    }
+}
+
+impl Job<'_> {
+    /// The key of a parent that has no parents itself.
+    pub(crate) fn parent_key(&self, id: String) -> Option<ResourceKey> {
+        self.spec.parent.first().map(|kind| ResourceKey::new(kind, vec![id]))
     }
 }
 
@@ -216,10 +224,15 @@ impl Live {
         let mut list = Listing::new(self, subject, self.paging(read.paging.as_ref()), path);
         let ended = loop {
             match list.next().await {
-                Ok(Some(page)) => {
-                    seeds
-                        .extend(self.hand_over(job, pass, &context, (page.rows, page.bytes), outcome).await?);
-                }
+                Ok(Some(page)) => match &read.below {
+                    Some(below) => {
+                        self.hand_over_below(job, (read, below), &context, page.rows, outcome).await;
+                    }
+                    None => {
+                        let rows = (page.rows, page.bytes);
+                        seeds.extend(self.hand_over(job, pass, &context, rows, outcome).await?);
+                    }
+                },
                 Ok(None) => break Ok(()),
                 Err(fault) => break Err(fault),
             }
@@ -233,14 +246,14 @@ impl Live {
 
     /// The kind whose id tells the rows of a read apart.
     fn rows_of<'s>(&'s self, spec: &'s KindSpec, read: &Read) -> Result<&'s KindSpec, Fault> {
-        if !read.flip {
+        if !read.flip && read.below.is_none() {
             return Ok(spec);
         }
         let parent = spec.parent.first().and_then(|kind| self.catalog.kind(kind));
         parent.filter(|parent| parent.parent.is_empty()).ok_or_else(|| {
             Fault::new(
                 State::Failed,
-                format!("a flipped read of `{}` needs one parent without parents", spec.kind),
+                format!("a read of `{}` by parents needs one parent without parents", spec.kind),
             )
         })
     }
@@ -345,7 +358,37 @@ impl Live {
                 Err(fault) => break Err(fault),
             }
         };
-        (ended, list.requests, depth)
+        let mut requests = list.requests;
+        let children = match (ended, &tree.to) {
+            (Ok((rows, bytes)), Some(to)) => {
+                self.named(job.spec, context, (to, rows), &mut requests).await.map(|rows| (rows, bytes))
+            }
+            (ended, _) => ended,
+        };
+        (children, requests, depth)
+    }
+
+    /// The children that things in a list name, each read through the kind's `get`.
+    async fn named(
+        &self,
+        spec: &KindSpec,
+        context: &Context<'_>,
+        (to, naming): (&Pointer, Vec<Row>),
+        requests: &mut u64,
+    ) -> Result<Vec<Row>, Fault> {
+        let mut children = Vec::new();
+        for id in naming.iter().filter_map(|row| to.get(&row.body).and_then(ident::text)) {
+            let get = spec.get.as_ref().ok_or_else(|| ProviderError::NoWay {
+                kind: spec.kind.clone(),
+                reason: "a child that is named cannot be read".into(),
+            })?;
+            let stub = ident::stub(spec, &id);
+            let target = context.with(&spec.kind, &stub).fill(spec, get).map_err(ProviderError::from)?;
+            *requests += 1;
+            let (body, _) = self.json(&target, &[], &spec.scopes.read).await?;
+            children.push(Row { id, body });
+        }
+        Ok(children)
     }
 
     /// One row made whole, and the requests that it took.
@@ -404,7 +447,10 @@ impl Live {
             let target = context.with(&spec.kind, &body).fill(spec, template)?;
             *requests += 1;
             let joined = match self.json_or_bytes(&target, &read.statuses, &spec.scopes.read).await {
-                Ok(value) => value,
+                Ok(value) => match read.pick.get(member) {
+                    Some(at) => rows::picked(value, at),
+                    None => value,
+                },
                 Err(ProviderError::Status { state: State::NotEntitled, .. }) => continue,
                 Err(error) => return Err(error),
             };
@@ -446,13 +492,14 @@ fn key_of(job: &Job<'_>, pass: &Pass<'_>, own: String, row: &Value) -> Result<Re
 fn inner_rows(spec: &KindSpec, read: &Read, body: Option<&Value>) -> Result<Vec<Row>, Fault> {
     let bodies = body.into_iter().flat_map(|body| read.items.iter().flat_map(|pattern| pattern.find(body)));
     let row = |(at, body): (_, &Value)| {
-        let id = ident::of_row(spec, body).ok_or_else(|| {
+        let body = rows::wrapped(read.wrap.as_ref(), body.clone());
+        let id = ident::of_row(spec, &body).ok_or_else(|| {
             Fault::new(
                 State::Partial,
                 format!("the row of `{}` at `{at}` has no id and is not kept", spec.kind),
             )
         })?;
-        Ok(Row { id, body: body.clone() })
+        Ok(Row { id, body })
     };
     bodies.map(row).collect()
 }

@@ -77,6 +77,26 @@ fn name_of(value: &Value) -> &'static str {
     }
 }
 
+/// A row that is a text as the object that the catalogue makes of it.
+pub(crate) fn wrapped(wrap: Option<&String>, row: Value) -> Value {
+    match (wrap, &row) {
+        (Some(member), Value::String(_) | Value::Number(_)) => {
+            let mut object = Object::new();
+            object.insert(member.as_str(), row);
+            object.into()
+        }
+        _ => row,
+    }
+}
+
+/// Of each element of a list one value, where it has it.
+pub(crate) fn picked(list: Value, at: &Pointer) -> Value {
+    match list {
+        Value::Array(elements) => elements.iter().filter_map(|element| at.get(element).cloned()).collect(),
+        other => other,
+    }
+}
+
 /// What an edge keeps of the far end's body.
 pub(crate) fn prune(body: &Value, keep: &[Pattern]) -> Value {
     let mut kept = Value::Object(Object::new());

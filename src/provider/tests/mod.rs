@@ -1,6 +1,7 @@
 //! The engine against a server in this process, with a small catalogue of every form of read.
 
 mod kinds;
+mod links;
 mod lists;
 mod tenant;
 
