@@ -338,8 +338,6 @@ pub struct Reference {
     /// By what.
     #[serde(default)]
     pub by: RefBy,
-    /// Text that stands before the id or name; a value without it is no reference.
-    pub prefix: Option<String>,
     /// Which field of the target it holds, where that is not the target's id.
     pub target_at: Option<Pattern>,
     /// Created without it, set by an update afterwards: this is where cycles are cut.

@@ -204,9 +204,10 @@ impl<'p, 'a> Performer<'p, 'a> {
         let as_wanted = match (&now, step.op) {
             (None, Op::Delete) => true,
             (Some(_), Op::Delete) | (None, _) => false,
-            (Some(_), _) => {
-                fresh && self.compare(step, spec, None, now.as_ref()).is_ok_and(|left| left.is_empty())
+            (Some(_), _) if fresh => {
+                self.compare(step, spec, None, now.as_ref()).is_ok_and(|left| left.is_empty())
             }
+            (Some(body), _) => self.holds(step, body),
         };
         if as_wanted {
             return Ok(Before::Already(now));
@@ -225,6 +226,16 @@ impl<'p, 'a> Performer<'p, 'a> {
             return Err(format!("`{key}` is not as the plan saw it: {how}; make a new plan").into());
         }
         Ok(Before::Ready(now))
+    }
+
+    /// Whether every field already is what the step asks for. An earlier step can have brought that
+    /// about: a group that is there again is again in the policy that named it.
+    fn holds(&self, step: &Step, now: &Value) -> bool {
+        let now = escape(now);
+        step.fields.iter().all(|change| {
+            let wanted = change.to.as_ref().map(|to| self.with_ids(to));
+            change.pointer.get(&now) == wanted.as_ref()
+        })
     }
 
     async fn calls(

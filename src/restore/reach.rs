@@ -450,17 +450,29 @@ impl<'a> Reach<'a> {
             };
             for mention in named.filter(meant) {
                 let spec = self.atlas.spec(&mention.key.kind)?;
-                found.push((mention.key.clone(), wish_for(spec, mention.at.clone(), &mention.value)));
+                found.push((mention.key.clone(), self.wish_for(spec, mention)?));
             }
         }
         for mention in mentions.values().flatten().filter(|mention| mention.key != *of) {
             let Some(field) = &mention.field else { continue };
             if field.find(&body).iter().any(|(_, value)| **value == mention.value) {
                 let spec = self.atlas.spec(&mention.key.kind)?;
-                found.push((mention.key.clone(), wish_for(spec, mention.at.clone(), &mention.value)));
+                found.push((mention.key.clone(), self.wish_for(spec, mention)?));
             }
         }
         Ok(found)
+    }
+
+    /// Of an edge all of it comes back; of anything else the reference that was lost, and where it
+    /// stands in an element of an array, that element: the id alone would be half of it.
+    fn wish_for(&self, spec: &KindSpec, mention: &Mention) -> Result<Wish, RestoreError> {
+        if spec.shape == Shape::Edge {
+            return Ok(Wish::Whole);
+        }
+        let body = self.atlas.body(&mention.key)?.unwrap_or_default();
+        let pointer = element_of(&body, &mention.at).unwrap_or_else(|| mention.at.clone());
+        let from = pointer.get(&body).cloned().or_else(|| Some(mention.value.clone()));
+        Ok(Wish::Revert(vec![FieldChange { pointer, from, to: None }]))
     }
 
     pub(crate) fn refuse(&mut self, key: &ResourceKey, body: &Value, reason: &str) {
@@ -478,12 +490,17 @@ impl<'a> Reach<'a> {
     }
 }
 
-/// Of an edge all of it comes back; of anything else the reference that was lost.
-fn wish_for(spec: &KindSpec, at: Pointer, value: &Value) -> Wish {
-    if spec.shape == Shape::Edge {
-        return Wish::Whole;
+/// The element of the outermost array in which a place lies.
+fn element_of(body: &Value, at: &Pointer) -> Option<Pointer> {
+    let mut here = Pointer::root();
+    for part in at.segments() {
+        let in_array = matches!(here.get(body), Some(Value::Array(_)));
+        here.push(part);
+        if in_array {
+            return Some(here);
+        }
     }
-    Wish::Revert(vec![FieldChange { pointer: at, from: Some(value.clone()), to: None }])
+    None
 }
 
 /// The references of an edge that name its far end: those that stand where its id stands.

@@ -19,10 +19,10 @@ use crate::server::{notice, on_server};
 fn sweep_paths(spec: &KindSpec) -> Vec<String> {
     let mut paths = Vec::new();
     for read in &spec.read {
-        paths.extend(read.path.iter().map(Template::bare));
+        paths.extend(read.path.iter().chain(&read.below).map(Template::bare));
         paths.extend(read.tree.iter().map(|tree| tree.path.bare()));
         paths.extend(read.join.values().map(Template::bare));
-        if read.detail {
+        if read.detail || read.tree.as_ref().is_some_and(|tree| tree.to.is_some()) {
             paths.extend(spec.get.iter().map(Template::bare));
         }
     }

@@ -208,8 +208,16 @@ fn a_client_comes_back_with_its_id_and_secret() {
 
         realm.delete(&format!("/clients/{id}")).await;
         let made = tenant.restore(&before, &[&scope]).await;
-        let kinds: Vec<_> = made.steps.iter().map(|step| step.key.kind.as_str()).collect();
-        assert_eq!(kinds, ["client", "client_protocol_mapper", "client_role"]);
+        let mut kinds: Vec<_> = made.steps.iter().map(|step| step.key.kind.as_str()).collect();
+        kinds.dedup();
+        let wanted = [
+            "client",
+            "client_protocol_mapper",
+            "client_default_scope",
+            "client_optional_scope",
+            "client_role",
+        ];
+        assert_eq!(kinds, wanted);
         let back = realm.get(&format!("/clients/{id}")).await;
         assert_eq!(text(&back, "secret"), "lgcanary-shop");
         let left = differing(&before, &tenant.record().await);

@@ -9,7 +9,7 @@ use crate::base::key::{Kind, ResourceKey};
 use crate::json::{FieldChange, Pointer, Value};
 use crate::restore::form::{Guard, Op, Plan};
 use crate::restore::preview::preview;
-use crate::restore::tests::tenant::{MASK, key, value};
+use crate::restore::tests::tenant::{MASK, Memory, Snapshot, key, value};
 use crate::restore::tests::{Notes, applied, full, planned, planned_by, scope};
 use crate::restore::{Mode, Own, RestoreError, Scope, Wish};
 
@@ -95,6 +95,38 @@ fn a_reference_to_another_field_than_the_id_follows_that_field() {
     let body = plan.steps[0].requests[0].body.as_ref().unwrap();
     assert_eq!(body.get("audience").unwrap().as_str(), Some("store"));
     assert_eq!(plan.rewrites[0].means, key("app/a1"));
+}
+
+const RULED: &str = r#"{"id":"a3","name":"door","attributes":{},"rules":[{"group":"g3","deep":true}]}"#;
+
+/// An app that named a group which is gone, and the state in which it did.
+fn unruled() -> (Memory, Snapshot) {
+    let memory = full();
+    memory.put("app/a3", RULED);
+    let goal = memory.record();
+    memory.drop("group/g3");
+    memory.put("app/a3", r#"{"id":"a3","name":"door","attributes":{},"rules":[]}"#);
+    (memory, goal)
+}
+
+#[test]
+fn a_lost_reference_comes_back_with_the_element_that_held_it() {
+    let (memory, goal) = unruled();
+    let plan = planned(&memory, &goal, &["group/g3"], Mode::Merge);
+    assert_eq!(steps(&plan), ["create group/g3", "update app/a3", "create grant/g3/r2"]);
+    let body = plan.steps[1].requests[0].body.as_ref().unwrap();
+    assert_eq!(body.get("rules").unwrap().to_line(), r#"[{"deep":true,"group":"g3"}]"#);
+}
+
+#[test]
+fn what_an_earlier_step_brought_about_is_not_done_again() {
+    let (memory, goal) = unruled();
+    let plan = planned(&memory, &goal, &["group/g3"], Mode::Merge);
+    memory.heal("app/a3", RULED);
+    let summary = applied(&memory, &plan, &mut Notes::default(), false).unwrap();
+    let outcomes: Vec<_> = summary.lines.iter().map(|line| line.outcome.as_str()).collect();
+    assert_eq!(outcomes, ["done", "already", "done"]);
+    assert!(memory.sent().iter().all(|(_, path, _)| path != "/apps/a3"), "{:?}", memory.sent());
 }
 
 #[test]

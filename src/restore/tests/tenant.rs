@@ -40,7 +40,7 @@ read = [{ path = "/apps" }]
 set = [{ at = "/urls" }]
 secret = [{ at = "/secret", returned = "clear" }]
 assigned = ["/id"]
-refs = [{ at = "/role", to = ["role"] }, { at = "/friend", to = ["app"], second_pass = true }]
+refs = [{ at = "/role", to = ["role"] }, { at = "/friend", to = ["app"], second_pass = true }, { at = "/rules/*/group", to = ["group"] }]
 create = [{ call = "POST /apps", send = ["/id"], new_id = "sent" }]
 update = [{ call = "PUT /apps/{app}", merges = [{ at = "/attributes", remove_with = "" }] }]
 delete = [{ call = "DELETE /apps/{app}" }]
@@ -138,6 +138,7 @@ struct Inner {
     sent: Vec<(String, String, Option<Value>)>,
     fault: Option<(usize, Fault)>,
     adds_defaults: bool,
+    heals: Option<(ResourceKey, Value)>,
 }
 
 /// The tenant.
@@ -175,6 +176,11 @@ impl Memory {
 
     pub(super) fn add_defaults(&self) {
         self.inner.lock().unwrap().adds_defaults = true;
+    }
+
+    /// The first thing that is made brings this about.
+    pub(super) fn heal(&self, path: &str, body: &str) {
+        self.inner.lock().unwrap().heals = Some((key(path), value(body)));
     }
 
     /// Method, path and body of each call so far.
@@ -312,6 +318,7 @@ fn make(inner: &mut Inner, kind: &Kind, mut body: Value) -> Result<Reply, (u16, 
         attributes.insert("by.default", "true");
     }
     inner.bodies.insert(ResourceKey::new(kind, vec![id.clone()]), body);
+    inner.bodies.extend(inner.heals.take());
     Ok(Reply { status: 201, location: Some(format!("/{kind}s/{id}")), body: None })
 }
 
