@@ -124,7 +124,8 @@ mod tests {
         parent = ["group"]
         id = "/id"
         refs = [{ at = "/id", to = ["user"] }]
-        read = [{ path = "/members" }]
+        params = { group = ["group:/id"] }
+        read = [{ path = "/groups/{group}/members" }]
         restore = { class = "never", reason = "a test" }
 
         [[kind]]
@@ -133,7 +134,8 @@ mod tests {
         shape = "edge"
         parent = ["user", "group"]
         id = "/id"
-        read = [{ path = "/mappings" }]
+        params = { holder = ["user:/id", "group:/id"] }
+        read = [{ path = "/holders/{holder}/mappings" }]
         [kind.restore]
         class = "never"
         reason = "a test"
