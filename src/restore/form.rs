@@ -219,7 +219,7 @@ pub struct Forecast {
     pub seconds: u64,
 }
 
-/// The exact list of what an apply does. See [`crate::restore::plan`].
+/// The exact list of what an apply does. See [`crate::restore::plan()`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Plan {
     /// The hash of everything below but approvals and signature.
