@@ -3,6 +3,7 @@
 use crate::cli::args::Global;
 use crate::cli::open::open;
 use crate::cli::output::{bytes, plain, table, time};
+use crate::cli::progress::Objects;
 use crate::cli::{Exit, Failure};
 use crate::json::{Object, Value};
 use crate::store::{Affected, CheckReport};
@@ -13,7 +14,9 @@ use crate::store::{Affected, CheckReport};
 /// The repository cannot be opened. Damage that is found is a result: exit 1, each part by name.
 pub fn check(global: &Global, read_data: bool) -> Result<Exit, Failure> {
     let opened = open(global)?;
-    let report = opened.repository.check(read_data, &|_, _| {})?;
+    let shown = Objects::new(global.output);
+    let report = opened.repository.check(read_data, &|done, all| shown.show(done, all))?;
+    drop(shown);
     if global.output.json {
         global.output.document(&document(&report));
     } else {
@@ -86,7 +89,9 @@ fn text(global: &Global, report: &CheckReport, read_data: bool) {
 /// The repository cannot be read.
 pub fn rebuild_index(global: &Global) -> Result<Exit, Failure> {
     let opened = open(global)?;
-    opened.repository.rebuild_index(&|_, _| {})?;
+    let shown = Objects::new(global.output);
+    opened.repository.rebuild_index(&|done, all| shown.show(done, all))?;
+    drop(shown);
     global.output.line("index made anew from the repository");
     Ok(Exit::Done)
 }

@@ -51,8 +51,8 @@ fn changes(
 ) -> Result<Vec<Change>, Failure> {
     let mut found = match &address.reference {
         None => {
-            let kind = address.kind.clone();
-            let in_kind = |key: &ResourceKey| kind.as_ref().is_none_or(|kind| key.kind.as_str() == kind);
+            let kinds = address.kind.as_ref().map(|_| history.kinds(address)).transpose()?;
+            let in_kind = |key: &ResourceKey| kinds.as_ref().is_none_or(|kinds| kinds.contains(&key.kind));
             history.log(filter, false, &in_kind)?
         }
         Some(_) => {

@@ -69,6 +69,49 @@ impl Shown {
     }
 }
 
+/// Shows objects done and in all, for work on the repository itself.
+pub struct Objects {
+    output: Output,
+    bar: ProgressBar,
+    started: Instant,
+    last_line: Mutex<Instant>,
+}
+
+impl Objects {
+    /// Begins to show.
+    #[must_use]
+    pub fn new(output: Output) -> Self {
+        let bar =
+            if output.progress == ProgressForm::Bar { ProgressBar::new(1) } else { ProgressBar::hidden() };
+        if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} objects  {msg}") {
+            bar.set_style(style);
+        }
+        let now = Instant::now();
+        Self { output, bar, started: now, last_line: Mutex::new(now) }
+    }
+
+    /// So many of so many are done.
+    pub fn show(&self, done: u64, all: u64) {
+        let share = if all == 0 { 0.0 } else { done as f64 / all as f64 };
+        let left = left(share, self.started.elapsed());
+        let left = left.map(|left| format!("about {left} left")).unwrap_or_default();
+        self.bar.set_length(all);
+        self.bar.set_position(done);
+        self.bar.set_message(left.clone());
+        let Ok(mut last) = self.last_line.lock() else { return };
+        if self.output.progress == ProgressForm::Plain && last.elapsed() >= LINE_EVERY {
+            *last = Instant::now();
+            self.output.note(format!("{done}/{all} objects  {left}"));
+        }
+    }
+}
+
+impl Drop for Objects {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
 /// From the share of the last run's requests where there was one, else from the share of kinds.
 fn time_left(counted: &Counted) -> Option<String> {
     let share = match (counted.requests_left, counted.requests_all) {
@@ -76,7 +119,12 @@ fn time_left(counted: &Counted) -> Option<String> {
         _ if counted.all > 0 => counted.done as f64 / counted.all as f64,
         _ => 0.0,
     };
-    let elapsed = counted.started.elapsed().as_secs_f64();
+    left(share, counted.started.elapsed())
+}
+
+/// The time left in words, once enough is done to tell.
+fn left(share: f64, elapsed: Duration) -> Option<String> {
+    let elapsed = elapsed.as_secs_f64();
     if share < 0.02 || elapsed < 1.0 {
         return None;
     }

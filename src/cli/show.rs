@@ -42,14 +42,14 @@ pub fn run(global: &Global, written: &str, at: &str, reveal: Reveal) -> Result<E
             When::At(at) => at,
             _ => moment.snapshot.finished,
         };
-        global.output.document(&document(&address.tenant, meant, &shown, &names));
+        global.output.document(&document(&address.tenant, meant, &shown, &names, &moment));
     } else {
         text(global, &address.tenant, &shown, &names, &moment);
     }
     Ok(Exit::Done)
 }
 
-fn document(tenant: &str, at: jiff::Timestamp, shown: &Shown, names: &Names) -> Value {
+fn document(tenant: &str, at: jiff::Timestamp, shown: &Shown, names: &Names, moment: &Moment) -> Value {
     let time = |at: jiff::Timestamp| Value::from(at.to_string());
     let valid_from = vec![shown.valid_from.0.map_or(Value::Null, time), time(shown.valid_from.1)];
     Value::Object(Object::from_pairs([
@@ -64,7 +64,17 @@ fn document(tenant: &str, at: jiff::Timestamp, shown: &Shown, names: &Names) -> 
         ("between", Value::from(shown.between)),
         ("valid_from", Value::Array(valid_from)),
         ("valid_to", shown.valid_to.map_or(Value::Null, time)),
+        ("coverage", coverage(shown, moment)),
         ("body", shown.body.clone()),
+    ]))
+}
+
+/// How far the kind was read: a body that was carried forward must not look like one just read.
+fn coverage(shown: &Shown, moment: &Moment) -> Value {
+    let row = moment.coverage(&shown.key.kind);
+    Value::Object(Object::from_pairs([
+        ("state", Value::from(row.map(|row| row.state.as_str()))),
+        ("reason", Value::from(row.map(|row| row.reason.as_str()))),
     ]))
 }
 

@@ -4,8 +4,15 @@ use crate::base::coverage::{Ledger, Row, State};
 use crate::base::key::Kind;
 use crate::catalog::Provider;
 
-/// A row for each kind that no request is made for: carried by another kind, or not readable.
-pub fn fill_unread(catalog: &Provider, ledger: &mut Ledger) {
+/// A row for each kind that no request is made for: carried by another kind, not readable, or known
+/// to the history and not to this catalogue.
+pub fn fill_unread(catalog: &Provider, before: Option<&Ledger>, ledger: &mut Ledger) {
+    for (kind, was) in before.into_iter().flat_map(|before| &before.rows) {
+        if was.count > 0 && catalog.kind(kind).is_none() {
+            let reason = format!("the catalogue of this version has no kind `{kind}`; the last state is kept");
+            ledger.rows.insert(kind.clone(), Row { count: was.count, ..empty_row(State::Failed, reason) });
+        }
+    }
     for spec in &catalog.kinds {
         if ledger.rows.contains_key(&spec.kind) {
             continue;
@@ -63,6 +70,19 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.rows.insert(Kind::new("a"), empty_row(state, String::new()));
         ledger
+    }
+
+    #[test]
+    fn a_kind_that_left_the_catalogue_is_a_gap() {
+        let catalog = crate::catalog::provider("keycloak").unwrap();
+        let mut before = ledger(State::Complete);
+        before.rows.get_mut(&Kind::new("a")).unwrap().count = 3;
+        let mut now = Ledger::default();
+        fill_unread(catalog, Some(&before), &mut now);
+        let row = &now.rows[&Kind::new("a")];
+        assert_eq!((row.state, row.count), (State::Failed, 3), "{row:?}");
+        assert!(gaps(&now, Some(&before), &[]).contains(&Kind::new("a")));
+        assert_eq!(now.rows.len(), catalog.kinds.len() + 1, "and every kind of the catalogue has a row");
     }
 
     #[test]

@@ -114,7 +114,8 @@ impl Run<'_> {
             lost_rights: lost.clone(),
         };
         self.sweep_all(&mut gathering, previous.as_ref()).await?;
-        ledger::fill_unread(self.catalog, &mut gathering.ledger);
+        let before = previous.as_ref().map(|was| was.ledger.as_ref());
+        ledger::fill_unread(self.catalog, before, &mut gathering.ledger);
         let finished = self.clock.now();
         explain::join(
             &self,
@@ -136,7 +137,7 @@ impl Run<'_> {
         gathering.ledger.unknown = gathering.unknown.into_iter().collect();
         let gaps = ledger::gaps(
             &gathering.ledger,
-            previous.as_ref().map(|was| was.ledger.as_ref()),
+            before,
             &self.options.accept,
         );
         let kept_rights = if lost.is_empty() { rights.names } else { baseline };

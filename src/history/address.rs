@@ -5,11 +5,12 @@
 
 use globset::{Glob, GlobMatcher};
 
-use crate::base::key::{Kind, ResourceKey, decode_part};
+use crate::base::key::{Kind, ResourceKey, decode_part, encode_part};
 use crate::base::when::When;
 use crate::history::moment::Moment;
 use crate::history::names::Names;
 use crate::history::{History, HistoryError};
+use crate::store::Snapshot;
 
 /// An address as written, taken apart.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -141,7 +142,16 @@ impl History<'_> {
                 return Ok(vec![key]);
             }
         }
-        for snapshot in self.repository.snapshots(self.tenant)?.iter().rev() {
+        let snapshots = self.repository.snapshots(self.tenant)?;
+        for (position, snapshot) in snapshots.iter().enumerate().rev() {
+            let is_latest = position + 1 == snapshots.len();
+            let lost = match snapshots.get(position + 1) {
+                Some(next) => self.loses(address, next)?,
+                None => false,
+            };
+            if !is_latest && !lost {
+                continue;
+            }
             let moment = self.moment(&When::Snapshot(snapshot.id.to_string()))?;
             let names = self.names_for(address, &moment)?;
             match self.select(address, &moment, &names) {
@@ -151,6 +161,24 @@ impl History<'_> {
             }
         }
         Err(HistoryError::NotFound { address: self.text(address) })
+    }
+
+    /// Whether a snapshot changed or removed something that the REF may have meant before, itself or
+    /// by a part of its path of names. Only then can an older state know more than a newer one, and
+    /// a mistyped name costs no look at every state.
+    fn loses(&self, address: &Address, snapshot: &Snapshot) -> Result<bool, HistoryError> {
+        let Some(reference) = address.reference.as_deref() else { return Ok(false) };
+        let text = reference.strip_prefix("id:").or(reference.strip_prefix("name:")).unwrap_or(reference);
+        let parts: Vec<GlobMatcher> = text.split('/').map(glob).collect::<Result<_, _>>()?;
+        for change in self.repository.changes(self.tenant, snapshot.seq)? {
+            let Some(before) = &change.before else { continue };
+            let name = self.own_name(&change.key, &self.main(&change.key, before)?);
+            let meant = |part: &GlobMatcher| part.is_match(&name) || part.is_match(encoded(change.key.id()));
+            if has_id(&change.key, text) || parts.iter().any(meant) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The keys that the REF names if it is a whole REF by id.
@@ -188,6 +216,12 @@ impl History<'_> {
         let kind = address.kind.as_deref().unwrap_or("*");
         format!("{}/{kind}/{}", address.tenant, address.reference.as_deref().unwrap_or("*"))
     }
+}
+
+fn encoded(part: &str) -> String {
+    let mut out = String::new();
+    encode_part(part, &mut out);
+    out
 }
 
 /// An id is the whole REF, or the resource's own last part where that says enough.

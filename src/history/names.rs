@@ -77,6 +77,14 @@ impl History<'_> {
         Ok(Names { full })
     }
 
+    /// What a body says of its own name, as a part of a path of names.
+    pub(crate) fn own_name(&self, key: &ResourceKey, body: &Value) -> String {
+        let own = self.catalog.kind(&key.kind).map(|spec| own_name(spec, key, body).text);
+        let mut part = String::new();
+        encode_part(own.as_deref().unwrap_or(key.id()), &mut part);
+        part
+    }
+
     fn full_name(&self, moment: &Moment, key: &ResourceKey, own: &BTreeMap<ResourceKey, Own>) -> String {
         let mut parts = Vec::new();
         let mut here = Some(key.clone());

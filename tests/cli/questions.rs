@@ -151,7 +151,46 @@ fn an_address_is_read_as_id_then_as_name() {
     let ids = world.ids();
     let gone = world.run(&["show", "kc/realm_role/operator", "--at", &ids[1], "--json"]).ok().lines();
     assert_eq!(gone[0]["body"]["description"], "runs it");
+    assert_eq!(gone[0]["coverage"]["state"], "complete");
     assert_eq!(gone[0]["valid_to"], "2026-11-03T14:01:00Z");
+}
+
+#[test]
+fn what_has_another_name_now_is_found_by_its_old_one() {
+    let world = World::with_history();
+    let repository = world.repository(false);
+    let mut rows = crate::world::third();
+    for row in &mut rows {
+        match row.0 {
+            "group/a001" => row.1["name"] = serde_json::json!("Platform"),
+            "client/c11e" => row.1["clientId"] = serde_json::json!("store"),
+            _ => {}
+        }
+    }
+    crate::world::commit(&repository, "kc", 15, &rows);
+    for (address, id) in [
+        ("kc/client/shop", "c11e"),
+        ("kc/client/name:shop", "c11e"),
+        ("kc/client/sh*", "c11e"),
+        ("kc/group/Engineering/Back%2Fend", "a002"),
+        ("kc/group/Platform/Back%2Fend", "a002"),
+        ("kc/realm_role/oper*", "b0b0"),
+    ] {
+        let log = world.run(&["log", address, "--json"]).ok().lines();
+        assert!(!log.is_empty() && log.iter().all(|line| line["id"] == id), "{address}: {log:?}");
+    }
+    for wrong in ["kc/client/shopp", "kc/group/Engineering/nobody", "kc/realm_role/x*"] {
+        world.run(&["log", wrong]).code(1);
+    }
+}
+
+#[test]
+fn a_kind_can_be_a_pattern_everywhere() {
+    let world = World::with_history();
+    let log = world.run(&["log", "kc/realm*", "--json"]).ok().lines();
+    let kinds: Vec<&str> = log.iter().filter_map(|line| line["kind"].as_str()).collect();
+    assert_eq!(kinds, ["realm", "realm_role"]);
+    world.run(&["log", "kc/nothing*"]).code(2);
 }
 
 #[test]

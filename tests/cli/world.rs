@@ -302,7 +302,7 @@ fn second() -> Rows {
 }
 
 /// The role is gone and the realm asks for less.
-fn third() -> Rows {
+pub(crate) fn third() -> Rows {
     let mut rows = second();
     rows[0].1["sslRequired"] = serde_json::json!("none");
     rows.remove(1);

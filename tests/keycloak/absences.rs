@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::lastgood::{Home, coverage};
+use crate::relay::{Fault, Relay};
 use crate::server::{Realm, on_server, text};
 
 /// A small realm with enough of one kind to lose some.
@@ -100,5 +101,74 @@ fn a_wrong_secret_is_told_apart() {
         let ran = home.run(&["snapshot"]).code(1);
         assert!(!ran.err.contains("not-the-secret"), "{}", ran.err);
         assert!(ran.err.contains("hint:"), "{}", ran.err);
+    });
+}
+
+/// A realm read through a relay, with one snapshot kept.
+async fn behind_relay(server: &crate::server::Server, name: &str) -> (Relay, Home) {
+    let (realm, home) = home(server, name).await;
+    let relay = Relay::new(realm.base());
+    home.configure(realm.base(), relay.url());
+    relay.set(Fault::None);
+    let before = home.snapshot();
+    assert_eq!(before["removed"], 0, "{before}");
+    assert!(relay.asked() > 50, "the relay is asked");
+    (relay, home)
+}
+
+/// A snapshot with gaps: nothing counts as deleted, and what was kept before is still shown.
+fn incomplete(home: &Home) -> serde_json::Value {
+    let after = home.run(&["snapshot", "--json"]).code(3).json();
+    for count in ["added", "changed", "removed"] {
+        assert_eq!(after[count], 0, "{after}");
+    }
+    home.run(&["show", "kc/client/shop"]).ok();
+    assert_eq!(home.run(&["ls", "kc/group", "--json"]).ok().lines().len(), 30);
+    after
+}
+
+/// How many kinds are in this state.
+fn kinds_in(snapshot: &serde_json::Value, state: &str) -> usize {
+    snapshot["coverage"].as_array().unwrap().iter().filter(|row| row["state"] == state).count()
+}
+
+#[test]
+fn a_server_that_stops_in_the_middle_loses_nothing() {
+    on_server(async |server| {
+        let (relay, home) = behind_relay(server, "stops").await;
+        let all = relay.asked();
+        relay.set(Fault::Stop(all / 2));
+        let after = incomplete(&home);
+        assert!(kinds_in(&after, "complete") > 5, "what was read before it stopped counts: {after}");
+        assert!(kinds_in(&after, "failed") > 5, "what came after did not: {after}");
+    });
+}
+
+#[test]
+fn a_token_that_expires_in_the_middle_loses_nothing() {
+    on_server(async |server| {
+        let (relay, home) = behind_relay(server, "expires").await;
+        let all = relay.asked();
+        relay.set(Fault::Renew(all / 2));
+        assert_eq!(home.snapshot()["removed"], 0, "a new token is asked for and nothing is missing");
+
+        relay.set(Fault::Expire(all / 2));
+        let after = incomplete(&home);
+        assert!(kinds_in(&after, "failed") > 5, "{after}");
+        relay.set(Fault::None);
+        let whole = home.snapshot();
+        assert_eq!((&whole["added"], &whole["removed"]), (&json!(0), &json!(0)), "{whole}");
+    });
+}
+
+#[test]
+fn a_list_that_leaves_one_out_deletes_nothing() {
+    on_server(async |server| {
+        let (relay, home) = behind_relay(server, "fewer").await;
+        relay.set(Fault::Fewer("/groups"));
+        let after = incomplete(&home);
+        let groups = coverage(&after, "group");
+        assert_eq!((&groups["state"], &groups["count"]), (&json!("partial"), &json!(30)), "{after}");
+        assert!(groups["reason"].as_str().unwrap().contains("left out"), "{groups}");
     });
 }

@@ -14,6 +14,7 @@ mod lastgood;
 mod log;
 mod mailbox;
 mod proof;
+mod relay;
 mod restore;
 mod rights;
 mod scale;
