@@ -45,8 +45,12 @@ pub struct Audit {
     pub actor_id: Pointer,
     /// Who: name, where the event has one.
     pub actor_name: Option<Pointer>,
+    /// The kind whose id stands at `actor_id`: names the actor where the event does not.
+    pub actor_kind: Option<Kind>,
     /// Through which client.
     pub client: Option<Pointer>,
+    /// The kind whose id stands at `client`.
+    pub client_kind: Option<Kind>,
     /// From which address.
     pub address: Option<Pointer>,
     /// How the text at `resource` names resources, most specific first.

@@ -14,7 +14,7 @@ use crate::catalog::condition::Condition;
 use crate::catalog::reading::{Changes, Paging, Rate, Read, StatusMeaning, Unread};
 use crate::catalog::template::Template;
 use crate::catalog::writing::{Action, MaskEffect, Restore, Write};
-use crate::json::{Pattern, Pointer};
+use crate::json::{Pattern, Pointer, Value};
 
 /// A provider's catalogue: one file.
 #[derive(Deserialize, Debug)]
@@ -419,5 +419,14 @@ impl KindSpec {
         paths.extend(self.changes.as_ref().map(|changes| changes.path.bare()));
         paths.dedup();
         paths
+    }
+
+    /// The natural name of a body, as references by name hold it; `None` where the kind has no names
+    /// or a part of it is missing.
+    #[must_use]
+    pub fn name_of(&self, body: &Value) -> Option<String> {
+        let texts: Option<Vec<&str>> =
+            self.name.iter().map(|at| at.get(body).and_then(Value::as_str)).collect();
+        texts.filter(|texts| !texts.is_empty()).map(|texts| texts.join(":"))
     }
 }

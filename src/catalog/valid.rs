@@ -29,9 +29,11 @@ pub fn faults(provider: &Provider) -> Vec<String> {
         KindCheck { provider, spec, out: &mut out }.run();
     }
     claims(provider, &mut out);
-    for kind in provider.audit.iter().flat_map(|audit| &audit.silent) {
-        if provider.kind(kind).is_none() {
-            out.push(format!("audit: silent kind `{kind}` does not exist"));
+    if let Some(audit) = &provider.audit {
+        for kind in audit.silent.iter().chain(&audit.actor_kind).chain(&audit.client_kind) {
+            if provider.kind(kind).is_none() {
+                out.push(format!("audit: kind `{kind}` does not exist"));
+            }
         }
     }
     out.extend(cycles(provider));

@@ -13,9 +13,9 @@ use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{Context, Provider};
 use crate::collect::CollectError;
 use crate::collect::run::Run;
-use crate::json::{Object, Value};
+use crate::json::{self, Object, Value};
 use crate::provider::{Event, Known};
-use crate::store::{Snapshot, WriteSession};
+use crate::store::{Part, Snapshot, WriteSession};
 
 /// Events are asked for from this much before the last snapshot's start: they can come late.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
@@ -41,12 +41,55 @@ pub(crate) async fn join(
     let since = previous.started.checked_sub(OVERLAP).unwrap_or(previous.started);
     let events = run.live.events(since, until).await?;
     let named = Named::new(&events);
+    let mut people = People { catalog: run.catalog, names: BTreeMap::new() };
     for key in changed {
         if let Some((event, sure)) = named.explains(&key.to_path(), unseen_since(previous, &key.kind)) {
-            session.explain(key, &record(event, sure).to_canonical())?;
+            let event = people.introduce(session, event)?;
+            session.explain(key, &record(&event, sure).to_canonical())?;
         }
     }
     Ok(())
+}
+
+/// Who the ids in events are, as the last snapshot knew them: a vendor's log may name nobody.
+struct People<'a> {
+    catalog: &'a Provider,
+    names: BTreeMap<ResourceKey, Option<String>>,
+}
+
+impl People<'_> {
+    /// The event with the names of its actor and its client, where the tenant has them. Whoever
+    /// came from elsewhere, such as another realm, keeps his id.
+    fn introduce(&mut self, session: &WriteSession, event: &Event) -> Result<Event, CollectError> {
+        let mut event = event.clone();
+        let Some(audit) = &self.catalog.audit else { return Ok(event) };
+        if event.actor_name.is_none() {
+            event.actor_name = self.name(session, audit.actor_kind.as_ref(), event.actor_id.as_deref())?;
+        }
+        let client = self.name(session, audit.client_kind.as_ref(), event.client.as_deref())?;
+        event.client = client.or(event.client);
+        Ok(event)
+    }
+
+    fn name(
+        &mut self,
+        session: &WriteSession,
+        kind: Option<&Kind>,
+        id: Option<&str>,
+    ) -> Result<Option<String>, CollectError> {
+        let Some((kind, id)) = kind.zip(id) else { return Ok(None) };
+        let key = ResourceKey::new(kind, vec![id.to_owned()]);
+        if let Some(known) = self.names.get(&key) {
+            return Ok(known.clone());
+        }
+        let entry = session.parent_state().get(&key);
+        let body = entry.map(|entry| session.read(&entry, Part::Main)).transpose()?.flatten();
+        let body = body.and_then(|bytes| json::parse(&bytes, &json::Limits::body()).ok());
+        let spec = self.catalog.kind(kind);
+        let name = body.zip(spec).and_then(|(body, spec)| spec.name_of(&body));
+        self.names.insert(key, name.clone());
+        Ok(name)
+    }
 }
 
 fn audit_is_on(catalog: &Provider, known: &Known, conditions: &[crate::catalog::Condition]) -> bool {

@@ -9,7 +9,8 @@ use crate::catalog::Provider;
 pub fn fill_unread(catalog: &Provider, before: Option<&Ledger>, ledger: &mut Ledger) {
     for (kind, was) in before.into_iter().flat_map(|before| &before.rows) {
         if was.count > 0 && catalog.kind(kind).is_none() {
-            let reason = format!("the catalogue of this version has no kind `{kind}`; the last state is kept");
+            let reason =
+                format!("the catalogue of this version has no kind `{kind}`; the last state is kept");
             ledger.rows.insert(kind.clone(), Row { count: was.count, ..empty_row(State::Failed, reason) });
         }
     }

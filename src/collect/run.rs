@@ -135,11 +135,7 @@ impl Run<'_> {
             other => Err(other),
         })?;
         gathering.ledger.unknown = gathering.unknown.into_iter().collect();
-        let gaps = ledger::gaps(
-            &gathering.ledger,
-            before,
-            &self.options.accept,
-        );
+        let gaps = ledger::gaps(&gathering.ledger, before, &self.options.accept);
         let kept_rights = if lost.is_empty() { rights.names } else { baseline };
         let meta = self.meta(started, finished, identity, &kept_rights, gathering.ledger);
         let snapshot = gathering.session.commit(meta)?;

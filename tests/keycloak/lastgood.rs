@@ -121,7 +121,7 @@ impl Home {
             err: String::from_utf8(output.stderr).unwrap(),
         };
         if std::env::var_os("LASTGOOD_STORY").is_some() {
-            notice(&format!("\n$ lastgood {}\n{}{}", args.join(" "), ran.err, ran.out));
+            notice(&format!("\n$ lastgood {}\n{}", args.join(" "), shortened(&(ran.err.clone() + &ran.out))));
         }
         ran
     }
@@ -132,6 +132,16 @@ impl Home {
     pub(crate) fn snapshot(&self) -> Value {
         self.run(&["snapshot", "--json"]).ok().json()
     }
+}
+
+/// Text for a reader of the story: a document of thousands of characters tells him nothing.
+fn shortened(text: &str) -> String {
+    const COLUMNS: usize = 160;
+    let short = |line: &str| match line.char_indices().nth(COLUMNS) {
+        Some((at, _)) => format!("{} …\n", &line[..at]),
+        None => format!("{line}\n"),
+    };
+    text.lines().map(short).collect()
 }
 
 /// The row of a kind in a snapshot's document.

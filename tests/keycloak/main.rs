@@ -21,3 +21,4 @@ mod scale;
 mod seed;
 mod server;
 mod story;
+mod who;

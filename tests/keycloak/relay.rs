@@ -64,7 +64,8 @@ impl Relay {
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
                 sender.send(format!("http://{}", listener.local_addr().unwrap())).unwrap();
                 let of_router = Arc::clone(&of_thread);
-                let router = axum::Router::new().fallback(move |request| relay(Arc::clone(&of_router), request));
+                let router =
+                    axum::Router::new().fallback(move |request| relay(Arc::clone(&of_router), request));
                 tokio::select! {
                     _ = axum::serve(listener, router) => {}
                     () = of_thread.stop.notified() => {}
@@ -101,8 +102,11 @@ impl Drop for Relay {
 async fn relay(shared: Arc<Shared>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     let admin = path.starts_with("/admin/");
-    let asked =
-        if admin { shared.asked.fetch_add(1, Ordering::SeqCst) + 1 } else { shared.asked.load(Ordering::SeqCst) };
+    let asked = if admin {
+        shared.asked.fetch_add(1, Ordering::SeqCst) + 1
+    } else {
+        shared.asked.load(Ordering::SeqCst)
+    };
     let fault = shared.fault.lock().unwrap().clone();
     match fault {
         Fault::Stop(from) if asked >= from => {
