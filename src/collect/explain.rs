@@ -13,34 +13,47 @@ use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{Context, Provider};
 use crate::collect::CollectError;
 use crate::collect::run::Run;
+use crate::collect::window::SKEW;
 use crate::json::{self, Object, Value};
-use crate::provider::{Event, Known};
+use crate::provider::{Event, Known, ProviderError};
 use crate::store::{Part, Snapshot, WriteSession};
 
 /// Events are asked for from this much before the last snapshot's start: they can come late.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
-/// The vendor's clock may be behind ours by this much.
-const SKEW: SignedDuration = SignedDuration::from_secs(30);
 
-/// Joins the events since the last snapshot to the changed resources and records them.
+/// From when on events are of interest to a run.
+pub(crate) fn since(previous: Option<&Snapshot>, started: Timestamp) -> Timestamp {
+    previous.map_or(started - SKEW, |previous| previous.started - OVERLAP)
+}
+
+/// The vendor's log of a span; nothing where it has none or it is switched off.
 ///
 /// # Errors
-/// The audit log could not be read; the changes are then unexplained, and the caller notes why.
-pub(crate) async fn join(
+/// The log could not be read.
+pub(crate) async fn events(
+    run: &Run<'_>,
+    known: &Known,
+    since: Timestamp,
+    until: Timestamp,
+) -> Result<Vec<Event>, ProviderError> {
+    match &run.catalog.audit {
+        Some(audit) if audit_is_on(run.catalog, known, &audit.only) => run.live.events(since, until).await,
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Joins events to the changed resources and records them.
+///
+/// # Errors
+/// The repository could not be written.
+pub(crate) fn join(
     run: &Run<'_>,
     session: &mut WriteSession,
-    known: &Known,
     changed: &[ResourceKey],
-    previous: Option<&Snapshot>,
-    until: Timestamp,
+    previous: &Snapshot,
+    events: &[Event],
 ) -> Result<(), CollectError> {
-    let (Some(audit), Some(previous)) = (&run.catalog.audit, previous) else { return Ok(()) };
-    if changed.is_empty() || !audit_is_on(run.catalog, known, &audit.only) {
-        return Ok(());
-    }
-    let since = previous.started.checked_sub(OVERLAP).unwrap_or(previous.started);
-    let events = run.live.events(since, until).await?;
-    let named = Named::new(&events);
+    let named = Named::new(events);
     let mut people = People { catalog: run.catalog, names: BTreeMap::new() };
     for key in changed {
         if let Some((event, sure)) = named.explains(&key.to_path(), unseen_since(previous, &key.kind)) {

@@ -29,6 +29,11 @@ pub fn fill_unread(catalog: &Provider, before: Option<&Ledger>, ledger: &mut Led
     }
 }
 
+/// Two reasons as one text.
+pub(crate) fn join_reasons(first: &str, second: &str) -> String {
+    if first.is_empty() { second.to_owned() } else { format!("{first}; {second}") }
+}
+
 fn empty_row(state: State, reason: String) -> Row {
     Row { state, reason, count: 0, read: None, exceptions: Vec::new() }
 }

@@ -10,6 +10,7 @@ pub mod explain;
 pub mod ledger;
 pub mod probe;
 pub mod run;
+mod window;
 
 pub use run::{Collected, Options, Progress, Run, Silent, same_tenant};
 

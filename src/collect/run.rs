@@ -11,8 +11,9 @@ use crate::base::time::Clock;
 use crate::catalog::{KindSpec, Provider, canonicalize};
 use crate::collect::CollectError;
 use crate::collect::absence::{Case, Gone, Verdict, judge, lost_rights};
+use crate::collect::ledger::join_reasons;
 use crate::collect::{explain, ledger};
-use crate::provider::{self, Item, Known, Live, Swept};
+use crate::provider::{self, Event, Item, Known, Live, Swept};
 use crate::store::{Fingerprints, Flags, Meta, Parts, Put, Snapshot, WriteSession};
 
 /// Note under which a snapshot keeps the rights against which absences are judged.
@@ -21,6 +22,8 @@ const RIGHTS_NOTE: &str = "rights.";
 const IDENTITY_NOTE: &str = "identity";
 /// Bytes of one note, below the format's limit for a text.
 const NOTE_BYTES_MAX: usize = 4000;
+/// Readings of the log at the end of a run: changes that come during the last are the next run's.
+const WINDOW_ROUNDS_MAX: usize = 3;
 
 /// What a person watching sees.
 pub trait Progress: Send + Sync {
@@ -77,13 +80,13 @@ pub struct Collected {
 }
 
 /// What has been gathered while the run goes on.
-struct Gathering {
-    session: WriteSession,
-    known: Known,
+pub(crate) struct Gathering {
+    pub(crate) session: WriteSession,
+    pub(crate) known: Known,
     gone: Gone,
-    ledger: Ledger,
-    unknown: BTreeSet<String>,
-    changed: Vec<ResourceKey>,
+    pub(crate) ledger: Ledger,
+    pub(crate) unknown: BTreeSet<String>,
+    pub(crate) changed: Vec<ResourceKey>,
     lost_rights: Vec<String>,
 }
 
@@ -116,30 +119,47 @@ impl Run<'_> {
         self.sweep_all(&mut gathering, previous.as_ref()).await?;
         let before = previous.as_ref().map(|was| was.ledger.as_ref());
         ledger::fill_unread(self.catalog, before, &mut gathering.ledger);
+        let events = self.close_window(&mut gathering, previous.as_ref(), started).await?;
         let finished = self.clock.now();
-        explain::join(
-            &self,
-            &mut gathering.session,
-            &gathering.known,
-            &gathering.changed,
-            previous.as_ref(),
-            finished,
-        )
-        .await
-        .or_else(|error| match error {
-            // A change without an actor is still a change; that nobody can say who is stated.
-            CollectError::Provider(why) => {
-                gathering.unknown.insert(format!("audit: {why}"));
-                Ok(())
-            }
-            other => Err(other),
-        })?;
+        if let Some(previous) = &previous {
+            let changed = std::mem::take(&mut gathering.changed);
+            explain::join(&self, &mut gathering.session, &changed, previous, &events)?;
+        }
         gathering.ledger.unknown = gathering.unknown.into_iter().collect();
         let gaps = ledger::gaps(&gathering.ledger, before, &self.options.accept);
         let kept_rights = if lost.is_empty() { rights.names } else { baseline };
         let meta = self.meta(started, finished, identity, &kept_rights, gathering.ledger);
         let snapshot = gathering.session.commit(meta)?;
         Ok(Collected { snapshot, gaps })
+    }
+
+    /// Reads the vendor's log, and again what it says was changed meanwhile, until it is silent.
+    async fn close_window(
+        &self,
+        gathering: &mut Gathering,
+        previous: Option<&Snapshot>,
+        started: Timestamp,
+    ) -> Result<Vec<Event>, CollectError> {
+        let mut events = Vec::new();
+        let mut since = explain::since(previous, started);
+        for _ in 0..WINDOW_ROUNDS_MAX {
+            let until = self.clock.now();
+            let new = match explain::events(self, &gathering.known, since, until).await {
+                Ok(new) => new,
+                Err(why) => {
+                    // A change without an actor is still a change; that nobody can say who is stated.
+                    gathering.unknown.insert(format!("audit: {why}"));
+                    break;
+                }
+            };
+            let asked = self.read_again(gathering, &new).await?;
+            events.extend(new);
+            if !asked {
+                break;
+            }
+            since = until;
+        }
+        Ok(events)
     }
 
     fn meta(
@@ -197,7 +217,7 @@ impl Run<'_> {
                 return;
             }
             match self.take(spec, &item, gathering) {
-                Ok(()) => {
+                Ok(_) => {
                     seen.insert(item.key.clone());
                     self.progress.rows(seen.len() as u64);
                     if keeps {
@@ -222,7 +242,12 @@ impl Run<'_> {
     }
 
     /// Brings one resource to canonical form and hands it to the session.
-    fn take(&self, spec: &KindSpec, item: &Item, gathering: &mut Gathering) -> Result<(), CollectError> {
+    pub(crate) fn take(
+        &self,
+        spec: &KindSpec,
+        item: &Item,
+        gathering: &mut Gathering,
+    ) -> Result<Put, CollectError> {
         let address = item.key.to_path();
         let mark = |pointer: &str, value: &[u8]| self.fingerprints.mark(&address, pointer, value);
         let canonical = canonicalize(self.catalog, spec, item.body.clone(), &mark);
@@ -233,10 +258,11 @@ impl Run<'_> {
             volatile: canonical.volatile.map(|value| value.to_canonical()),
             raw: None,
         };
-        if gathering.session.put(&item.key, parts)? != Put::Same {
+        let put = gathering.session.put(&item.key, parts)?;
+        if put != Put::Same {
             gathering.changed.push(item.key.clone());
         }
-        Ok(())
+        Ok(put)
     }
 
     /// Decides about what did not come, and writes the kind's row.
@@ -352,8 +378,4 @@ fn rights_notes(rights: &[String]) -> BTreeMap<String, String> {
     }
     notes.insert(format!("{RIGHTS_NOTE}{:02}", notes.len()), part);
     notes
-}
-
-fn join_reasons(first: &str, second: &str) -> String {
-    if first.is_empty() { second.to_owned() } else { format!("{first}; {second}") }
 }

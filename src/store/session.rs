@@ -253,11 +253,20 @@ impl WriteSession {
         Ok(())
     }
 
+    /// Takes back what was said of a key, so that a later reading of it can say it anew. What was
+    /// stored for it meanwhile stays where it is and is not referred to.
+    ///
+    /// Returns whether anything had been said.
+    pub fn withdraw(&mut self, key: &ResourceKey) -> bool {
+        let path = key.to_path();
+        self.pending.remove(path.as_str());
+        self.farewells.remove(path.as_str());
+        self.said.remove(&short_path(&path)).is_some()
+    }
+
     /// Notes what is said of a key; `false` when the same was said before.
     fn say(&mut self, path: &str, what: u64) -> Result<bool, StoreError> {
-        let key = blake3::hash(path.as_bytes());
-        let key = u64::from_le_bytes(*key.as_bytes().first_chunk().expect("32 bytes hold 8"));
-        match self.said.insert(key, what) {
+        match self.said.insert(short_path(path), what) {
             None => Ok(true),
             Some(before) if before == what => Ok(false),
             Some(_) => Err(StoreError::Twice { key: path.to_owned() }),
@@ -391,6 +400,12 @@ fn check_limits(path: &str, parts: &Parts, secret: Option<&Secret<Vec<u8>>>) -> 
         return Err(StoreError::TooLarge { what: format!("a body of {path}"), limit: BODY_BYTES_MAX });
     }
     Ok(())
+}
+
+/// A short hash of a key.
+fn short_path(path: &str) -> u64 {
+    let hash = blake3::hash(path.as_bytes());
+    u64::from_le_bytes(*hash.as_bytes().first_chunk().expect("32 bytes hold 8"))
 }
 
 /// A short hash of what was put: equal bodies, equal hash.

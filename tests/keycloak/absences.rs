@@ -105,7 +105,7 @@ fn a_wrong_secret_is_told_apart() {
 }
 
 /// A realm read through a relay, with one snapshot kept.
-async fn behind_relay(server: &crate::server::Server, name: &str) -> (Relay, Home) {
+pub(crate) async fn behind_relay(server: &crate::server::Server, name: &str) -> (Relay, Realm, Home) {
     let (realm, home) = home(server, name).await;
     let relay = Relay::new(realm.base());
     home.configure(realm.base(), relay.url());
@@ -113,7 +113,7 @@ async fn behind_relay(server: &crate::server::Server, name: &str) -> (Relay, Hom
     let before = home.snapshot();
     assert_eq!(before["removed"], 0, "{before}");
     assert!(relay.asked() > 50, "the relay is asked");
-    (relay, home)
+    (relay, realm, home)
 }
 
 /// A snapshot with gaps: nothing counts as deleted, and what was kept before is still shown.
@@ -135,7 +135,7 @@ fn kinds_in(snapshot: &serde_json::Value, state: &str) -> usize {
 #[test]
 fn a_server_that_stops_in_the_middle_loses_nothing() {
     on_server(async |server| {
-        let (relay, home) = behind_relay(server, "stops").await;
+        let (relay, _, home) = behind_relay(server, "stops").await;
         let all = relay.asked();
         relay.set(Fault::Stop(all / 2));
         let after = incomplete(&home);
@@ -147,7 +147,7 @@ fn a_server_that_stops_in_the_middle_loses_nothing() {
 #[test]
 fn a_token_that_expires_in_the_middle_loses_nothing() {
     on_server(async |server| {
-        let (relay, home) = behind_relay(server, "expires").await;
+        let (relay, _, home) = behind_relay(server, "expires").await;
         let all = relay.asked();
         relay.set(Fault::Renew(all / 2));
         assert_eq!(home.snapshot()["removed"], 0, "a new token is asked for and nothing is missing");
@@ -164,7 +164,7 @@ fn a_token_that_expires_in_the_middle_loses_nothing() {
 #[test]
 fn a_list_that_leaves_one_out_deletes_nothing() {
     on_server(async |server| {
-        let (relay, home) = behind_relay(server, "fewer").await;
+        let (relay, _, home) = behind_relay(server, "fewer").await;
         relay.set(Fault::Fewer("/groups"));
         let after = incomplete(&home);
         let groups = coverage(&after, "group");

@@ -22,3 +22,4 @@ mod seed;
 mod server;
 mod story;
 mod who;
+mod window;

@@ -28,6 +28,8 @@ pub(crate) enum Fault {
     Expire(usize),
     /// One token ends at this request; the next one is good.
     Renew(usize),
+    /// This request waits until [`Relay::release`]: something can be changed meanwhile.
+    Hold(usize),
     /// A list whose path ends so lacks its last row, with status 200.
     Fewer(&'static str),
 }
@@ -43,6 +45,8 @@ struct Shared {
     fault: Mutex<Fault>,
     asked: AtomicUsize,
     stop: Notify,
+    held: Notify,
+    released: Notify,
     client: reqwest::Client,
 }
 
@@ -54,6 +58,8 @@ impl Relay {
             fault: Mutex::new(Fault::None),
             asked: AtomicUsize::new(0),
             stop: Notify::new(),
+            held: Notify::new(),
+            released: Notify::new(),
             client: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap(),
         });
         let (sender, receiver) = channel();
@@ -87,6 +93,16 @@ impl Relay {
         *self.shared.fault.lock().unwrap() = fault;
     }
 
+    /// Waits until a request is held back.
+    pub(crate) async fn held(&self) {
+        self.shared.held.notified().await;
+    }
+
+    /// Lets the request that is held back go on.
+    pub(crate) fn release(&self) {
+        self.shared.released.notify_one();
+    }
+
     /// Requests to the admin API since the fault was set.
     pub(crate) fn asked(&self) -> usize {
         self.shared.asked.load(Ordering::SeqCst)
@@ -115,6 +131,11 @@ async fn relay(shared: Arc<Shared>, request: Request) -> Response {
         }
         Fault::Expire(from) if asked >= from => StatusCode::UNAUTHORIZED.into_response(),
         Fault::Renew(at) if admin && asked == at => StatusCode::UNAUTHORIZED.into_response(),
+        Fault::Hold(at) if admin && asked == at => {
+            shared.held.notify_one();
+            shared.released.notified().await;
+            pass_on(&shared, request).await
+        }
         Fault::Fewer(end) if path.ends_with(end) => fewer(pass_on(&shared, request).await).await,
         _ => pass_on(&shared, request).await,
     }
