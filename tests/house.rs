@@ -141,3 +141,23 @@ fn every_module_says_what_it_is() {
         assert!(text.starts_with("//!"), "{} has no head", path.display());
     }
 }
+
+/// Every `FILE: TEST` that a page names.
+fn named_tests(page: &str) -> Vec<(String, String)> {
+    let spans = page.split('`').skip(1).step_by(2);
+    spans
+        .filter_map(|span| span.split_once(".rs: "))
+        .map(|(file, test)| (format!("{file}.rs"), test.to_owned()))
+        .collect()
+}
+
+#[test]
+fn a_threat_names_a_test_that_exists() {
+    let page = fs::read_to_string(root().join("docs/THREATS.md")).unwrap();
+    let named = named_tests(&page);
+    assert!(named.len() > 40, "the page names its tests: {}", named.len());
+    for (file, test) in named {
+        let text = fs::read_to_string(root().join(&file)).unwrap_or_default();
+        assert!(text.contains(&format!("fn {test}(")), "{file} has no test `{test}`");
+    }
+}
