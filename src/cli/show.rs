@@ -5,7 +5,7 @@ use crate::cli::args::Global;
 use crate::cli::open::{open, past};
 use crate::cli::output::{plain, time};
 use crate::cli::{Exit, Failure};
-use crate::history::{Address, HistoryError, Moment, Names, Reveal, Shown};
+use crate::history::{Address, Between, HistoryError, Moment, Names, Reveal, Shown};
 use crate::json::{Object, Value};
 
 /// Version of the JSON form.
@@ -61,7 +61,7 @@ fn document(tenant: &str, at: jiff::Timestamp, shown: &Shown, names: &Names, mom
         ("at", time(at)),
         ("read_at", time(shown.read_at)),
         ("next_read_at", shown.next_read_at.map_or(Value::Null, time)),
-        ("between", Value::from(shown.between)),
+        ("between", Value::from(shown.between.as_str())),
         ("valid_from", Value::Array(valid_from)),
         ("valid_to", shown.valid_to.map_or(Value::Null, time)),
         ("coverage", coverage(shown, moment)),
@@ -88,6 +88,15 @@ fn text(global: &Global, tenant: &str, shown: &Shown, names: &Names, moment: &Mo
     }
     if let Some(until) = shown.valid_to {
         note(format!("until at most {}", time(until)));
+    }
+    match (shown.next_read_at, shown.between) {
+        (Some(next), Between::NoChange) => {
+            note(format!("the tenant's log names no change of it until {}", time(next)));
+        }
+        (Some(next), Between::Changed) if shown.valid_to != Some(next) => {
+            note(format!("the tenant's log names it before it was read as the same {}", time(next)));
+        }
+        _ => {}
     }
     if let Some(row) =
         moment.coverage(&shown.key.kind).filter(|row| row.state != crate::base::coverage::State::Complete)

@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::base::coverage::State;
+use crate::base::heard::{Heard, SKEW};
 use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{Context, Provider};
 use crate::collect::CollectError;
 use crate::collect::run::Run;
-use crate::collect::window::SKEW;
 use crate::json::{self, Object, Value};
 use crate::provider::{Event, Known, ProviderError};
 use crate::store::{Part, Snapshot, WriteSession};
@@ -26,7 +26,44 @@ pub(crate) fn since(previous: Option<&Snapshot>, started: Timestamp) -> Timestam
     previous.map_or(started - SKEW, |previous| previous.started - OVERLAP)
 }
 
-/// The vendor's log of a span; nothing where it has none or it is switched off.
+/// What the vendor's log said in a run.
+pub(crate) struct Log {
+    /// From when on it was asked for.
+    pub(crate) begun: Timestamp,
+    /// Until when it was read whole, if it was.
+    pub(crate) whole_to: Option<Timestamp>,
+    pub(crate) events: Vec<Event>,
+}
+
+impl Log {
+    /// Events of which the catalogue cannot say what they are about, for the ledger.
+    pub(crate) fn unknown(&self) -> impl Iterator<Item = String> {
+        let nameless = self.events.iter().filter(|event| event.means.is_empty());
+        nameless.map(|event| {
+            let sort = event.resource_type.as_deref().unwrap_or("no type");
+            format!("audit event `{}` of `{sort}`", event.operation)
+        })
+    }
+
+    /// What later questions may rest on: nothing where the log was not read whole, says something that
+    /// nobody understands, or was itself switched on or off meanwhile.
+    pub(crate) fn heard(&self, catalog: &Provider) -> Option<Heard> {
+        let until = self.whole_to.filter(|_| self.unknown().next().is_none())?;
+        let mut named: BTreeMap<String, Timestamp> = BTreeMap::new();
+        for event in &self.events {
+            for means in &event.means {
+                let last = named.entry(means.clone()).or_insert(event.time);
+                *last = event.time.max(*last);
+            }
+        }
+        let heard = Heard { since: self.begun, until, named };
+        let switches = catalog.audit.iter().flat_map(|audit| &audit.only).filter_map(|only| only.of.as_ref());
+        let switched = |kind: &Kind| heard.named.keys().any(|path| path.starts_with(&format!("{kind}/")));
+        (!switches.into_iter().any(switched)).then_some(heard)
+    }
+}
+
+/// The vendor's log of a span; `None` where it has none or it is switched off.
 ///
 /// # Errors
 /// The log could not be read.
@@ -35,10 +72,12 @@ pub(crate) async fn events(
     known: &Known,
     since: Timestamp,
     until: Timestamp,
-) -> Result<Vec<Event>, ProviderError> {
+) -> Result<Option<Vec<Event>>, ProviderError> {
     match &run.catalog.audit {
-        Some(audit) if audit_is_on(run.catalog, known, &audit.only) => run.live.events(since, until).await,
-        _ => Ok(Vec::new()),
+        Some(audit) if audit_is_on(run.catalog, known, &audit.only) => {
+            run.live.events(since, until).await.map(Some)
+        }
+        _ => Ok(None),
     }
 }
 

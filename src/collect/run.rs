@@ -11,9 +11,10 @@ use crate::base::time::Clock;
 use crate::catalog::{KindSpec, Provider, canonicalize};
 use crate::collect::CollectError;
 use crate::collect::absence::{Case, Gone, Verdict, judge, lost_rights};
+use crate::collect::explain::Log;
 use crate::collect::ledger::join_reasons;
 use crate::collect::{explain, ledger};
-use crate::provider::{self, Event, Item, Known, Live, Swept};
+use crate::provider::{self, Item, Known, Live, Swept};
 use crate::store::{Fingerprints, Flags, Meta, Parts, Put, Snapshot, WriteSession};
 
 /// Note under which a snapshot keeps the rights against which absences are judged.
@@ -119,16 +120,18 @@ impl Run<'_> {
         self.sweep_all(&mut gathering, previous.as_ref()).await?;
         let before = previous.as_ref().map(|was| was.ledger.as_ref());
         ledger::fill_unread(self.catalog, before, &mut gathering.ledger);
-        let events = self.close_window(&mut gathering, previous.as_ref(), started).await?;
+        let log = self.close_window(&mut gathering, previous.as_ref(), started).await?;
         let finished = self.clock.now();
+        gathering.unknown.extend(log.unknown());
         if let Some(previous) = &previous {
             let changed = std::mem::take(&mut gathering.changed);
-            explain::join(&self, &mut gathering.session, &changed, previous, &events)?;
+            explain::join(&self, &mut gathering.session, &changed, previous, &log.events)?;
         }
         gathering.ledger.unknown = gathering.unknown.into_iter().collect();
         let gaps = ledger::gaps(&gathering.ledger, before, &self.options.accept);
         let kept_rights = if lost.is_empty() { rights.names } else { baseline };
-        let meta = self.meta(started, finished, identity, &kept_rights, gathering.ledger);
+        let mut meta = self.meta(started, finished, identity, &kept_rights, gathering.ledger);
+        meta.notes.extend(log.heard(self.catalog).map(|heard| heard.to_notes()).unwrap_or_default());
         let snapshot = gathering.session.commit(meta)?;
         Ok(Collected { snapshot, gaps })
     }
@@ -139,27 +142,30 @@ impl Run<'_> {
         gathering: &mut Gathering,
         previous: Option<&Snapshot>,
         started: Timestamp,
-    ) -> Result<Vec<Event>, CollectError> {
-        let mut events = Vec::new();
-        let mut since = explain::since(previous, started);
+    ) -> Result<Log, CollectError> {
+        let begun = explain::since(previous, started);
+        let mut log = Log { begun, whole_to: None, events: Vec::new() };
         for _ in 0..WINDOW_ROUNDS_MAX {
+            let since = log.whole_to.unwrap_or(begun);
             let until = self.clock.now();
             let new = match explain::events(self, &gathering.known, since, until).await {
-                Ok(new) => new,
+                Ok(None) => break,
+                Ok(Some(new)) => new,
                 Err(why) => {
                     // A change without an actor is still a change; that nobody can say who is stated.
                     gathering.unknown.insert(format!("audit: {why}"));
+                    log.whole_to = None;
                     break;
                 }
             };
             let asked = self.read_again(gathering, &new).await?;
-            events.extend(new);
+            log.events.extend(new);
+            log.whole_to = Some(until);
             if !asked {
                 break;
             }
-            since = until;
         }
-        Ok(events)
+        Ok(log)
     }
 
     fn meta(

@@ -7,9 +7,10 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::base::coverage::{Exception, Ledger, State};
+use crate::base::heard::SKEW;
 use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::Provider;
 use crate::collect::CollectError;
@@ -18,8 +19,6 @@ use crate::collect::run::{Gathering, Run};
 use crate::provider::Event;
 use crate::store::Put;
 
-/// The vendor's clock may be behind ours by this much.
-pub(crate) const SKEW: SignedDuration = SignedDuration::from_secs(30);
 /// Resources that are read again at most; a tenant in which more changes is read by the next sweep.
 const AGAIN_MAX: usize = 200;
 
@@ -37,14 +36,18 @@ impl Moved {
     pub(crate) fn of(events: &[Event], catalog: &Provider, ledger: &Ledger) -> Self {
         let mut moved = Self::default();
         for event in events {
-            let named = event.means.iter().filter_map(|path| ResourceKey::from_path(path));
-            for key in named.filter(|key| read_before(catalog, ledger, &key.kind, event.time)) {
-                match key.ids.split_last() {
-                    Some((last, [])) if last == "*" => {}
-                    Some((last, parent)) if last == "*" => {
-                        moved.below.insert((key.kind.clone(), parent.to_vec()));
-                    }
-                    _ => drop(moved.resources.insert(key)),
+            for path in &event.means {
+                // All of a kind (`KIND/*`) names nothing that could be asked for.
+                let (named, below) =
+                    path.strip_suffix("/*").map_or((path.as_str(), false), |above| (above, true));
+                let Some(key) = ResourceKey::from_path(named) else { continue };
+                if !read_before(catalog, ledger, &key.kind, event.time) {
+                    continue;
+                }
+                if below {
+                    moved.below.insert((key.kind, key.ids));
+                } else {
+                    moved.resources.insert(key);
                 }
             }
         }

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use zeroize::Zeroize;
 
 use crate::base::coverage::State;
+use crate::base::heard::Heard;
 use crate::base::key::ResourceKey;
-use crate::history::{History, HistoryError, Moment};
+use crate::history::{Between, History, HistoryError, Moment};
 use crate::json::{self, Limits, Object, Pointer, Value};
 use crate::store::{Entry, Part, Snapshot};
 
@@ -31,8 +32,8 @@ pub struct Shown {
     pub read_at: Timestamp,
     /// When it was read next.
     pub next_read_at: Option<Timestamp>,
-    /// What is known of the time between: `changed` or `unknown`.
-    pub between: &'static str,
+    /// What is known of the time between.
+    pub between: Between,
     /// Last seen without this body, first seen with it.
     pub valid_from: (Option<Timestamp>, Timestamp),
     /// First seen without it, if ever.
@@ -97,8 +98,16 @@ impl History<'_> {
         let span = Span::of(&reads(&snapshots, key, &changes), &changes, moment.snapshot.seq);
         let read_at = span.read_at.unwrap_or_else(|| moment.read_at(&key.kind));
         let valid_from = (span.without, span.with.unwrap_or(read_at));
-        let between =
-            if span.until.is_some() && span.until == span.next_read_at { "changed" } else { "unknown" };
+        let between = match span.next_read_at {
+            None => Between::Unknown,
+            next if span.until == next => Between::Changed,
+            Some(next) => {
+                let after = snapshots.iter().skip_while(|snapshot| snapshot.seq <= span.read_seq);
+                let after = after.take_while(|snapshot| snapshot.seq <= span.next_seq);
+                let heard = after.map(|snapshot| Heard::from_notes(&snapshot.notes)).collect();
+                Between::by_log(self.catalog, key, (read_at, next), heard)
+            }
+        };
         Ok(Shown {
             key: key.clone(),
             read_at,
@@ -127,7 +136,9 @@ fn reads(snapshots: &[Snapshot], key: &ResourceKey, changes: &[u64]) -> Vec<(u64
 #[derive(Default, PartialEq, Eq, Debug)]
 struct Span {
     read_at: Option<Timestamp>,
+    read_seq: u64,
     next_read_at: Option<Timestamp>,
+    next_seq: u64,
     without: Option<Timestamp>,
     with: Option<Timestamp>,
     until: Option<Timestamp>,
@@ -141,9 +152,13 @@ impl Span {
         let first = |to: &dyn Fn(u64) -> bool| reads.iter().find(|(seq, _)| to(*seq)).map(|(_, at)| *at);
         let from = changes.iter().copied().filter(|seq| *seq <= here).max();
         let to = changes.iter().copied().filter(|seq| *seq > here).min();
+        let read_seq = reads.iter().map(|(seq, _)| *seq).filter(|seq| *seq <= here).max();
+        let next_seq = reads.iter().map(|(seq, _)| *seq).find(|seq| *seq > here);
         Self {
             read_at: last(&|seq| seq <= here),
+            read_seq: read_seq.unwrap_or(here),
             next_read_at: first(&|seq| seq > here),
+            next_seq: next_seq.unwrap_or(here),
             without: from.and_then(|from| last(&|seq| seq < from)),
             with: from.and_then(|from| last(&|seq| seq == from)),
             until: to.and_then(|to| last(&|seq| seq == to)),

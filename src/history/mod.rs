@@ -5,6 +5,7 @@
 //! snapshot, [`address`] for how a text becomes resources, then [`change`].
 
 pub mod address;
+pub mod between;
 pub mod body;
 pub mod change;
 pub mod diff;
@@ -14,6 +15,7 @@ pub mod moment;
 pub mod names;
 
 pub use address::{Address, Selection};
+pub use between::Between;
 pub use body::{Reveal, Shown};
 pub use change::{Actor, Change, Op};
 pub use diff::Side;
