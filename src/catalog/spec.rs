@@ -90,6 +90,9 @@ pub struct Auth {
     /// `{url}` for the tenant's URL.
     #[serde(default)]
     pub extra: BTreeMap<String, String>,
+    /// A request for a token names the rights that it is for, as the kinds' `scopes` do.
+    #[serde(default)]
+    pub names_scopes: bool,
     /// Where the token's own claims list its rights; hashed into the permission fingerprint.
     #[serde(default)]
     pub rights: Vec<Pattern>,
@@ -397,6 +400,17 @@ impl Excluded {
 }
 
 impl Provider {
+    /// Every right that reading needs and, with `writes`, writing; sorted, each once.
+    #[must_use]
+    pub fn scopes(&self, writes: bool) -> Vec<String> {
+        let kinds = self.kinds.iter().filter(|spec| spec.unread.is_none());
+        let named = kinds.flat_map(|spec| {
+            let written: &[String] = if writes { &spec.scopes.write } else { &[] };
+            spec.scopes.read.iter().chain(written)
+        });
+        named.collect::<std::collections::BTreeSet<_>>().into_iter().cloned().collect()
+    }
+
     /// The kind of this name.
     #[must_use]
     pub fn kind(&self, name: &Kind) -> Option<&KindSpec> {

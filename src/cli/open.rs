@@ -14,7 +14,7 @@ use crate::cli::config::{AuthConfig, Config, ConfigError, TenantConfig, xdg};
 use crate::cli::output::Output;
 use crate::cli::{Exit, Failure, reference};
 use crate::history::{Address, History};
-use crate::provider::{Credential, Live, Target};
+use crate::provider::{Credential, Live, SigningKey, Target};
 use crate::storage::{Local, Storage, StorageError};
 use crate::store::{Environment, Repository, StoreError, Unlock};
 
@@ -237,6 +237,7 @@ pub fn credential(tenant: &TenantConfig, auth: &AuthConfig, base: &Path) -> Resu
         "token" => &["token"],
         "password" => &["username", "password"],
         "client_secret" => &["client_id", "client_secret"],
+        "private_key_jwt" => &["client_id", "key", "key_id", "scopes"],
         other => return Err(fault(format!("`{table}.kind = \"{other}\"` is not built yet")).into()),
     };
     if let Some(field) = auth.fields.keys().find(|field| !known.contains(&field.as_str())) {
@@ -254,11 +255,28 @@ pub fn credential(tenant: &TenantConfig, auth: &AuthConfig, base: &Path) -> Resu
         "password" => {
             Credential::Password { username: field("username")?.clone(), password: secret("password")? }
         }
+        "private_key_jwt" => {
+            let key = secret("key")?;
+            let key = SigningKey::parse(key.expose(), auth.fields.get("key_id").cloned());
+            let key = key.map_err(|error| {
+                Failure::from(fault(format!("`{table}.key`: {error}"))).hint(error.hint().unwrap_or_default())
+            })?;
+            Credential::PrivateKey { client_id: field("client_id")?.clone(), key }
+        }
         _ => Credential::ClientSecret {
             client_id: field("client_id")?.clone(),
             client_secret: secret("client_secret")?,
         },
     })
+}
+
+/// The rights that a token is asked for: those of the `auth` table's `scopes`, else all that the
+/// catalogue's kinds need.
+fn scopes(catalog: &Provider, auth: &AuthConfig, purpose: Purpose) -> Vec<String> {
+    match auth.fields.get("scopes") {
+        Some(given) => given.split_whitespace().map(str::to_owned).collect(),
+        None => catalog.scopes(purpose == Purpose::Restore),
+    }
 }
 
 /// What a connection is for.
@@ -301,6 +319,7 @@ pub fn connect(config: &Config, tenant: &TenantConfig, purpose: Purpose) -> Resu
         token_url: tenant.token_url.clone(),
         settings: tenant.provider_settings(catalog)?,
         credential: credential(tenant, auth, &base)?,
+        scopes: scopes(catalog, auth, purpose),
         budget_percent: tenant.budget_percent()?.into(),
         costly,
     };

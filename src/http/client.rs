@@ -104,7 +104,7 @@ impl Client {
         Ok(Self {
             address,
             transport,
-            tokens: Tokens::new(setup.login, endpoint),
+            tokens: Tokens::new(setup.login, endpoint, setup.clock.clone(), setup.entropy.clone()),
             pace: Pace::new(setup.pace),
             journal: Journal::default(),
             clock: setup.clock,
@@ -185,14 +185,17 @@ impl Client {
         outcome
     }
 
-    /// One request with a token; a second one with a new token if the first was refused.
+    /// One request with a token; a second one with a new nonce or token if the first was refused.
     async fn authorized(
         &self,
         method: &'static str,
         target: &str,
         body: Option<(Bytes, &str)>,
     ) -> Result<Answer, HttpError> {
-        let (answer, token) = self.once(method, target, body.clone()).await?;
+        let (mut answer, token) = self.once(method, target, body.clone()).await?;
+        if self.tokens.has_new_nonce(&answer) && answer.status == 401 {
+            answer = self.once(method, target, body.clone()).await?.0;
+        }
         if answer.status != 401 || !self.tokens.can_renew() {
             return Ok(answer);
         }
@@ -207,12 +210,13 @@ impl Client {
         body: Option<(Bytes, &str)>,
     ) -> Result<(Answer, Token), HttpError> {
         let url = self.address.url(target)?;
-        let (_place, waited) = self.pace.enter().await;
+        let (_place, waited) = self.pace.enter(target).await;
         let token = self.tokens.current(&self.transport, &self.journal).await?;
         let started = Instant::now();
         let sent =
             url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-        let packet = Packet { method, url, authorization: Some(token.header.clone()), body };
+        let proof = self.tokens.proof(method, &url, Some(&token))?;
+        let packet = Packet { method, url, authorization: Some(token.header.clone()), proof, body };
         let outcome = self.transport.exchange(packet).await;
         let (status, bytes) = outcome.as_ref().map_or((0, 0), |answer| (answer.status, answer.body.len()));
         self.journal.made(Made { method, target: sent, status }, bytes);
@@ -226,7 +230,7 @@ impl Client {
             "request"
         );
         let answer = outcome?;
-        self.pace.learn(&answer, self.clock.now());
+        self.pace.learn(target, &answer, self.clock.now());
         Ok((answer, token))
     }
 

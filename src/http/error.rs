@@ -106,6 +106,12 @@ pub enum HttpError {
         /// What is wrong with the answer.
         what: String,
     },
+    /// The private key cannot be used.
+    #[error("the private key cannot be used: {what}")]
+    Key {
+        /// Why; never a part of it.
+        what: &'static str,
+    },
     /// The credential holds characters that cannot be sent in a header.
     #[error("the configured token holds characters that cannot be sent")]
     TokenText,
@@ -151,6 +157,9 @@ impl HttpError {
             Self::NoToken { .. } => {
                 Some("check `url` and `token_url`: something else answers at this address")
             }
+            Self::Key { .. } => Some(
+                "`key` takes a private key as PEM (PKCS#8, or RSA in PKCS#1) or as JWK, of RSA, P-256 or P-384",
+            ),
             Self::TokenText => Some("check the file or variable that the token comes from, also its end"),
             Self::Path { .. } => None,
         }

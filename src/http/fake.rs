@@ -14,6 +14,7 @@ pub(crate) struct Seen {
     pub(crate) query: String,
     pub(crate) authorization: String,
     pub(crate) asked_by: String,
+    pub(crate) proof: String,
     pub(crate) body: String,
 }
 
@@ -21,6 +22,12 @@ impl Seen {
     /// The value of a query parameter, as sent.
     pub(crate) fn param(&self, name: &str) -> Option<&str> {
         self.query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    }
+
+    /// The value of a form field, decoded.
+    pub(crate) fn field(&self, name: &str) -> Option<String> {
+        let form = reqwest::Url::parse(&format!("form:?{}", self.body)).ok()?;
+        form.query_pairs().find(|(field, _)| field == name).map(|(_, value)| value.into_owned())
     }
 
     /// The same, as a number.
@@ -59,6 +66,7 @@ impl Fake {
                     query: parts.uri.query().unwrap_or_default().into(),
                     authorization: header("authorization"),
                     asked_by: header("x-asked-by"),
+                    proof: header("dpop"),
                     body: String::from_utf8_lossy(&body).into_owned(),
                 };
                 let number = {

@@ -2,10 +2,11 @@
 //!
 //! Three bounds hold together: requests under way, requests a second, and a share of the vendor's
 //! own window as its headers describe it. The last one stops us before the 429 comes, and leaves
-//! a tenth of the window alone even where others have used up the rest. One window is kept for a
-//! tenant: where a vendor has several, the narrowest that was seen last holds, which errs on the
-//! slow side.
+//! a tenth of the window alone even where others have used up the rest. A vendor has several
+//! windows: a lane's is known from its first answer on, and lanes of one bucket that tell the same
+//! limit are taken to share it, which errs on the slow side.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::http::answer::Answer;
+use crate::http::lanes::{Lane, Lanes};
 
 /// What holds for a tenant.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ pub struct PaceRules {
     pub remaining_header: Option<String>,
     /// Header with its end: seconds from now, or seconds since the epoch.
     pub reset_header: Option<String>,
+    /// What the vendor counts apart; empty where it counts all together.
+    pub lanes: Vec<Lane>,
 }
 
 impl Default for PaceRules {
@@ -40,6 +44,7 @@ impl Default for PaceRules {
             limit_header: None,
             remaining_header: None,
             reset_header: None,
+            lanes: Vec::new(),
         }
     }
 }
@@ -50,7 +55,10 @@ const EPOCH_FROM: u64 = 100_000_000;
 /// Two ends of a window that lie closer than this are the same end.
 const SAME_END: Duration = Duration::from_secs(2);
 
-/// The vendor's window as last described.
+/// A request's lane and bucket, as [`Lanes`] numbers them.
+type Place = (usize, usize);
+
+/// One of the vendor's windows as last described.
 #[derive(Clone, Copy, Debug)]
 struct Window {
     limit: u64,
@@ -65,20 +73,24 @@ struct Window {
 struct Book {
     held_until: Option<Instant>,
     next_slot: Option<Instant>,
-    window: Option<Window>,
+    /// The limit that a lane's answers told last.
+    limits: HashMap<usize, u64>,
+    /// By bucket and limit.
+    windows: HashMap<(usize, u64), Window>,
 }
 
 impl Book {
     /// Takes a place at `now`, or says how long to wait before asking again.
-    fn take(&mut self, rules: &PaceRules, now: Instant) -> Option<Duration> {
+    fn take(&mut self, rules: &PaceRules, (lane, bucket): Place, now: Instant) -> Option<Duration> {
         for until in [self.held_until, self.next_slot].into_iter().flatten() {
             if until > now {
                 return Some(until - now);
             }
         }
-        if let Some(window) = &mut self.window {
+        let window = self.limits.get(&lane).map(|limit| (bucket, *limit));
+        if let Some((name, window)) = window.and_then(|name| Some((name, self.windows.get_mut(&name)?))) {
             if window.ends <= now {
-                self.window = None;
+                self.windows.remove(&name);
             } else if window.is_spent(rules) {
                 return Some(window.ends - now);
             } else {
@@ -93,13 +105,15 @@ impl Book {
     }
 
     /// Learns what an answer's headers say. `left` is the time until the window ends.
-    fn learn(&mut self, limit: u64, remaining: u64, left: Duration, now: Instant) {
+    fn learn(&mut self, (lane, bucket): Place, limit: u64, remaining: u64, left: Duration, now: Instant) {
         let ends = now + left;
-        let ours = match &self.window {
-            Some(old) if ends < old.ends + SAME_END => old.ours,
+        // A lane whose window was not known took its place uncounted.
+        let uncounted = u64::from(self.limits.insert(lane, limit) != Some(limit));
+        let ours = match self.windows.get(&(bucket, limit)) {
+            Some(old) if ends < old.ends + SAME_END => old.ours + uncounted,
             _ => 1,
         };
-        self.window = Some(Window { limit, remaining, ends, ours });
+        self.windows.insert((bucket, limit), Window { limit, remaining, ends, ours });
     }
 
     fn hold(&mut self, until: Instant) {
@@ -117,6 +131,7 @@ impl Window {
 /// The gate that every request goes through.
 pub(crate) struct Pace {
     rules: PaceRules,
+    lanes: Lanes,
     under_way: Semaphore,
     book: Mutex<Book>,
 }
@@ -124,7 +139,8 @@ pub(crate) struct Pace {
 impl Pace {
     pub(crate) fn new(rules: PaceRules) -> Self {
         let under_way = Semaphore::new(rules.concurrent.max(1) as usize);
-        Self { rules, under_way, book: Mutex::default() }
+        let lanes = Lanes::new(&rules.lanes);
+        Self { rules, lanes, under_way, book: Mutex::default() }
     }
 
     pub(crate) fn concurrent(&self) -> usize {
@@ -135,12 +151,13 @@ impl Pace {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a place; returns it with the time waited.
-    pub(crate) async fn enter(&self) -> (SemaphorePermit<'_>, Duration) {
+    /// Waits for a place for a request to this target; returns it with the time waited.
+    pub(crate) async fn enter(&self, target: &str) -> (SemaphorePermit<'_>, Duration) {
         let since = Instant::now();
+        let place = self.lanes.of(target);
         let permit = self.under_way.acquire().await.expect("the gate is never closed");
         loop {
-            let wait = self.book().take(&self.rules, Instant::now());
+            let wait = self.book().take(&self.rules, place, Instant::now());
             let Some(wait) = wait else { return (permit, since.elapsed()) };
             tokio::time::sleep(wait).await;
         }
@@ -152,7 +169,7 @@ impl Pace {
     }
 
     /// Learns from the headers of an answer.
-    pub(crate) fn learn(&self, answer: &Answer, now: Timestamp) {
+    pub(crate) fn learn(&self, target: &str, answer: &Answer, now: Timestamp) {
         let number = |header: &Option<String>| -> Option<u64> {
             answer.header(header.as_deref()?)?.trim().split(['.', ',', ';']).next()?.trim().parse().ok()
         };
@@ -168,7 +185,8 @@ impl Pace {
         } else {
             reset
         };
-        self.book().learn(limit, remaining, Duration::from_secs(left), Instant::now());
+        let place = self.lanes.of(target);
+        self.book().learn(place, limit, remaining, Duration::from_secs(left), Instant::now());
     }
 }
 
@@ -177,22 +195,23 @@ mod tests {
     use super::*;
 
     const MINUTE: Duration = Duration::from_secs(60);
+    const ONE: Place = (0, 0);
 
     fn takes(book: &mut Book, rules: &PaceRules, now: Instant) -> usize {
-        (0..1000).take_while(|_| book.take(rules, now).is_none()).count()
+        (0..1000).take_while(|_| book.take(rules, ONE, now).is_none()).count()
     }
 
     #[test]
     fn our_share_of_a_window_is_not_passed() {
         let (rules, now) = (PaceRules::default(), Instant::now());
         let mut book = Book::default();
-        book.learn(100, 99, MINUTE, now);
+        book.learn(ONE, 100, 99, MINUTE, now);
         assert_eq!(takes(&mut book, &rules, now), 19, "one of 20 is the request that was answered");
-        assert_eq!(book.take(&rules, now), Some(MINUTE));
-        book.learn(100, 60, MINUTE, now);
-        assert!(book.take(&rules, now).is_some(), "the same window, told again, gives no new share");
+        assert_eq!(book.take(&rules, ONE, now), Some(MINUTE));
+        book.learn(ONE, 100, 60, MINUTE, now);
+        assert!(book.take(&rules, ONE, now).is_some(), "the same window, told again, gives no new share");
         let later = now + MINUTE;
-        book.learn(100, 99, MINUTE, later);
+        book.learn(ONE, 100, 99, MINUTE, later);
         assert_eq!(takes(&mut book, &rules, later), 19);
     }
 
@@ -200,17 +219,35 @@ mod tests {
     fn a_tenth_is_left_to_others() {
         let (rules, now) = (PaceRules { budget_percent: 100, ..PaceRules::default() }, Instant::now());
         let mut book = Book::default();
-        book.learn(100, 13, MINUTE, now);
+        book.learn(ONE, 100, 13, MINUTE, now);
         assert_eq!(takes(&mut book, &rules, now), 3);
+    }
+
+    #[test]
+    fn windows_of_one_bucket_are_told_apart_by_their_limits() {
+        let (rules, now) = (PaceRules::default(), Instant::now());
+        let mut book = Book::default();
+        let (narrow, wide, twin, fresh) = ((1, 0), (2, 0), (3, 0), (4, 0));
+        book.learn(narrow, 50, 49, MINUTE, now);
+        book.learn(wide, 1000, 999, MINUTE, now);
+        book.learn(twin, 50, 48, MINUTE, now);
+        let taken = (0..100).take_while(|_| book.take(&rules, narrow, now).is_none()).count();
+        assert_eq!(taken, 8, "two of the ten that are ours were used by the lanes' first requests");
+        assert!(book.take(&rules, twin, now).is_some(), "the twin shares the window");
+        assert!(book.take(&rules, wide, now).is_none(), "the wide one does not");
+        assert!(
+            book.take(&rules, fresh, now).is_none(),
+            "nothing is known of a lane before its first answer"
+        );
     }
 
     #[test]
     fn requests_a_second_are_spread() {
         let (rules, now) = (PaceRules { per_second: 10, ..PaceRules::default() }, Instant::now());
         let mut book = Book::default();
-        assert_eq!(book.take(&rules, now), None);
-        assert_eq!(book.take(&rules, now), Some(Duration::from_millis(100)));
-        assert_eq!(book.take(&rules, now + Duration::from_millis(100)), None);
+        assert_eq!(book.take(&rules, ONE, now), None);
+        assert_eq!(book.take(&rules, ONE, now), Some(Duration::from_millis(100)));
+        assert_eq!(book.take(&rules, ONE, now + Duration::from_millis(100)), None);
     }
 
     #[test]
@@ -219,7 +256,7 @@ mod tests {
         let mut book = Book::default();
         book.hold(now + MINUTE);
         book.hold(now + Duration::from_secs(1));
-        assert_eq!(book.take(&rules, now), Some(MINUTE));
-        assert_eq!(book.take(&rules, now + MINUTE), None);
+        assert_eq!(book.take(&rules, ONE, now), Some(MINUTE));
+        assert_eq!(book.take(&rules, ONE, now + MINUTE), None);
     }
 }

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::base::secret::Secret;
 use crate::http::fake::{Fake, Seen, answer, broken, json, streamed};
-use crate::http::{Client, Credential, HttpError, Login, Outgoing, PaceRules, Setup};
+use crate::http::{Client, Credential, HttpError, Login, Outgoing, PaceRules, Setup, SigningKey};
+use crate::json::{Limits, Value, parse};
 
 const PLANTED: &str = "hunter2-planted-secret";
 
@@ -300,7 +301,134 @@ fn seen_reads_parameters() {
         query: "first=10&max=5".into(),
         authorization: String::new(),
         asked_by: String::new(),
+        proof: String::new(),
         body: String::new(),
     };
     assert_eq!((seen.number("first"), seen.param("x")), (Some(10), None));
+}
+
+/// A private key made for this test: its public half is nowhere.
+fn private_key() -> SigningKey {
+    let pair = ring::signature::EcdsaKeyPair::generate_pkcs8(
+        &ring::signature::ECDSA_P256_SHA256_FIXED_SIGNING,
+        &ring::rand::SystemRandom::new(),
+    );
+    let pem = format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+        data_encoding::BASE64.encode(pair.unwrap().as_ref())
+    );
+    SigningKey::parse(&pem, Some("k1".into())).unwrap()
+}
+
+fn signed() -> Login {
+    Login {
+        credential: Credential::PrivateKey { client_id: "0oa1".into(), key: private_key() },
+        token: Some("/token".into()),
+        scheme: "SSWS".into(),
+        extra: [("scope".to_owned(), "okta.users.read".to_owned())].into(),
+    }
+}
+
+/// Header and claims of a JWT, with its signature checked where the key stands in it.
+fn opened(jwt: &str) -> (Value, Value) {
+    let parts: Vec<&str> = jwt.split('.').collect();
+    let decode = |text: &str| data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).unwrap();
+    let read = |text: &str| parse(&decode(text), &Limits::default()).unwrap();
+    let (header, claims) = (read(parts[0]), read(parts[1]));
+    if let Some(jwk) = header.get("jwk") {
+        let part = |name: &str| decode(jwk.get(name).and_then(Value::as_str).unwrap());
+        let public = [vec![4], part("x"), part("y")].concat();
+        let key = ring::signature::UnparsedPublicKey::new(&ring::signature::ECDSA_P256_SHA256_FIXED, public);
+        let message = format!("{}.{}", parts[0], parts[1]);
+        key.verify(message.as_bytes(), &decode(parts[2])).unwrap();
+    }
+    (header, claims)
+}
+
+fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
+    value.get(name).and_then(Value::as_str)
+}
+
+#[tokio::test]
+async fn a_client_with_a_key_signs_who_it_is() {
+    let fake =
+        Fake::start(|n, seen| if seen.path == "/token" { token(n, 60) } else { json(200, "[]") }).await;
+    let client = client(&fake, signed());
+    client.get("/x").await.unwrap();
+    let seen = fake.seen();
+    assert_eq!(seen[0].field("grant_type").as_deref(), Some("client_credentials"));
+    assert_eq!(seen[0].field("scope").as_deref(), Some("okta.users.read"));
+    let (header, claims) = opened(&seen[0].field("client_assertion").unwrap());
+    assert_eq!((text(&header, "alg"), text(&header, "kid")), (Some("ES256"), Some("k1")));
+    assert_eq!((text(&claims, "iss"), text(&claims, "sub")), (Some("0oa1"), Some("0oa1")));
+    assert_eq!(text(&claims, "aud"), Some(format!("{}/token", fake.url).as_str()));
+    assert_eq!(seen[1].authorization, "Bearer t1", "what was fetched is no static token");
+    assert_eq!(seen[1].proof, "", "no proof where none is asked for");
+}
+
+#[tokio::test]
+async fn a_server_that_wants_proofs_gets_them_with_its_nonce() {
+    let fake = Fake::start(|_, seen| {
+        let nonce = (!seen.proof.is_empty())
+            .then(|| opened(&seen.proof).1)
+            .and_then(|claims| text(&claims, "nonce").map(str::to_owned));
+        match (seen.path.as_str(), nonce.as_deref()) {
+            ("/token", _) if seen.proof.is_empty() => json(400, r#"{"error":"invalid_dpop_proof"}"#),
+            ("/token", None) => answer(400, &[("dpop-nonce", "n1")], r#"{"error":"use_dpop_nonce"}"#),
+            ("/token", Some("n1")) => {
+                json(200, r#"{"access_token":"bound","expires_in":60,"token_type":"DPoP"}"#)
+            }
+            (_, Some("n2")) => json(200, "[]"),
+            (_, _) => answer(401, &[("dpop-nonce", "n2")], ""),
+        }
+    })
+    .await;
+    let client = client(&fake, signed());
+    assert_eq!(client.get("/x?q=1").await.unwrap().status, 200);
+    assert_eq!(client.get("/y").await.unwrap().status, 200);
+    let seen = fake.seen();
+    let paths: Vec<_> = seen.iter().map(|seen| seen.path.as_str()).collect();
+    assert_eq!(paths, ["/token", "/token", "/token", "/x", "/x", "/y"], "one token, one nonce learnt");
+    let (header, claims) = opened(&seen[4].proof);
+    assert_eq!(text(&header, "typ"), Some("dpop+jwt"));
+    assert_eq!(text(&claims, "htm"), Some("GET"));
+    assert_eq!(text(&claims, "htu"), Some(format!("{}/x", fake.url).as_str()), "without the query");
+    let digest = ring::digest::digest(&ring::digest::SHA256, b"bound");
+    let ath = data_encoding::BASE64URL_NOPAD.encode(digest.as_ref());
+    assert_eq!(text(&claims, "ath"), Some(ath.as_str()));
+    assert_eq!(seen[4].authorization, "DPoP bound");
+    let names: std::collections::BTreeSet<_> =
+        seen[1..].iter().map(|seen| text(&opened(&seen.proof).1, "jti").unwrap().to_owned()).collect();
+    assert_eq!(names.len(), 5, "no proof is used twice");
+}
+
+#[tokio::test]
+async fn a_nonce_that_never_fits_ends_the_login() {
+    let fake = Fake::start(|n, _| {
+        let nonce = format!("n{n}");
+        answer(400, &[("dpop-nonce", nonce.as_str())], r#"{"error":"use_dpop_nonce"}"#)
+    })
+    .await;
+    let client = client(&fake, signed());
+    let error = client.get("/x").await.unwrap_err();
+    assert!(matches!(error, HttpError::CredentialRefused { status: 400, .. }), "{error}");
+    assert_eq!(fake.seen().len(), 4);
+}
+
+#[test]
+fn a_key_is_read_in_the_forms_that_vendors_give() {
+    let (_, public) = SigningKey::ephemeral().unwrap();
+    assert_eq!(text(&public, "crv"), Some("P-256"));
+    for (given, says) in [
+        ("", "neither PEM"),
+        ("{", "not JSON"),
+        (r#"{"kty":"RSA","n":"AQAB","e":"AQAB"}"#, "lacks a part"),
+        (r#"{"kty":"oct","k":"hunter2"}"#, "neither RSA nor EC"),
+        ("-----BEGIN EC PRIVATE KEY-----\nMAA=\n-----END EC PRIVATE KEY-----\n", "SEC1"),
+        ("-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n", "neither RSA of 2048"),
+    ] {
+        let error = SigningKey::parse(given, None).unwrap_err();
+        assert!(error.to_string().contains(says), "{given}: {error}");
+        assert!(!error.to_string().contains("hunter2"));
+    }
 }

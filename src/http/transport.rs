@@ -42,6 +42,8 @@ pub(crate) struct Packet<'a> {
     pub(crate) method: &'static str,
     pub(crate) url: Url,
     pub(crate) authorization: Option<HeaderValue>,
+    /// The proof that the token is ours (DPoP).
+    pub(crate) proof: Option<HeaderValue>,
     pub(crate) body: Option<(Bytes, &'a str)>,
 }
 
@@ -90,6 +92,9 @@ impl Transport {
         let mut request = self.client.request(method, packet.url);
         if let Some(value) = packet.authorization {
             request = request.header(reqwest::header::AUTHORIZATION, value);
+        }
+        if let Some(value) = packet.proof {
+            request = request.header("dpop", value);
         }
         if let Some((body, content_type)) = packet.body {
             request = request.header(CONTENT_TYPE, content_type).body(body);

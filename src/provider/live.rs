@@ -10,10 +10,11 @@ use crate::base::coverage::State;
 use crate::base::entropy::{Entropy, SystemEntropy};
 use crate::base::key::Kind;
 use crate::base::time::{Clock, SystemClock};
-use crate::catalog::{AuthForm, Context, Method, Paging, Provider, StatusMeaning, Template};
+use crate::catalog::{Context, Method, Paging, Provider, StatusMeaning, Template};
 use crate::http::error::path_of;
-use crate::http::{Answer, Bounds, Client, Credential, Login, Made, Outgoing, PaceRules, Setup, Tally};
+use crate::http::{Answer, Bounds, Client, Credential, Made, Outgoing, PaceRules, Setup, Tally};
 use crate::json::{self, Value};
+use crate::provider::connect::{lanes, login, settings};
 use crate::provider::error::ProviderError;
 use crate::provider::ident;
 
@@ -32,6 +33,8 @@ pub struct Target {
     pub budget_percent: u32,
     /// The token endpoint, where it is not the one that the catalogue names.
     pub token_url: Option<String>,
+    /// The rights that a token is asked for, where the provider wants them named.
+    pub scopes: Vec<String>,
     /// Kinds to read although they cost a request for each of many resources.
     pub costly: BTreeSet<Kind>,
 }
@@ -123,10 +126,10 @@ impl Live {
         target: Target,
         world: World,
     ) -> Result<Self, ProviderError> {
-        let settings = settings(catalog, target.settings)?;
+        let settings = settings(catalog, &target.settings)?;
         let rate = &catalog.rate;
         let setup = Setup {
-            login: login(catalog, &settings, &target.url, target.credential, target.token_url)?,
+            login: login(catalog, &settings, &target)?,
             headers: catalog.headers.clone(),
             ca_file: target.ca_file,
             pace: PaceRules {
@@ -136,6 +139,7 @@ impl Live {
                 limit_header: rate.limit_header.clone(),
                 remaining_header: rate.remaining_header.clone(),
                 reset_header: rate.reset_header.clone(),
+                lanes: if rate.limit_header.is_some() { lanes(catalog) } else { Vec::new() },
             },
             bounds: world.bounds,
             tries_max: world.tries_max,
@@ -315,76 +319,4 @@ fn holds_code(body: &[u8], code: &str) -> bool {
         }
     }
     json::parse(body, &json::Limits::default()).is_ok_and(|value| within(&value, code))
-}
-
-/// Checks the settings and adds the defaults.
-fn settings(
-    catalog: &Provider,
-    given: BTreeMap<String, String>,
-) -> Result<BTreeMap<String, String>, ProviderError> {
-    if let Some(name) = given.keys().find(|name| !catalog.settings.contains_key(*name)) {
-        let known = catalog.settings.keys().cloned().collect::<Vec<_>>().join("`, `");
-        let text = format!("`{name}` is no setting of {}; it has `{known}`", catalog.title);
-        return Err(ProviderError::Config(text));
-    }
-    let mut settings = catalog.settings.clone();
-    settings.extend(given);
-    match settings.iter().find(|(_, value)| value.is_empty()) {
-        Some((name, _)) => {
-            Err(ProviderError::Config(format!("{} needs the setting `{name}`", catalog.title)))
-        }
-        None => Ok(settings),
-    }
-}
-
-fn login(
-    catalog: &Provider,
-    settings: &BTreeMap<String, String>,
-    url: &str,
-    credential: Credential,
-    token_url: Option<String>,
-) -> Result<Login, ProviderError> {
-    let auth = &catalog.auth;
-    let forms: &[AuthForm] = match &credential {
-        Credential::Password { .. } => &[AuthForm::Password, AuthForm::Basic],
-        Credential::ClientSecret { .. } => &[AuthForm::ClientSecret],
-        Credential::Token { .. } => &[AuthForm::Token],
-    };
-    if !forms.iter().any(|form| auth.forms.contains(form)) {
-        return Err(ProviderError::Config(format!("{} takes no credential of this kind", catalog.title)));
-    }
-    let value = |name: &str| match name {
-        "url" => Some(url.trim_end_matches('/').to_owned()),
-        _ => settings.get(name).cloned(),
-    };
-    let token = match (token_url, &auth.token) {
-        (Some(url), _) => Some(url),
-        (None, Some(path)) => {
-            let below = auth.at.as_ref().and_then(|name| settings.get(name));
-            let below = below.map(|url| url.trim_end_matches('/').to_owned()).unwrap_or_default();
-            Some(format!("{below}{}", path.fill(value)?))
-        }
-        (None, None) => None,
-    };
-    let extra = auth.extra.iter().map(|(name, text)| (name.clone(), fill_text(text, value))).collect();
-    Ok(Login { credential, token, scheme: auth.scheme.clone(), extra })
-}
-
-/// Puts settings into a text that is no path.
-fn fill_text(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
-    let mut parts = text.split('{');
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        match part.split_once('}').and_then(|(name, rest)| Some((value(name)?, rest))) {
-            Some((value, rest)) => {
-                out.push_str(&value);
-                out.push_str(rest);
-            }
-            None => {
-                out.push('{');
-                out.push_str(part);
-            }
-        }
-    }
-    out
 }

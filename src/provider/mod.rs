@@ -9,10 +9,11 @@
 //! - Nothing is decided: whether what did not come is gone is for `collect` to say, what is
 //!   written for `restore`. Nothing is stored.
 //!
-//! Read [`sweep`] next, then `pass.rs` and `listing.rs`.
+//! Read [`live`] for the way in, [`sweep`] for the way through, then `pass.rs` and `listing.rs`.
 
 mod below;
 mod chain;
+mod connect;
 pub mod error;
 pub mod events;
 pub mod forecast;
@@ -31,7 +32,7 @@ pub mod sweep;
 #[cfg(test)]
 mod tests;
 
-pub use crate::http::Credential;
+pub use crate::http::{Credential, SigningKey};
 pub use error::ProviderError;
 pub use events::Event;
 pub use forecast::forecast;

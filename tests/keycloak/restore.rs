@@ -81,6 +81,7 @@ impl Tenant {
             credential: Credential::ClientSecret { client_id, client_secret: Secret::new(secret) },
             budget_percent: 100,
             token_url: None,
+            scopes: Vec::new(),
             costly: BTreeSet::new(),
         };
         let live = Live::connect(catalog::provider("keycloak").unwrap(), target).unwrap();

@@ -162,7 +162,7 @@ def head(catalog):
         "masked": ["********"],
         "settings": {"team_name": ""},
         "auth": {
-            "token": "/oauth2/v1/token", "forms": ["token", "private_key_jwt"], "scheme": "SSWS", "rights": ["/scp/*"],
+            "token": "/oauth2/v1/token", "forms": ["token", "private_key_jwt"], "scheme": "SSWS", "names_scopes": True, "rights": ["/scp/*"],
         },
         "identity": {"path": "/api/v1/org", "at": "/id"},
         "paging": {},

@@ -71,6 +71,7 @@ fn target(fake: &Fake) -> Target {
         credential: Credential::Token { token: Secret::new(PLANTED.into()) },
         budget_percent: 100,
         token_url: None,
+        scopes: Vec::new(),
         costly: [].into(),
     }
 }
