@@ -4,7 +4,11 @@
 //! itself is a grant, and what it hangs on holds it. A grant to a group is a grant to its members.
 //! Nothing here decides; [`restore`] and the policy rules ask.
 //!
+//! [`strength`] says whether a change makes what a resource guards weaker.
+//!
 //! [`restore`]: ../restore/index.html
+
+pub mod strength;
 
 use std::collections::BTreeSet;
 

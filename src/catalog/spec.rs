@@ -346,6 +346,10 @@ pub struct Reference {
     /// Created without it, set by an update afterwards: this is where cycles are cut.
     #[serde(default)]
     pub second_pass: bool,
+    /// The target takes effect through this field at once, so it must be there with all that hangs on
+    /// it before the field names it.
+    #[serde(default)]
+    pub binds: bool,
     /// Where the target lies: a field, relative to the body, that holds the id of its parent.
     pub parent_at: Option<Pointer>,
 }
@@ -442,5 +446,14 @@ impl KindSpec {
         let texts: Option<Vec<&str>> =
             self.name.iter().map(|at| at.get(body).and_then(Value::as_str)).collect();
         texts.filter(|texts| !texts.is_empty()).map(|texts| texts.join(":"))
+    }
+
+    /// What a person knows a body by: the parts of its natural name that are there; `None` where none
+    /// is, and for what there is only one of.
+    #[must_use]
+    pub fn shown_name(&self, body: &Value) -> Option<String> {
+        let parts = self.name.iter().filter_map(|at| at.get(body).and_then(Value::as_str));
+        let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+        (!parts.is_empty() && self.shape != Shape::Singleton).then(|| parts.join(":"))
     }
 }

@@ -85,8 +85,32 @@ pub struct Privileged {
     /// Only where this holds.
     #[serde(default)]
     pub only: Vec<Condition>,
+    /// Which way the guard grows weaker; `None`: nobody can say, so every change counts.
+    pub weaker: Option<Weaker>,
     /// Why it is dangerous.
     pub why: String,
+}
+
+/// Which way a value makes what it guards weaker.
+#[derive(Deserialize, Debug, Clone, PartialEq, Eq)]
+#[serde(untagged)]
+pub enum Weaker {
+    /// By being more or less.
+    Toward(Toward),
+    /// By standing earlier in this list of texts, the weakest first. What is missing or not in the
+    /// list is not compared: it counts as weaker.
+    Scale(Vec<String>),
+}
+
+/// A direction. More: a larger number, another element, a text where there was none, the resource
+/// itself where there was none.
+#[derive(Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Toward {
+    /// More is weaker: addresses that are trusted, tries that are allowed.
+    More,
+    /// Less is weaker: demands, lengths.
+    Less,
 }
 
 /// One way to write.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::key::{Kind, ResourceKey, encode_part};
-use crate::catalog::{KindSpec, Shape};
+use crate::catalog::KindSpec;
 use crate::history::{History, HistoryError, Moment};
 use crate::json::Value;
 
@@ -121,17 +121,7 @@ fn sibling(key: &ResourceKey, id: &str) -> ResourceKey {
 }
 
 fn own_name(spec: &KindSpec, key: &ResourceKey, body: &Value) -> Own {
-    let texts: Vec<&str> = spec
-        .name
-        .iter()
-        .filter_map(|at| at.get(body).and_then(Value::as_str))
-        .filter(|text| !text.is_empty())
-        .collect();
-    let text = if texts.is_empty() || spec.shape == Shape::Singleton {
-        key.id().to_owned()
-    } else {
-        texts.join(":")
-    };
+    let text = spec.shown_name(body).unwrap_or_else(|| key.id().to_owned());
     let within = spec.within.as_ref().and_then(|at| at.get(body)).and_then(Value::as_str);
     Own { text, within: within.filter(|id| !id.is_empty()).map(str::to_owned) }
 }

@@ -6,12 +6,15 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use crate::base::key::{Kind, ResourceKey};
+use crate::base::key::{Kind, ResourceKey, encode_part};
 use crate::catalog::{KindSpec, Provider, RefBy};
 use crate::json::{Pattern, Pointer, Value};
 use crate::restore::RestoreError;
 use crate::restore::links::names_in;
 use crate::restore::sides::{Recorded, above, name_text};
+
+/// How deep resources may lie in each other before a loop is assumed.
+const DEPTH_MAX: usize = 64;
 
 /// The keys of a kind, and where each id stands among them.
 struct Shelf {
@@ -170,7 +173,6 @@ impl<'a> Atlas<'a> {
 
     /// The path of names by which a resource is known: `/eng/backend`.
     pub(crate) fn path(&self, key: &ResourceKey, body: &Value) -> Result<Option<String>, RestoreError> {
-        const DEPTH_MAX: usize = 64;
         let spec = self.spec(&key.kind)?;
         let mut names = Vec::new();
         let mut here = Some((key.clone(), body.clone()));
@@ -183,6 +185,25 @@ impl<'a> Atlas<'a> {
         }
         names.reverse();
         Ok(Some(format!("/{}", names.join("/"))))
+    }
+
+    /// What a person knows a resource by: names, parents before children, as in an address.
+    pub(crate) fn full_name(&self, key: &ResourceKey, body: &Value) -> String {
+        let mut parts = Vec::new();
+        let mut here = Some((key.clone(), body.clone()));
+        while let Some((key, body)) = here.take().filter(|_| parts.len() < DEPTH_MAX) {
+            let spec = self.catalog.kind(&key.kind);
+            let own = spec.and_then(|spec| spec.shown_name(&body));
+            let mut part = String::new();
+            encode_part(own.as_deref().unwrap_or(key.id()), &mut part);
+            parts.push(part);
+            let outer = spec.and_then(|spec| self.outer(spec, &key, &body)).filter(|outer| self.has(outer));
+            let above = outer.or_else(|| self.parent(&key));
+            // A name that cannot be read is shown as the part that can.
+            here = above.and_then(|above| Some((above.clone(), self.body(&above).ok().flatten()?)));
+        }
+        parts.reverse();
+        parts.join("/")
     }
 
     /// What a resource lies in, of its own kind.

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use crate::base::key::ResourceKey;
-use crate::catalog::Shape;
+use crate::catalog::{KindSpec, Shape};
 use crate::json::Value;
 use crate::restore::RestoreError;
 use crate::restore::links::put;
@@ -25,12 +25,8 @@ pub(crate) fn all<'a>(reach: &mut Reach<'a>) -> Result<Drafts<'a>, RestoreError>
         let spec = reach.atlas.spec(&key.kind)?;
         let (mut body, conflicts) = desired(&item);
         let live = item.live.as_ref().map(crate::restore::placeholder::escape);
-        if item.case == Case::Update
-            && spec.shape == Shape::Object
-            && let Some(at) = spec.id.as_ref().filter(|at| at.get(&body).is_some())
-        {
-            // The counterpart keeps the id that it has.
-            let _ = at.set(&mut body, item.live_key.id());
+        if let Some(live) = live.as_ref().filter(|_| item.live_key != key && spec.shape == Shape::Object) {
+            keep_id(spec, live, &mut body);
         }
         let same = |body: &Value| {
             let same = |live: &Value| {
@@ -49,6 +45,16 @@ pub(crate) fn all<'a>(reach: &mut Reach<'a>) -> Result<Drafts<'a>, RestoreError>
         by_key.insert(key.clone(), Draft { key, spec, item, live, desired: body, links, conflicts });
     }
     Ok(Drafts { by_key, privileged: RefCell::default() })
+}
+
+/// The counterpart keeps the id that it has, in each field that is a part of it.
+fn keep_id(spec: &KindSpec, live: &Value, body: &mut Value) {
+    for at in spec.id.iter().chain(&spec.also_id) {
+        if let Some(own) = at.get(live).filter(|_| at.get(body).is_some()) {
+            // The field is there in both.
+            let _ = at.set(body, own.clone());
+        }
+    }
 }
 
 /// The bodies that paths and conditions of a resource's calls are asked of.

@@ -1,8 +1,8 @@
 //! What must be allowed by hand, and what is never allowed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use crate::access;
+use crate::access::{self, strength};
 use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{Context, KindSpec, Provider};
 use crate::json::Value;
@@ -47,43 +47,24 @@ impl Own {
     }
 }
 
-/// Why a step hands out power; `None` where it does not.
+/// Why a step hands out power; empty where it does not.
 pub(crate) fn privileged(
     spec: &KindSpec,
     context: &Context<'_>,
     op: Op,
     before: Option<&Value>,
     after: &Value,
-) -> Option<String> {
-    if op == Op::Delete {
-        return None;
-    }
-    let hit = spec.restore.privileged.iter().find(|rule| {
-        let places = |body: &Value| -> BTreeMap<String, Value> {
-            let found = rule.at.find(body).into_iter();
-            found
-                .filter(|(_, value)| !is_empty(value))
-                .map(|(at, value)| (at.to_string(), value.clone()))
-                .collect()
-        };
-        let touched = access::is_root(&rule.at)
-            || match before {
-                Some(before) => places(before) != places(after),
-                None => !places(after).is_empty(),
-            };
-        touched && context.satisfies(&rule.only)
+) -> Vec<String> {
+    let hits = spec.restore.privileged.iter().filter(|rule| {
+        op != Op::Delete && strength::grows_weaker(rule, before, Some(after)) && context.satisfies(&rule.only)
     });
-    hit.map(|rule| rule.why.clone())
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(members) => members.is_empty(),
-        _ => false,
+    let mut reasons: Vec<String> = Vec::new();
+    for rule in hits {
+        if !reasons.contains(&rule.why) {
+            reasons.push(rule.why.clone());
+        }
     }
+    reasons
 }
 
 /// Whether nobody might be left who can administer the tenant.

@@ -35,6 +35,8 @@ pub(crate) struct Found {
     pub(crate) was: Value,
     pub(crate) link: Link,
     pub(crate) second_pass: bool,
+    /// What it names takes effect through it at once.
+    pub(crate) binds: bool,
 }
 
 /// Whether a field holds a reference to the resource that is known by this text.
@@ -84,7 +86,8 @@ impl Reach<'_> {
                     Link::Broken { .. } | Link::Unchecked { .. } if held => Link::Same { rests_on: None },
                     link => link,
                 };
-                found.push(Found { at, was: value.clone(), link, second_pass: reference.second_pass });
+                let (second_pass, binds) = (reference.second_pass, reference.binds);
+                found.push(Found { at, was: value.clone(), link, second_pass, binds });
             }
         }
         Ok(found)

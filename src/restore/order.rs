@@ -13,16 +13,16 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Removals come after everything else; among equals the address decides, so that a plan is the
-    /// same each time it is made.
-    fn place(&self) -> (bool, i64, bool, i64, &ResourceKey) {
+    /// Removals come after everything else; among equals the name and then the address decide, so that
+    /// a plan is the same each time it is made.
+    fn place(&self) -> (bool, i64, i64, &str, &ResourceKey) {
         let removes = self.step.op == Op::Delete;
         let rank = i64::from(self.rank);
         let depth = self.step.key.ids.len() as i64;
         if removes {
-            (true, -rank, false, -depth, &self.step.key)
+            (true, -rank, -depth, &self.step.name, &self.step.key)
         } else {
-            (false, rank, false, depth, &self.step.key)
+            (false, rank, depth, &self.step.name, &self.step.key)
         }
     }
 }

@@ -17,9 +17,9 @@ use crate::restore::form::{
 use crate::restore::guard::{self, Own};
 use crate::restore::links::Link;
 use crate::restore::order;
-use crate::restore::reach::{Case, Reach, Scope, display_name};
+use crate::restore::reach::{Case, Reach, Scope};
 use crate::restore::sides::{Recorded, Seen, Wants};
-use crate::restore::steps::{Draft, Drafts, Outcome};
+use crate::restore::steps::{Drafts, Outcome};
 use crate::restore::{RestoreError, drafts};
 
 /// Calls a second where the catalogue gives no pace of its own.
@@ -132,7 +132,12 @@ impl<'i, 'a> Maker<'i, 'a> {
             let outcome = self.drafts.steps(&self.reach, self.inputs, &own, draft, &mut self.plan.secrets)?;
             match outcome {
                 Outcome::Unchanged => self.plan.unchanged += 1,
-                Outcome::Refused(reason) => self.plan.refused.push(refusal(catalog, draft, reason)),
+                Outcome::Refused(reason) => {
+                    let body = draft.item.goal.as_ref().or(draft.item.live.as_ref());
+                    let named = |body| self.reach.atlas.full_name(&draft.key, body);
+                    let name = body.map_or_else(|| draft.key.id().to_owned(), named);
+                    self.plan.refused.push(Refusal { key: draft.key.clone(), name, reason });
+                }
                 Outcome::Steps(steps) => {
                     let rank = draft.spec.restore.order;
                     nodes.extend(steps.into_iter().map(|step| order::Node { step, rank }));
@@ -156,7 +161,11 @@ impl<'i, 'a> Maker<'i, 'a> {
         self.guards();
         self.witnesses();
         self.forecast();
-        self.plan.refused.sort_by(|a, b| (&a.key, &a.reason).cmp(&(&b.key, &b.reason)));
+        self.plan.refused.sort_by(|a, b| {
+            let place =
+                |row: &Refusal| (row.key.kind.clone(), row.name.clone(), row.key.clone(), row.reason.clone());
+            place(a).cmp(&place(b))
+        });
         self.plan.refused.dedup();
         self.plan.id = self.plan.content_id();
         Ok(self.plan)
@@ -183,7 +192,6 @@ impl<'i, 'a> Maker<'i, 'a> {
 
     /// Ids, references, effects: everything that follows from the steps that are left.
     fn tell(&mut self) {
-        let kept: BTreeSet<ResourceKey> = self.plan.steps.iter().map(|step| step.key.clone()).collect();
         for (from, to) in &self.reach.moved {
             self.plan.id_changes.push(IdChange { key: from.clone(), to: Some(to.id().to_owned()) });
         }
@@ -198,16 +206,17 @@ impl<'i, 'a> Maker<'i, 'a> {
                 self.plan.effects.push(Effect { key: step.key.clone(), what: what.clone() });
             }
         }
-        for (key, draft) in self.drafts.by_key.iter().filter(|(key, _)| kept.contains(*key)) {
+        let mut told = BTreeSet::new();
+        let touched = self.plan.steps.iter().filter(|step| told.insert(&step.key));
+        for draft in touched.filter_map(|step| self.drafts.by_key.get(&step.key)) {
             for found in &draft.links {
                 let (from, means) = match &found.link {
                     Link::Rewritten { goal, .. } => (found.was.clone(), goal),
                     Link::Coming { value, goal } => (value.clone(), goal),
                     _ => continue,
                 };
-                let rewrite =
-                    Rewrite { key: key.clone(), pointer: found.at.clone(), from, means: means.clone() };
-                self.plan.rewrites.push(rewrite);
+                let (key, pointer) = (draft.key.clone(), found.at.clone());
+                self.plan.rewrites.push(Rewrite { key, pointer, from, means: means.clone() });
             }
             self.rests_on.extend(draft.rests_on());
         }
@@ -277,10 +286,4 @@ impl<'i, 'a> Maker<'i, 'a> {
         };
         self.plan.forecast = Forecast { calls, seconds: calls.div_ceil(pace) };
     }
-}
-
-fn refusal(catalog: &Provider, draft: &Draft<'_>, reason: String) -> Refusal {
-    let body = draft.item.goal.as_ref().or(draft.item.live.as_ref());
-    let name = body.map_or_else(|| draft.key.id().to_owned(), |body| display_name(catalog, &draft.key, body));
-    Refusal { key: draft.key.clone(), name, reason }
 }

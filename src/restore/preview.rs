@@ -30,24 +30,24 @@ pub fn preview(plan: &Plan) -> String {
     let rest = plan.steps.iter().filter(|step| !dangerous(step));
     section(&mut out, "Steps", rest, |step, out| show(plan, step, out));
     section(&mut out, "Secrets that you must give", &plan.secrets, |secret, out| {
-        line(out, 2, &format!("{}  {} {}: {}", secret.input, secret.key, secret.pointer, secret.how));
-    });
-    section(&mut out, "Effects outside the tenant", &plan.effects, |effect, out| {
-        line(out, 2, &format!("{}: {}", effect.key, effect.what));
-    });
-    section(&mut out, "Ids that change", &plan.id_changes, |change, out| {
-        let to = change.to.as_deref().unwrap_or("a new id from the vendor");
-        line(out, 2, &format!("{} → {to}", change.key));
-    });
-    section(&mut out, "References that follow", &plan.rewrites, |rewrite, out| {
         line(
             out,
             2,
-            &format!("{} {}: {} → {}", rewrite.key, rewrite.pointer, value(&rewrite.from), rewrite.means),
+            &format!("{}  {} {}: {}", secret.input, resource(plan, &secret.key), secret.pointer, secret.how),
         );
     });
+    effects(plan, &mut out);
+    section(&mut out, "Ids that change", &plan.id_changes, |change, out| {
+        let to = change.to.as_deref().unwrap_or("a new id from the vendor");
+        line(out, 2, &format!("{} → {to}", resource(plan, &change.key)));
+    });
+    section(&mut out, "References that follow", &plan.rewrites, |rewrite, out| {
+        let (of, means) = (resource(plan, &rewrite.key), resource(plan, &rewrite.means));
+        line(out, 2, &format!("{of} {}: {} → {means}", rewrite.pointer, value(&rewrite.from)));
+    });
     section(&mut out, "Left as they are, because they changed since", &plan.conflicts, |conflict, out| {
-        line(out, 2, &format!("{} {}: {}", conflict.key, conflict.pointer, conflict.reason));
+        let of = resource(plan, &conflict.key);
+        line(out, 2, &format!("{of} {}: {}", conflict.pointer, conflict.reason));
     });
     section(&mut out, "Not restored", &plan.refused, |refusal, out| {
         line(out, 2, &format!("{}: {}", named(&refusal.key, &refusal.name), refusal.reason));
@@ -106,18 +106,69 @@ fn head(plan: &Plan, out: &mut String) {
 }
 
 fn guards(plan: &Plan, out: &mut String) {
-    section(out, "Must be allowed", &plan.guards, |guard, out| {
-        let text = match guard {
-            Guard::Delete { count } => format!("--allow-delete {count}  {count} resources go"),
-            Guard::Privileged { key, why } => format!("--allow-privileged  {key}: {why}"),
-            Guard::Lockout { why } => format!("--allow-lockout  {why}"),
-        };
-        line(out, 2, &text);
-    });
+    if plan.guards.is_empty() {
+        return;
+    }
+    out.push('\n');
+    line(out, 0, "Must be allowed");
+    let mut reasons = Groups::default();
+    for guard in &plan.guards {
+        match guard {
+            Guard::Delete { count } => line(out, 2, &format!("--allow-delete {count}  {count} resources go")),
+            Guard::Lockout { why } => line(out, 2, &format!("--allow-lockout  {why}")),
+            Guard::Privileged { key, why } => reasons.add(why, &resource(plan, key)),
+        }
+    }
+    if !reasons.0.is_empty() {
+        line(out, 2, "--allow-privileged  steps that hand out power or may weaken a guard:");
+        reasons.show(out, 6);
+    }
 }
 
+fn effects(plan: &Plan, out: &mut String) {
+    let mut effects = Groups::default();
+    plan.effects.iter().for_each(|effect| effects.add(&effect.what, &resource(plan, &effect.key)));
+    if !effects.0.is_empty() {
+        out.push('\n');
+        line(out, 0, "Effects outside the tenant");
+        effects.show(out, 2);
+    }
+}
+
+/// What is said of several resources, said once.
+#[derive(Default)]
+struct Groups(Vec<(String, Vec<String>)>);
+
+impl Groups {
+    fn add(&mut self, said: &str, of: &str) {
+        match self.0.iter_mut().find(|(known, _)| known == said) {
+            Some((_, members)) => members.push(of.to_owned()),
+            None => self.0.push((said.to_owned(), vec![of.to_owned()])),
+        }
+    }
+
+    fn show(&self, out: &mut String, indent: usize) {
+        for (said, members) in &self.0 {
+            line(out, indent, &format!("{said}:"));
+            members.iter().for_each(|member| line(out, indent + 4, member));
+        }
+    }
+}
+
+/// A resource as a person knows it, with its address.
+fn resource(plan: &Plan, key: &ResourceKey) -> String {
+    let name = plan.steps.iter().find(|step| step.key == *key).map_or("", |step| step.name.as_str());
+    named(key, name)
+}
+
+/// The address by names, which can be typed, and the ids that make it unique.
 fn named(key: &ResourceKey, name: &str) -> String {
-    if name.is_empty() || name == key.id() { key.to_path() } else { format!("{key} ({name})") }
+    if name.is_empty() || name == key.id() {
+        return key.to_path();
+    }
+    let path = key.to_path();
+    let ids = path.split_once('/').map_or("", |(_, ids)| ids);
+    format!("{}/{name} ({ids})", key.kind)
 }
 
 fn show(plan: &Plan, step: &Step, out: &mut String) {
@@ -192,13 +243,33 @@ fn value(value: &Value) -> String {
         (None, Some(Found::Id(of))) => format!("the id of {of}"),
         (None, Some(Found::Secret(_))) => "secret from the repository".to_owned(),
         (None, Some(Found::Input(name))) => format!("secret that you give as {name}"),
-        (None, _) => value.to_line(),
+        (None, _) => in_words(value).to_line(),
     };
     let mut short: String = text.chars().take(VALUE_CHARS_MAX).collect();
     if text.chars().nth(VALUE_CHARS_MAX).is_some() {
         short.push('…');
     }
     short
+}
+
+/// A value with words in place of what stands for something else, at any depth.
+fn in_words(value: &Value) -> Value {
+    let words = match (fingerprint(value), placeholder::found(value)) {
+        (Some(_), _) | (None, Some(Found::Secret(_))) => "secret".to_owned(),
+        (None, Some(Found::Id(of))) => format!("the id of {of}"),
+        (None, Some(Found::Input(name))) => format!("secret that you give as {name}"),
+        (None, Some(Found::Literal(inner))) => return inner.clone(),
+        (None, None) => {
+            return match value {
+                Value::Object(members) => {
+                    members.iter().map(|(name, member)| (name, in_words(member))).collect::<Object>().into()
+                }
+                Value::Array(items) => items.iter().map(in_words).collect(),
+                other => other.clone(),
+            };
+        }
+    };
+    words.into()
 }
 
 fn tail(plan: &Plan, out: &mut String) {

@@ -476,7 +476,7 @@ impl<'a> Reach<'a> {
     }
 
     pub(crate) fn refuse(&mut self, key: &ResourceKey, body: &Value, reason: &str) {
-        let name = display_name(self.catalog(), key, body);
+        let name = self.atlas.full_name(key, body);
         self.refused.push(Refusal { key: key.clone(), name, reason: reason.to_owned() });
     }
 
@@ -509,10 +509,4 @@ pub(crate) fn far_ends(spec: &KindSpec) -> impl Iterator<Item = &Reference> {
     spec.refs.iter().filter(move |reference| {
         reference.by == RefBy::Id && reference.at.as_pointer().is_some_and(|at| Some(at) == id)
     })
-}
-
-/// The name of a resource for people.
-pub(crate) fn display_name(catalog: &Provider, key: &ResourceKey, body: &Value) -> String {
-    let named = catalog.kind(&key.kind).filter(|spec| spec.shape != Shape::Singleton);
-    named.and_then(|spec| sides::name_text(spec, body)).unwrap_or_else(|| key.id().to_owned())
 }

@@ -1,7 +1,7 @@
 //! From a draft to its steps: which calls, in which surroundings, and what they will leave behind.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{Context, KindSpec, RestoreClass, Shape};
@@ -10,7 +10,7 @@ use crate::restore::form::{Conflict, Op, Part, SecretInput, Step};
 use crate::restore::guard::{self, Own};
 use crate::restore::links::{Found, Link};
 use crate::restore::plan::Inputs;
-use crate::restore::reach::{Case, Item, Reach, display_name, far_ends};
+use crate::restore::reach::{Case, Item, Reach, far_ends};
 use crate::restore::shape::{Shaper, Stand};
 use crate::restore::sides::above;
 use crate::restore::wish::{applicable, blocked, differences, needed, without};
@@ -77,6 +77,26 @@ impl Draft<'_> {
 }
 
 impl Drafts<'_> {
+    /// Everything that is made in this plan and hangs on a resource: what lies below it, and what that
+    /// leads to.
+    fn whole(&self, of: &ResourceKey, found: &mut BTreeSet<ResourceKey>) {
+        let below = self.by_key.iter().filter(|(key, draft)| {
+            let inside = draft.spec.parent.contains(&of.kind) && key.ids.starts_with(&of.ids);
+            draft.is_made() && inside && *key != of
+        });
+        for (key, draft) in below {
+            if !found.insert(key.clone()) {
+                continue;
+            }
+            for end in draft.links.iter().filter_map(|link| draft.waits_for(link)) {
+                if found.insert(end.clone()) {
+                    self.whole(&end, found);
+                }
+            }
+            self.whole(key, found);
+        }
+    }
+
     /// The steps of one draft.
     pub(crate) fn steps(
         &self,
@@ -156,16 +176,14 @@ impl Work<'_, '_> {
         let expected = calls.expected.clone();
         let mut step = self.step(Op::Create, calls, fields);
         let soon = draft.links.iter().filter(|found| !(found.second_pass && self.is_made_here(found)));
-        step.after.extend(soon.filter_map(|found| draft.waits_for(found)));
-        self.tidy(&mut step);
+        self.wait(&mut step, soon);
         let mut steps = vec![step];
         if !later.is_empty() {
             let calls = self.updating(&expected, &draft.desired, secrets)?;
             let fields = self.changed(&expected, &calls);
             let mut step = self.step(Op::Update, calls, fields);
             step.after.push(draft.key.clone());
-            step.after.extend(later.iter().filter_map(|found| draft.waits_for(found)));
-            self.tidy(&mut step);
+            self.wait(&mut step, later);
             steps.push(step);
         }
         Ok(steps)
@@ -248,8 +266,7 @@ impl Work<'_, '_> {
                 places.join(", ")
             ));
         }
-        step.after.extend(draft.links.iter().filter_map(|found| draft.waits_for(found)));
-        self.tidy(&mut step);
+        self.wait(&mut step, &draft.links);
         Ok(vec![step])
     }
 
@@ -281,8 +298,7 @@ impl Work<'_, '_> {
         let mut step = self.step(Op::Update, Calls { requests, expected, loose }, fields);
         step.found_by_name = draft.spec.shape == Shape::Object;
         step.notes.push("the vendor makes it by itself; it is found again and then changed".into());
-        step.after.extend(draft.links.iter().filter_map(|found| draft.waits_for(found)));
-        self.tidy(&mut step);
+        self.wait(&mut step, &draft.links);
         Ok(vec![step])
     }
 
@@ -317,7 +333,6 @@ impl Work<'_, '_> {
 
     fn step(&self, op: Op, calls: Calls, fields: Vec<FieldChange>) -> Step {
         let draft = self.draft;
-        let catalog = self.inputs.catalog;
         let shown = draft.item.goal.as_ref().or(draft.item.live.as_ref());
         let mut notes = Vec::new();
         if draft.spec.restore.class == RestoreClass::Partial && op != Op::Delete {
@@ -331,8 +346,8 @@ impl Work<'_, '_> {
         let bodies = self.surroundings(&mut stand, &draft.desired);
         let why =
             guard::privileged(draft.spec, &self.context(&bodies), op, draft.live.as_ref(), &calls.expected);
-        if let Some(why) = why {
-            self.drafts.privileged.borrow_mut().entry(draft.key.clone()).or_insert(why);
+        if !why.is_empty() {
+            self.drafts.privileged.borrow_mut().entry(draft.key.clone()).or_insert(why.join("; "));
         }
         let mut after = Vec::new();
         if let Some(parent) = self.reach.atlas.parent(&draft.key) {
@@ -349,7 +364,7 @@ impl Work<'_, '_> {
             op,
             key: draft.key.clone(),
             target: self.target(),
-            name: shown.map_or_else(String::new, |body| display_name(catalog, &draft.key, body)),
+            name: shown.map_or_else(String::new, |body| self.reach.atlas.full_name(&draft.key, body)),
             requests: calls.requests,
             fields,
             loose: calls.loose,
@@ -361,7 +376,20 @@ impl Work<'_, '_> {
         }
     }
 
-    fn tidy(&self, step: &mut Step) {
+    /// What the references of a step lead to must be there before it, but for fields of which nothing
+    /// is claimed: the server sets those when the other end comes.
+    fn wait<'f>(&self, step: &mut Step, links: impl IntoIterator<Item = &'f Found>) {
+        let claimed = |found: &&Found| !step.loose.iter().any(|pattern| pattern.matches(&found.at));
+        let mut ends = BTreeSet::new();
+        for found in links.into_iter().filter(claimed) {
+            let Some(end) = self.draft.waits_for(found) else { continue };
+            if found.binds {
+                self.drafts.whole(&end, &mut ends);
+            }
+            ends.insert(end);
+        }
+        ends.remove(&self.draft.key);
+        step.after.extend(ends);
         step.after.sort();
         step.after.dedup();
     }
@@ -411,7 +439,7 @@ impl Work<'_, '_> {
     fn shaper<'s>(&'s self, context: &Context<'s>, stand: &'s Stand, live: Option<&'s Value>) -> Shaper<'s> {
         let draft = self.draft;
         let body = draft.item.goal.as_ref();
-        let name = body.map_or_else(String::new, |body| display_name(self.inputs.catalog, &draft.key, body));
+        let name = body.and_then(|body| draft.spec.shown_name(body)).unwrap_or_default();
         Shaper {
             catalog: self.inputs.catalog,
             spec: draft.spec,

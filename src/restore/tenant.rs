@@ -3,6 +3,8 @@
 //! A narrow seam, so that the rules of an apply can be tried against a tenant in memory that fails
 //! at any chosen call.
 
+use std::collections::BTreeMap;
+
 use futures::future::BoxFuture;
 
 use crate::base::key::{Kind, ResourceKey};
@@ -91,6 +93,9 @@ pub trait Tenant: Send + Sync {
     fn send<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Reply, TenantError>>;
 }
 
+/// From so many wanted resources of one kind on, all of it is read: a list costs fewer calls.
+const LISTED_FROM: usize = 8;
+
 /// Reads of the tenant all that a plan of these inputs needs, into `seen`.
 ///
 /// # Errors
@@ -105,17 +110,37 @@ pub async fn observe(
         if wants.is_empty() {
             return Ok(());
         }
+        let mut keys = wants.keys;
         for (kind, parent) in wants.lists {
-            for (key, body) in tenant.list(&kind, &parent).await? {
-                seen.insert(key, Some(body));
-            }
-            seen.list(&kind, &parent);
+            take_list(tenant, &kind, &parent, seen).await?;
         }
-        for key in wants.keys {
+        let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
+        keys.iter().for_each(|key| *counts.entry(key.kind.clone()).or_default() += 1);
+        for (kind, _) in counts.into_iter().filter(|(_, count)| *count >= LISTED_FROM) {
+            // What cannot be listed whole can still be asked for one by one.
+            if take_list(tenant, &kind, &[], seen).await.is_ok() {
+                keys.retain(|key| key.kind != kind);
+            }
+        }
+        for key in keys {
             let body = tenant.read(&key).await?;
             seen.insert(key, body);
         }
     }
+}
+
+/// Reads all of a kind below one parent, or all of it where `parent` is empty.
+async fn take_list(
+    tenant: &dyn Tenant,
+    kind: &Kind,
+    parent: &[String],
+    seen: &mut Seen,
+) -> Result<(), RestoreError> {
+    for (key, body) in tenant.list(kind, parent).await? {
+        seen.insert(key, Some(body));
+    }
+    seen.list(kind, parent);
+    Ok(())
 }
 
 /// Reads what a plan needs; `with` puts what was seen so far into the plan's inputs.

@@ -10,6 +10,7 @@ mod company;
 mod complete;
 mod dump;
 mod facts;
+mod incident;
 mod lastgood;
 mod log;
 mod mailbox;

@@ -34,7 +34,7 @@ fn a_deleted_group_brings_what_hung_on_it() {
     let plan = planned(&memory, &goal, &["group/g1"], Mode::Merge);
     assert_eq!(
         steps(&plan),
-        ["create group/g1", "create group/g2", "create grant/g1/r1", "create grant/g2/r1"]
+        ["create group/g1", "create group/g2", "create grant/g2/r1", "create grant/g1/r1"]
     );
     assert!(plan.refused.is_empty(), "{:?}", plan.refused);
     assert_eq!(memory.sent().len(), 0, "a plan writes nothing");
@@ -46,7 +46,7 @@ fn a_new_id_is_followed_by_every_reference() {
     let goal = memory.record();
     memory.drop("role/r1");
     let plan = planned(&memory, &goal, &["role/r1"], Mode::Merge);
-    assert_eq!(steps(&plan), ["create role/r1", "update app/a1", "create grant/g1/r1", "create grant/g2/r1"]);
+    assert_eq!(steps(&plan), ["create role/r1", "update app/a1", "create grant/g2/r1", "create grant/g1/r1"]);
     assert_eq!(plan.id_changes.len(), 1);
     assert_eq!(plan.rewrites.len(), 3);
     assert!(applied(&memory, &plan, &mut Notes::default(), false).unwrap().is_good());
@@ -149,10 +149,53 @@ fn a_circle_is_cut_at_the_second_pass() {
     memory.drop("app/a1");
     memory.drop("app/a2");
     let plan = planned(&memory, &goal, &["app/a1", "app/a2"], Mode::Merge);
-    assert_eq!(steps(&plan), ["create app/a1", "create app/a2", "update app/a1", "update app/a2"]);
-    assert!(plan.steps[0].requests[0].body.as_ref().unwrap().get("friend").is_none());
+    assert_eq!(steps(&plan), ["create app/a2", "create app/a1", "update app/a2", "update app/a1"]);
+    assert!(plan.steps[1].requests[0].body.as_ref().unwrap().get("friend").is_none());
     assert!(applied(&memory, &plan, &mut Notes::default(), false).unwrap().is_good());
     assert_eq!(memory.record().bodies, goal.bodies);
+}
+
+#[test]
+fn what_is_bound_is_whole_before_it_is_named() {
+    let memory = full();
+    memory.put("flow/f1", r#"{"id":"f1","name":"browser"}"#);
+    memory.put("step/f1/s1", r#"{"id":"s1","setting":"c1"}"#);
+    memory.put("setting/f1/s1/c1", r#"{"id":"c1","level":2}"#);
+    memory.put("step/f1/s2", r#"{"id":"s2","inner":"f2"}"#);
+    memory.put("flow/f2", r#"{"id":"f2","name":"browser forms"}"#);
+    memory.put("step/f2/s3", r#"{"id":"s3"}"#);
+    memory.put("app/a3", r#"{"id":"a3","name":"door","attributes":{},"flow":"f1"}"#);
+    let goal = memory.record();
+    let gone = ["flow/f1", "flow/f2", "step/f1/s1", "step/f1/s2", "step/f2/s3", "setting/f1/s1/c1"];
+    gone.iter().for_each(|path| memory.drop(path));
+    memory.put("app/a3", r#"{"id":"a3","name":"door","attributes":{}}"#);
+    let plan = planned(&memory, &goal, &[&gone[..], &["app/a3"]].concat(), Mode::Merge);
+    assert!(plan.refused.is_empty(), "{:?}", plan.refused);
+    assert_eq!(
+        steps(&plan),
+        [
+            "create flow/f1",
+            "create flow/f2",
+            "create step/f2/s3",
+            "create step/f1/s1",
+            "create step/f1/s2",
+            "create setting/f1/s1/c1",
+            "update app/a3",
+        ],
+        "a step waits for its inner flow, an app for all of it, and nothing for the server's own fields"
+    );
+}
+
+#[test]
+fn an_id_of_two_fields_stays_two_fields() {
+    let memory = full();
+    memory.put("account/corp:7", r#"{"provider":"corp","user":"7"}"#);
+    let goal = memory.record();
+    memory.drop("role/r1");
+    let plan = planned(&memory, &goal, &["role/r1", "account/corp:7"], Mode::Merge);
+    assert!(plan.refused.is_empty(), "{:?}", plan.refused);
+    assert!(plan.steps.iter().all(|step| step.key != key("account/corp:7")), "{:?}", steps(&plan));
+    assert_eq!(plan.unchanged, 1);
 }
 
 #[test]
@@ -286,8 +329,8 @@ fn a_preview_is_for_reading() {
     assert!(text.chars().all(|c| c == '\n' || !(c.is_control() || c == '\u{202e}')), "{text}");
     assert!(!text.contains("lgcanary"));
     let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part} in\n{text}"));
-    assert!(place("--allow-delete 1") < place("- delete group/g9 (later)"));
-    assert!(place("- delete group/g9") < place("+ create group/g3"));
+    assert!(place("--allow-delete 1") < place("- delete group/later (g9)"));
+    assert!(place("- delete group/later") < place("(g3)"));
     assert!(place("secret") > 0);
 }
 

@@ -27,6 +27,8 @@ masked = ["**********"]
 
 [params]
 app = ["app:/id"]
+flow = ["flow:/id"]
+step = ["step:/id"]
 role = ["role:/id"]
 group = ["group:/id"]
 idp = ["idp:/id"]
@@ -40,7 +42,7 @@ read = [{ path = "/apps" }]
 set = [{ at = "/urls" }]
 secret = [{ at = "/secret", returned = "clear" }]
 assigned = ["/id"]
-refs = [{ at = "/role", to = ["role"] }, { at = "/friend", to = ["app"], second_pass = true }, { at = "/rules/*/group", to = ["group"] }]
+refs = [{ at = "/role", to = ["role"] }, { at = "/friend", to = ["app"], second_pass = true }, { at = "/rules/*/group", to = ["group"] }, { at = "/flow", to = ["flow"], binds = true }]
 create = [{ call = "POST /apps", send = ["/id"], new_id = "sent" }]
 update = [{ call = "PUT /apps/{app}", merges = [{ at = "/attributes", remove_with = "" }] }]
 delete = [{ call = "DELETE /apps/{app}" }]
@@ -99,6 +101,49 @@ create = [{ call = "POST /idps", send = ["/id"], new_id = "sent" }]
 update = [{ call = "PUT /idps/{idp}" }]
 delete = [{ call = "DELETE /idps/{idp}" }]
 restore = { class = "full", order = 5, keeps_id = true }
+
+[[kind]]
+kind = "flow"
+what = "A way to sign in, which acts on whoever names it"
+id = "/id"
+name = ["/name"]
+read = [{ path = "/flows" }]
+assigned = ["/id"]
+create = [{ call = "POST /flows", send = ["/id"], new_id = "sent" }]
+update = [{ call = "PUT /flows/{flow}" }]
+delete = [{ call = "DELETE /flows/{flow}" }]
+restore = { class = "full", order = 60, keeps_id = true }
+
+[[kind]]
+kind = "step"
+what = "A step of a flow; which setting it has, the server says"
+parent = ["flow"]
+id = "/id"
+read = [{ path = "/flows/{flow}/steps" }]
+assigned = ["/id", "/setting"]
+refs = [{ at = "/setting", to = ["setting"] }, { at = "/inner", to = ["flow"], binds = true }]
+create = [{ call = "POST /flows/{flow}/steps", send = ["/id"], new_id = "sent" }]
+delete = [{ call = "DELETE /steps/{step}" }]
+restore = { class = "full", order = 70, keeps_id = true }
+
+[[kind]]
+kind = "setting"
+what = "The setting of a step"
+parent = ["step"]
+id = "/id"
+read = [{ path = "/steps/{step}/settings" }]
+assigned = ["/id"]
+create = [{ call = "POST /steps/{step}/settings", send = ["/id"], new_id = "sent" }]
+restore = { class = "full", order = 80, keeps_id = true }
+
+[[kind]]
+kind = "account"
+what = "An account elsewhere, known by two fields"
+id = "/provider"
+also_id = ["/user"]
+read = [{ path = "/accounts" }]
+create = [{ call = "POST /accounts", new_id = "sent" }]
+restore = { class = "full", order = 50, keeps_id = true }
 
 [[kind]]
 kind = "token"
