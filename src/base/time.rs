@@ -1,11 +1,17 @@
 //! Time behind a trait. Stored times are milliseconds since the epoch in UTC.
 
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
 use jiff::Timestamp;
 
 /// Where "now" comes from.
 pub trait Clock: Send + Sync {
     /// The current time.
     fn now(&self) -> Timestamp;
+
+    /// Time since some fixed moment; unlike [`Self::now`] it never goes back and nobody sets it.
+    fn elapsed(&self) -> Duration;
 }
 
 /// The machine's clock.
@@ -14,6 +20,11 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         floor_ms(Timestamp::now())
+    }
+
+    fn elapsed(&self) -> Duration {
+        static STARTED: OnceLock<Instant> = OnceLock::new();
+        STARTED.get_or_init(Instant::now).elapsed()
     }
 }
 
@@ -36,6 +47,10 @@ impl FixedClock {
 impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
         *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.now().duration_since(Timestamp::MIN).unsigned_abs()
     }
 }
 

@@ -1,69 +1,178 @@
-//! `apply`: exactly what a plan says, between two snapshots.
+//! `apply`: exactly what a plan says, between two snapshots, written down in the repository.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::io::IsTerminal;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::base::secret::Secret;
-use crate::cli::args::{ApplyArgs, Global, SnapshotArgs};
+use crate::cli::args::{ApplyArgs, ApplyOptions, Global, SnapshotArgs};
 use crate::cli::config::Config;
+use crate::cli::interrupt::Gently;
 use crate::cli::open::{Opened, Purpose, connect, environment, open};
 use crate::cli::output::plain;
-use crate::cli::{Exit, Failure, plan, reference, snapshot};
-use crate::crypto::aead::SealKey;
+use crate::cli::progress::Counter;
+use crate::cli::snapshot::{self, Occasion};
+use crate::cli::{Exit, Failure, plan, reference};
 use crate::json::Value;
-use crate::restore::Stored;
 use crate::restore::observe::LiveTenant;
-use crate::restore::{Allow, Apply, FileJournal, Line, Outcome, Plan, Summary};
-use crate::store::{Flags, Repository, StoreError};
+use crate::restore::{
+    Allow, Apply, Journal, Line, Outcome, Plan, RestoreError, Start, Stored, StoredJournal, Summary, admit,
+};
+use crate::store::{Repository, Snapshot};
+
+/// While the snapshot before is taken, the right to apply is renewed this often.
+const KEPT_EVERY: Duration = Duration::from_secs(10);
 
 /// Does what the plan says.
 ///
 /// # Errors
 /// The plan does not hold any more, a guard refuses, or the tenant has moved: nothing was done.
 pub async fn run(global: &Global, args: ApplyArgs) -> Result<Exit, Failure> {
-    let text = std::fs::read(&args.file)
-        .map_err(|error| Failure::usage(format!("{}: {error}", args.file.display())))?;
-    let plan = Plan::from_text(&text)?;
     let opened = open(global)?;
+    let plan = find(&opened.repository, &args)?;
+    carry_out(global, &opened, &plan, &args.options, args.resume).await
+}
+
+/// The plan in a file, or, to go on with it, the one that an apply of this id holds.
+fn find(repository: &Repository, args: &ApplyArgs) -> Result<Plan, Failure> {
+    let fault = |error| Failure::usage(format!("{}: {error}", args.plan.display()));
+    match std::fs::read(&args.plan) {
+        Ok(text) => return Ok(Plan::from_text(&text)?),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound || !args.resume => {
+            return Err(fault(error));
+        }
+        Err(_) => {}
+    }
+    let prefix = args.plan.to_string_lossy();
+    let found = crate::restore::stored_journal::applied_plan(repository, &repository.tenants()?, &prefix)?;
+    Ok(found.ok_or_else(|| RestoreError::NoApply { prefix: prefix.into_owned() })?)
+}
+
+/// Carries a plan out, or goes on with it.
+///
+/// # Errors
+/// As [`run`].
+pub async fn carry_out(
+    global: &Global,
+    opened: &Opened,
+    plan: &Plan,
+    options: &ApplyOptions,
+    resume: bool,
+) -> Result<Exit, Failure> {
     let tenant = opened.config.tenant(&plan.tenant)?;
     let live = connect(&opened.config, tenant, Purpose::Restore).map_err(|mut failure| {
         failure.exit = Exit::Usage;
         failure
     })?;
-    let given = inputs(&opened.config, &args, &plan)?;
-    // The state before is what `plan --undo` will come from, so it is kept before anything is written.
-    around(global, &opened, &plan.tenant, Flags::APPLY).await?;
+    let given = inputs(&opened.config, options, plan)?;
     let fingerprints = opened.repository.fingerprints(&plan.tenant)?;
     let mark = |address: &str, pointer: &str, value: &[u8]| fingerprints.mark(address, pointer, value);
-    let base = base(&opened, &plan)?;
+    let base = base(opened, plan)?;
     let connected = LiveTenant::new(&live, &mark);
     let environment = environment()?;
-    let key = journal_key(&opened.repository, &plan.tenant)?;
-    let path = args.file.with_extension("journal");
-    let mut journal = FileJournal::open(&path, plan.id, key, environment.entropy)
-        .map_err(|error| Failure::from(crate::restore::RestoreError::from(error)))?;
+    let mut journal =
+        StoredJournal::open(&opened.repository, &plan.tenant, plan.id).map_err(RestoreError::from)?;
+    let begun = !journal.entries().map_err(RestoreError::from)?.is_empty();
+    if begun && !resume {
+        return Err(RestoreError::Begun { id: plan.id }.into());
+    }
+    let allow = allowed(options);
+    let own = plan::own(tenant, &live);
+    admit(live.catalog(), plan, &own, allow, (!begun).then(|| environment.clock.now()))?;
+    // The state before is what `plan --undo` comes from, so it is kept before anything is written.
+    let before = if begun {
+        None
+    } else {
+        let taking = around(global, opened, plan, Occasion::Before(plan.id));
+        Some(Stored::new(&opened.repository, keeping(&mut journal, taking).await?)?)
+    };
+    let before_id = before.as_ref().map(|before| before.snapshot().id.to_string()).unwrap_or_default();
+    let start = match &before {
+        Some(state) => Start::Begin { before: &before_id, state },
+        None => Start::Resume,
+    };
+    let gently = Gently::begin();
     let apply = Apply {
         catalog: live.catalog(),
-        plan: &plan,
+        plan,
         tenant: &connected,
         journal: &mut journal,
         vault: &base,
         inputs: &given,
-        allow: Allow {
-            deletes: args.allow_delete,
-            privileged: args.allow_privileged,
-            lockout: args.allow_lockout,
-            without_secrets: args.without_secrets,
-        },
-        own: &plan::own(tenant, &live),
+        allow,
+        own: &own,
         clock: environment.clock.as_ref(),
-        resume: args.resume,
+        start,
+        stopped: &Gently::wanted,
     };
-    let summary = apply.run(&mut |line| print(global, &plan, line)).await?;
-    finish(global, &plan, &summary);
-    around(global, &opened, &plan.tenant, Flags::default()).await?;
-    Ok(if summary.is_good() { Exit::Done } else { Exit::Incomplete })
+    let shown = Counter::new(global.output, "steps");
+    let all = plan.steps.len() as u64;
+    let mut report = |line: &Line| {
+        shown.above(|| print(global, plan, line));
+        shown.show(line.step as u64 + 1, all);
+    };
+    let summary = apply.run(&mut report).await.inspect_err(|error| told_how_to_go_on(global, plan, error))?;
+    drop((shown, journal, gently));
+    ended(global, opened, plan, &summary).await
+}
+
+/// The end of a run: what came of it, and the snapshot after it.
+async fn ended(global: &Global, opened: &Opened, plan: &Plan, summary: &Summary) -> Result<Exit, Failure> {
+    finish(global, plan, summary);
+    if Gently::wanted() {
+        told_what_next(global, plan);
+        return Ok(Exit::Interrupted);
+    }
+    let after = Occasion::After { plan: plan.id, good: summary.is_good() };
+    if let Err(failure) = around(global, opened, plan, after).await {
+        let why = failure.chain.join(": ");
+        global.output.incomplete(format!("the snapshot after the apply was not taken: {why}"));
+    }
+    if summary.is_good() {
+        return Ok(Exit::Done);
+    }
+    told_what_next(global, plan);
+    Ok(Exit::Incomplete)
+}
+
+fn allowed(options: &ApplyOptions) -> Allow {
+    Allow {
+        deletes: options.allow_delete,
+        privileged: options.allow_privileged,
+        lockout: options.allow_lockout,
+        without_secrets: options.without_secrets,
+    }
+}
+
+/// What can be done with an apply that is not whole.
+fn told_what_next(global: &Global, plan: &Plan) {
+    let id = plan.id.short();
+    global.output.note(format!(
+        "`lastgood apply {id} --resume` goes on with it; `lastgood plan --undo {id}` plans the way back"
+    ));
+}
+
+/// An error after the first call leaves something to go on with.
+fn told_how_to_go_on(global: &Global, plan: &Plan, error: &RestoreError) {
+    if matches!(error, RestoreError::Journal(_)) {
+        told_what_next(global, plan);
+    }
+}
+
+/// Waits for something that takes long, and keeps the right to apply meanwhile.
+async fn keeping<T>(
+    journal: &mut StoredJournal,
+    doing: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let mut doing = std::pin::pin!(doing);
+    loop {
+        match tokio::time::timeout(KEPT_EVERY, &mut doing).await {
+            Ok(done) => return done,
+            Err(_) => journal.keep().map_err(RestoreError::from)?,
+        }
+    }
 }
 
 /// The snapshot that the plan goes back to: the only one whose secrets it may name.
@@ -79,23 +188,16 @@ fn base<'a>(opened: &'a Opened, plan: &Plan) -> Result<Stored<'a>, Failure> {
     Ok(Stored::new(&opened.repository, base)?)
 }
 
-/// What seals the journal: a key that only who opens the repository has.
-fn journal_key(repository: &Repository, tenant: &str) -> Result<SealKey, Failure> {
-    let ring = repository.keys();
-    let prefix = ring.prefix(tenant).map_err(StoreError::from)?;
-    let domains = ring.domains(prefix).map_err(StoreError::from)?;
-    let domain = domains.first().ok_or_else(|| StoreError::UnknownTenant { tenant: tenant.into() })?;
-    Ok(SealKey::new(domain.ids.local("journal of an apply")))
-}
-
-/// A snapshot before or after. The one before is marked: it holds the damage, and no restore may take
-/// it for a good state by itself.
-async fn around(global: &Global, opened: &Opened, tenant: &str, flags: Flags) -> Result<(), Failure> {
-    let args = SnapshotArgs { tenants: vec![tenant.to_owned()], full: false, accept_rights: false };
-    let taken = snapshot::collect(global, opened, tenant, &args, flags).await?;
-    let snapshot = &taken.snapshot;
-    global.output.note(format!("snapshot {} kept ({} changes)", snapshot.id.short(), snapshot.changed));
-    Ok(())
+async fn around(
+    global: &Global,
+    opened: &Opened,
+    plan: &Plan,
+    occasion: Occasion,
+) -> Result<Snapshot, Failure> {
+    let args = SnapshotArgs { tenants: vec![plan.tenant.clone()], full: false, accept_rights: false };
+    let taken = snapshot::collect(global, opened, &plan.tenant, &args, occasion).await?.snapshot;
+    global.output.note(format!("snapshot {} kept ({} changes)", taken.id.short(), taken.changed));
+    Ok(taken)
 }
 
 fn print(global: &Global, plan: &Plan, line: &Line) {
@@ -121,11 +223,11 @@ fn finish(global: &Global, plan: &Plan, summary: &Summary) {
 /// The secrets that the plan asks for: from the file, else asked for at a terminal.
 fn inputs(
     config: &Config,
-    args: &ApplyArgs,
+    options: &ApplyOptions,
     plan: &Plan,
 ) -> Result<BTreeMap<String, Secret<Value>>, Failure> {
     let mut given = BTreeMap::new();
-    if let Some(file) = &args.secrets {
+    if let Some(file) = &options.secrets {
         let base = file.parent().unwrap_or(Path::new(".")).to_owned();
         let text = std::fs::read_to_string(file)
             .map_err(|error| Failure::usage(format!("{}: {error}", file.display())))?;

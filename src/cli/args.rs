@@ -255,8 +255,19 @@ pub struct PlanArgs {
 /// `apply`.
 #[derive(Args, Debug)]
 pub struct ApplyArgs {
-    /// The plan.
-    pub file: PathBuf,
+    /// The plan's file; with `--resume` also the id of a plan that was begun, or its first digits.
+    pub plan: PathBuf,
+    /// Go on with an apply that was cut off.
+    #[arg(long)]
+    pub resume: bool,
+    /// What is given and allowed.
+    #[command(flatten)]
+    pub options: ApplyOptions,
+}
+
+/// What a person gives and allows.
+#[derive(Args, Debug)]
+pub struct ApplyOptions {
     /// NAME = reference, for each secret that the plan asks for.
     #[arg(long, value_name = "FILE")]
     pub secrets: Option<PathBuf>,
@@ -272,9 +283,6 @@ pub struct ApplyArgs {
     /// Create what lacks its secret, disabled.
     #[arg(long)]
     pub without_secrets: bool,
-    /// Go on with an apply that was cut off.
-    #[arg(long)]
-    pub resume: bool,
 }
 
 /// Runs the command.

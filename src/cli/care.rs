@@ -3,7 +3,7 @@
 use crate::cli::args::Global;
 use crate::cli::open::open;
 use crate::cli::output::{bytes, plain, table, time};
-use crate::cli::progress::Objects;
+use crate::cli::progress::Counter;
 use crate::cli::{Exit, Failure};
 use crate::json::{Object, Value};
 use crate::store::{Affected, CheckReport};
@@ -14,7 +14,7 @@ use crate::store::{Affected, CheckReport};
 /// The repository cannot be opened. Damage that is found is a result: exit 1, each part by name.
 pub fn check(global: &Global, read_data: bool) -> Result<Exit, Failure> {
     let opened = open(global)?;
-    let shown = Objects::new(global.output);
+    let shown = Counter::new(global.output, "objects");
     let report = opened.repository.check(read_data, &|done, all| shown.show(done, all))?;
     drop(shown);
     if global.output.json {
@@ -37,6 +37,7 @@ fn document(report: &CheckReport) -> Value {
         ("format", Value::from("lastgood.check/1")),
         ("objects", Value::from(report.objects)),
         ("snapshots", Value::from(report.snapshots)),
+        ("applies", Value::from(report.applies)),
         ("bodies", Value::from(report.bodies)),
         ("faults", Value::Array(faults.collect())),
         ("orphans", report.orphans.iter().map(String::as_str).collect::<Value>()),
@@ -89,7 +90,7 @@ fn text(global: &Global, report: &CheckReport, read_data: bool) {
 /// The repository cannot be read.
 pub fn rebuild_index(global: &Global) -> Result<Exit, Failure> {
     let opened = open(global)?;
-    let shown = Objects::new(global.output);
+    let shown = Counter::new(global.output, "objects");
     opened.repository.rebuild_index(&|done, all| shown.show(done, all))?;
     drop(shown);
     global.output.line("index made anew from the repository");
@@ -109,10 +110,18 @@ pub fn stats(global: &Global) -> Result<Exit, Failure> {
         let snapshots = opened.repository.snapshots(&name)?;
         let added: u64 = snapshots.iter().map(|snapshot| snapshot.bytes).sum();
         let resources = snapshots.last().map_or(0, |last| last.total);
-        rows.push(vec![name.clone(), snapshots.len().to_string(), resources.to_string(), bytes(added)]);
+        let applies = stats.tenants.get(&name).map_or(0, |tenant| tenant.applies);
+        rows.push(vec![
+            name.clone(),
+            snapshots.len().to_string(),
+            applies.to_string(),
+            resources.to_string(),
+            bytes(added),
+        ]);
         tenants.push(Value::Object(Object::from_pairs([
             ("tenant", Value::from(name)),
             ("snapshots", Value::from(snapshots.len() as u64)),
+            ("applies", Value::from(applies)),
             ("resources", Value::from(resources)),
             ("bytes", Value::from(added)),
         ])));
@@ -127,6 +136,6 @@ pub fn stats(global: &Global) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     global.output.line(format!("{} objects, {}", stats.objects, bytes(stats.bytes)));
-    global.output.line(table(&["tenant", "snapshots", "resources", "bytes"], &rows));
+    global.output.line(table(&["tenant", "snapshots", "applies", "resources", "bytes"], &rows));
     Ok(Exit::Done)
 }

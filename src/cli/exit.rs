@@ -6,6 +6,7 @@ use crate::collect::CollectError;
 use crate::history::HistoryError;
 use crate::provider::ProviderError;
 use crate::restore::RestoreError;
+use crate::restore::journal::JournalError;
 use crate::store::StoreError;
 
 /// The codes of INTERFACE: programs rely on them.
@@ -83,6 +84,7 @@ impl From<StoreError> for Failure {
         let exit = match &error {
             StoreError::NoRepository { .. } => Exit::NoRepository,
             StoreError::WrongKey { .. } => Exit::WrongKey,
+            StoreError::Locked { .. } | StoreError::LeaseLost { .. } => Exit::Locked,
             StoreError::RolledBack { .. } | StoreError::Replaced { .. } => Exit::Refused,
             _ => Exit::Error,
         };
@@ -124,13 +126,19 @@ impl From<ProviderError> for Failure {
 
 impl From<RestoreError> for Failure {
     fn from(error: RestoreError) -> Self {
+        let error = match error {
+            RestoreError::Journal(JournalError::Store(error)) => return error.into(),
+            error => error,
+        };
         let exit = match &error {
             RestoreError::Guarded { .. }
             | RestoreError::OwnIdentity { .. }
             | RestoreError::Moved { .. }
             | RestoreError::Expired { .. }
             | RestoreError::Tampered { .. } => Exit::Refused,
-            RestoreError::PlanFile { .. } => Exit::Usage,
+            RestoreError::PlanFile { .. }
+            | RestoreError::NoApply { .. }
+            | RestoreError::SeveralApplies { .. } => Exit::Usage,
             _ => Exit::Error,
         };
         Self::of(exit, &error, error.hint())

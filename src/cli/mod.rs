@@ -11,6 +11,7 @@ pub mod diff;
 pub mod exit;
 pub mod find;
 pub mod init;
+pub mod interrupt;
 pub mod kinds;
 pub mod log;
 pub mod ls;
@@ -64,11 +65,12 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::Error, format!("the runtime did not start: {error}")))?;
+    let output = output::Output::new(cli.json, cli.quiet, cli.color, cli.progress);
     runtime.block_on(async {
         tokio::select! {
             result = args::dispatch(cli) => result,
             // What was begun and not committed is absent; what was committed is whole.
-            _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+            () = interrupt::the_end(output) => Ok(Exit::Interrupted),
         }
     })
 }

@@ -69,25 +69,33 @@ impl Shown {
     }
 }
 
-/// Shows objects done and in all, for work on the repository itself.
-pub struct Objects {
+/// Shows how many of how many are done, for work whose amount is known.
+pub struct Counter {
     output: Output,
+    noun: &'static str,
     bar: ProgressBar,
     started: Instant,
     last_line: Mutex<Instant>,
 }
 
-impl Objects {
-    /// Begins to show.
+impl Counter {
+    /// Begins to show so many of these.
     #[must_use]
-    pub fn new(output: Output) -> Self {
+    pub fn new(output: Output, noun: &'static str) -> Self {
         let bar =
             if output.progress == ProgressForm::Bar { ProgressBar::new(1) } else { ProgressBar::hidden() };
-        if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} objects  {msg}") {
+        if let Ok(style) =
+            ProgressStyle::with_template(&format!("{{bar:24}} {{pos}}/{{len}} {noun}  {{msg}}"))
+        {
             bar.set_style(style);
         }
         let now = Instant::now();
-        Self { output, bar, started: now, last_line: Mutex::new(now) }
+        Self { output, noun, bar, started: now, last_line: Mutex::new(now) }
+    }
+
+    /// Writes lines of the result where a bar stands.
+    pub fn above(&self, writing: impl FnOnce()) {
+        self.bar.suspend(writing);
     }
 
     /// So many of so many are done.
@@ -101,12 +109,12 @@ impl Objects {
         let Ok(mut last) = self.last_line.lock() else { return };
         if self.output.progress == ProgressForm::Plain && last.elapsed() >= LINE_EVERY {
             *last = Instant::now();
-            self.output.note(format!("{done}/{all} objects  {left}"));
+            self.output.note(format!("{done}/{all} {}  {left}", self.noun));
         }
     }
 }
 
-impl Drop for Objects {
+impl Drop for Counter {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }

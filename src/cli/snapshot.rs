@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::coverage::State;
+use crate::base::ids::PlanId;
 use crate::base::key::Kind;
 use crate::base::time::{Clock, SystemClock};
 use crate::cli::args::{Global, SnapshotArgs};
@@ -14,6 +15,55 @@ use crate::collect::{self, Collected, Options, Run};
 use crate::json::{Object, Value};
 use crate::provider::Live;
 use crate::store::{Flags, Snapshot};
+
+/// Note by which a snapshot says before or after which apply it was taken.
+const AROUND_NOTE: &str = "around";
+
+/// Why a snapshot is taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Occasion {
+    /// Somebody, or a schedule, asked for it.
+    Asked,
+    /// An apply of this plan is about to begin: it holds what the plan is to mend.
+    Before(PlanId),
+    /// An apply of this plan has ended.
+    After {
+        /// Which plan.
+        plan: PlanId,
+        /// Whether everything is as planned.
+        good: bool,
+    },
+}
+
+impl Occasion {
+    /// A damaged or half-mended state is never taken for a good one; one that was mended is as good as
+    /// any other.
+    fn flags(self) -> Flags {
+        match self {
+            Self::Asked | Self::After { good: true, .. } => Flags::default(),
+            Self::Before(_) | Self::After { good: false, .. } => Flags::APPLY,
+        }
+    }
+
+    fn note(self) -> Option<String> {
+        match self {
+            Self::Asked => None,
+            Self::Before(plan) => Some(format!("before {plan}")),
+            Self::After { plan, .. } => Some(format!("after {plan}")),
+        }
+    }
+}
+
+/// Before, after or during which apply a snapshot was taken: the word, and the plan's id.
+#[must_use]
+pub fn around(snapshot: &Snapshot) -> Option<(&'static str, String)> {
+    let noted = snapshot.notes.get(AROUND_NOTE).and_then(|note| note.split_once(' '));
+    let word = |word: &str| ["before", "after"].into_iter().find(|known| *known == word);
+    match noted.and_then(|(when, plan)| Some((word(when)?, plan.to_owned()))) {
+        None => snapshot.applying.map(|plan| ("during", plan.to_string())),
+        noted => noted,
+    }
+}
 
 /// Version of the JSON form.
 const FORMAT: &str = "lastgood.snapshot/1";
@@ -36,7 +86,7 @@ pub async fn run(global: &Global, args: SnapshotArgs) -> Result<Exit, Failure> {
     let mut exit = Exit::Done;
     let mut first_failure = None;
     for name in &names {
-        match collect(global, &opened, name, &args, Flags::default()).await {
+        match collect(global, &opened, name, &args, Occasion::Asked).await {
             Ok(collected) => {
                 print(global, name, &collected);
                 if !collected.gaps.is_empty() {
@@ -62,7 +112,7 @@ pub async fn collect(
     opened: &Opened,
     name: &str,
     args: &SnapshotArgs,
-    flags: Flags,
+    occasion: Occasion,
 ) -> Result<Collected, Failure> {
     let tenant = opened.config.tenant(name)?;
     let live = connect(&opened.config, tenant, Purpose::Read)?;
@@ -77,8 +127,10 @@ pub async fn collect(
         options: Options {
             accept: tenant.accept.clone(),
             accept_rights: args.accept_rights,
-            flags,
-            notes: [(PROVIDER_NOTE.to_owned(), tenant.provider.clone())].into(),
+            flags: occasion.flags(),
+            notes: std::iter::once((PROVIDER_NOTE.to_owned(), tenant.provider.clone()))
+                .chain(occasion.note().map(|note| (AROUND_NOTE.to_owned(), note)))
+                .collect(),
         },
         progress: &shown,
     };
@@ -170,6 +222,12 @@ pub fn document(snapshot: &Snapshot) -> Value {
         ("requests", Value::from(snapshot.requests)),
         ("bytes_added", Value::from(snapshot.bytes)),
         ("coverage", Value::Array(coverage.collect())),
+        (
+            "around",
+            Value::from(around(snapshot).map(|(when, plan)| {
+                Object::from_pairs([("when", Value::from(when)), ("plan", Value::from(plan))])
+            })),
+        ),
         ("unknown", snapshot.ledger.unknown.iter().map(String::as_str).collect()),
     ]))
 }

@@ -34,6 +34,7 @@ pub fn run(global: &Global, tenant: Option<&str>) -> Result<Exit, Failure> {
             "removed",
             "bytes",
             "coverage",
+            "",
         ];
         global.output.line(table(&head, &rows));
     }
@@ -51,6 +52,9 @@ fn row(snapshot: &Snapshot) -> Vec<String> {
         snapshot.removed.to_string(),
         bytes(snapshot.bytes),
         coverage(snapshot),
+        snapshot::around(snapshot)
+            .map(|(when, plan)| format!("{when} apply {}", plan.get(..8).unwrap_or_default()))
+            .unwrap_or_default(),
     ]
 }
 

@@ -96,24 +96,35 @@ pub enum Task {
 /// How far an apply has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Phase {
-    /// The plan was accepted.
+    /// The plan was taken up, or taken up again.
     Accepted,
     /// A request is about to be sent.
     Intent,
-    /// What came of it.
+    /// What came of a request, or of a whole step.
     Outcome,
-    /// All steps are done.
+    /// All steps were gone through.
     Finished,
-    /// It was stopped.
+    /// It stopped before the end.
     Stopped,
+}
+
+impl Phase {
+    const ALL: [Self; 5] = [Self::Accepted, Self::Intent, Self::Outcome, Self::Finished, Self::Stopped];
+
+    /// The number at rest.
+    #[must_use]
+    pub(crate) fn code(self) -> u8 {
+        self as u8 + 1
+    }
+
+    /// The phase of a number.
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code).checked_sub(1)?).copied()
+    }
 }
 
 /// The part of a record that depends on its type.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one lives for each record that is looked at, and most are snapshots"
-)]
 pub enum Fields {
     /// The state of the tenant changed, or was found unchanged.
     Snapshot(Snapshot),
@@ -138,6 +149,8 @@ pub enum Fields {
         phase: Phase,
         /// Which step.
         step: u64,
+        /// The fencing number of the lease.
+        fencing: u64,
     },
     /// A type that this program does not know; kept and reported.
     Unknown {
@@ -192,8 +205,8 @@ pub(crate) fn encode_fields(fields: &Fields) -> Vec<u8> {
         Fields::Maintenance { task, from, to, fencing } => {
             w.u8(*task as u8 + 1).vu(*from).vu(*to).vu(*fencing);
         }
-        Fields::Apply { plan, phase, step } => {
-            w.raw(plan).u8(*phase as u8 + 1).vu(*step);
+        Fields::Apply { plan, phase, step, fencing } => {
+            w.raw(plan).u8(phase.code()).vu(*step).vu(*fencing);
         }
         Fields::Unknown { bytes, .. } => {
             w.raw(bytes);
@@ -223,15 +236,8 @@ pub(crate) fn decode_fields(type_byte: u8, bytes: &[u8]) -> Result<Fields, Forma
         }
         0x84 => {
             let plan = r.array()?;
-            let phase = match r.u8()? {
-                1 => Phase::Accepted,
-                2 => Phase::Intent,
-                3 => Phase::Outcome,
-                4 => Phase::Finished,
-                5 => Phase::Stopped,
-                _ => return Err(r.damaged("the phase is unknown")),
-            };
-            Fields::Apply { plan, phase, step: r.vu()? }
+            let phase = Phase::from_code(r.u8()?).ok_or(r.damaged("the phase is unknown"))?;
+            Fields::Apply { plan, phase, step: r.vu()?, fencing: r.vu()? }
         }
         3 | 4 | 0x81 | 0x82 => return Err(r.damaged("its critical bit does not fit its type")),
         _ => Fields::Unknown {

@@ -62,7 +62,9 @@ impl History<'_> {
     /// # Errors
     /// As [`Self::moment`].
     pub fn moment_to_restore(&self, when: &When) -> Result<Moment, HistoryError> {
-        self.moment_among(when, &|snapshot| !snapshot.flags.contain(Flags::APPLY))
+        self.moment_among(when, &|snapshot| {
+            !snapshot.flags.contain(Flags::APPLY) && snapshot.applying.is_none()
+        })
     }
 
     fn moment_among(&self, when: &When, latest: &dyn Fn(&Snapshot) -> bool) -> Result<Moment, HistoryError> {

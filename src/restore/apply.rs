@@ -1,10 +1,14 @@
 //! Doing exactly a plan, and proving it.
 //!
-//! Nothing is decided here. Every target, reference and guard input is read again first; the first
-//! thing that is not as the plan says stops the apply. Each call has an intent before it and an
-//! outcome after it in the journal, and each step is read back and compared.
+//! Nothing is decided here. Every target, reference and guard input must be held by the snapshot
+//! before, from which an undo comes, and is read again; the first thing that is not as the plan says
+//! stops the apply. Each call has an intent before it and an outcome after it in the journal, and each
+//! step is read back and compared. Whoever stops it, and wherever, leaves a journal that says what
+//! was done, and of which one call, at most, that is not known.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
 
 use crate::base::key::ResourceKey;
 use crate::base::secret::Secret;
@@ -13,10 +17,12 @@ use crate::catalog::Provider;
 use crate::json::{Object, Value};
 use crate::restore::form::{Guard, Op, Plan, Step};
 use crate::restore::guard::Own;
-use crate::restore::journal::{Journal, Phase, entry, traces};
+use crate::restore::journal::{Entry, Journal, entry, traces};
 use crate::restore::perform::{Done, Ended, Performer};
+use crate::restore::sides::{Recorded, gap};
 use crate::restore::tenant::Tenant;
 use crate::restore::{RestoreError, SecretAt, state_of};
+use crate::store::Phase;
 
 /// What a person allows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +46,20 @@ pub trait Vault: Send + Sync {
     fn open(&self, at: &SecretAt) -> Result<Secret<Value>, String>;
 }
 
+/// Where an apply starts.
+#[derive(Clone, Copy)]
+pub enum Start<'a> {
+    /// With the first step.
+    Begin {
+        /// The snapshot that was taken just before.
+        before: &'a str,
+        /// What it holds.
+        state: &'a dyn Recorded,
+    },
+    /// Where an earlier run of the same plan broke off.
+    Resume,
+}
+
 /// An apply under way.
 pub struct Apply<'a> {
     /// The provider's catalogue.
@@ -60,8 +80,10 @@ pub struct Apply<'a> {
     pub own: &'a Own,
     /// The clock.
     pub clock: &'a dyn Clock,
-    /// Go on with an apply of this plan that was begun.
-    pub resume: bool,
+    /// Where it starts.
+    pub start: Start<'a>,
+    /// Whether a person wants it to stop: asked before each call and each step.
+    pub stopped: &'a (dyn Fn() -> bool + Send + Sync),
 }
 
 /// What became of a step.
@@ -105,7 +127,7 @@ impl Outcome {
     }
 
     fn stops(self) -> bool {
-        matches!(self, Self::Differs | Self::Failed | Self::Unknown)
+        matches!(self, Self::Differs | Self::Failed | Self::Unknown | Self::NotRun)
     }
 }
 
@@ -192,18 +214,42 @@ impl Apply<'_> {
     pub async fn run(mut self, report: &mut (dyn FnMut(&Line) + Send)) -> Result<Summary, RestoreError> {
         self.admit()?;
         let entries = self.journal.entries()?;
-        match (entries.is_empty(), self.resume) {
-            (false, false) => return Err(RestoreError::Begun { id: self.plan.id }),
-            (true, _) => {
-                self.nothing_moved().await?;
-                let steps = Value::from(self.plan.steps.len());
-                let plan = self.plan.id.to_string();
-                self.journal.append(&entry(Phase::Accepted, 0, [("plan", plan.into()), ("steps", steps)]))?;
+        match self.start {
+            Start::Begin { .. } if !entries.is_empty() => {
+                return Err(RestoreError::Begun { id: self.plan.id });
             }
-            (false, true) => {}
+            Start::Resume if entries.is_empty() => {
+                return Err(RestoreError::NoApply { prefix: self.plan.id.to_string() });
+            }
+            Start::Begin { before, state } => self.begin(before, state).await?,
+            Start::Resume => self.journal.append(&entry(Phase::Accepted, 0, [("resumed", true.into())]))?,
         }
-        let traces = traces(&entries, self.plan.steps.len());
-        let mut performer = Performer::new(&mut self);
+        let (summary, stopped) = self.steps(&entries, report).await?;
+        let phase = if stopped { Phase::Stopped } else { Phase::Finished };
+        let last = self.plan.steps.len().saturating_sub(1);
+        let ids = summary.ids.iter().map(|(key, id)| (key.to_path(), Value::from(id.as_str())));
+        let ids = Value::from(Object::from_pairs(ids));
+        self.journal.append(&entry(phase, last, [("good", summary.is_good().into()), ("ids", ids)]))?;
+        Ok(summary)
+    }
+
+    /// Writes down that the plan is taken up, once everything that it rests on is as it was.
+    async fn begin(&mut self, before: &str, state: &dyn Recorded) -> Result<(), RestoreError> {
+        self.is_kept(state)?;
+        self.nothing_moved().await?;
+        let members = [("plan", self.plan.to_json()), ("before", before.into())];
+        Ok(self.journal.append(&entry(Phase::Accepted, 0, members))?)
+    }
+
+    /// Goes through the steps; the second part is whether it stopped before the end.
+    async fn steps(
+        &mut self,
+        entries: &[Entry],
+        report: &mut (dyn FnMut(&Line) + Send),
+    ) -> Result<(Summary, bool), RestoreError> {
+        let traces = traces(entries, self.plan.steps.len());
+        let wanted = self.stopped;
+        let mut performer = Performer::new(self);
         let mut summary = Summary::default();
         let mut lost: BTreeSet<ResourceKey> = BTreeSet::new();
         let mut stopped = false;
@@ -211,6 +257,7 @@ impl Apply<'_> {
             let Some(step) = performer.step(index) else { break };
             let ended = match performer.obstacle(step, &lost) {
                 _ if stopped => Ended::of(Outcome::NotRun, "an earlier step stopped the apply"),
+                _ if wanted() => Ended::of(Outcome::NotRun, STOPPED),
                 Some(why) => Ended::of(Outcome::Refused, why),
                 None => performer.perform(index, step, trace).await?,
             };
@@ -224,52 +271,29 @@ impl Apply<'_> {
             summary.lines.push(line);
         }
         summary.ids = performer.into_ids();
-        let phase = if stopped { Phase::Stopped } else { Phase::Finished };
-        let last = self.plan.steps.len().saturating_sub(1);
-        self.journal.append(&entry(phase, last, [("good", summary.is_good().into())]))?;
-        Ok(summary)
+        Ok((summary, stopped))
     }
 
     /// What can be refused without asking the tenant.
     fn admit(&self) -> Result<(), RestoreError> {
-        let plan = self.plan;
-        if plan.content_id() != plan.id {
-            return Err(RestoreError::Tampered { id: plan.id });
-        }
-        if (plan.provider.0.as_str(), plan.provider.1) != (self.catalog.provider.as_str(), self.catalog.rules)
-        {
-            return Err(RestoreError::OtherRules {
-                provider: plan.provider.0.clone(),
-                rules: plan.provider.1,
-            });
-        }
-        if !self.resume && self.clock.now() > plan.expires {
-            return Err(RestoreError::Expired { at: plan.expires });
-        }
-        for step in &plan.steps {
-            let spec = self
-                .catalog
-                .kind(&step.key.kind)
-                .ok_or_else(|| RestoreError::NoKind(step.key.kind.clone()))?;
-            let body = step.fields.iter().find(|change| change.pointer.is_empty());
-            let body = body.and_then(|change| change.to.as_ref().or(change.from.as_ref()));
-            if self.own.is_touched_by(spec, &step.key, body) {
-                return Err(RestoreError::OwnIdentity { key: step.key.clone() });
+        let begins = matches!(self.start, Start::Begin { .. });
+        admit(self.catalog, self.plan, self.own, self.allow, begins.then(|| self.clock.now()))
+    }
+
+    /// Holds that the snapshot before has everything on which the plan rests, as the plan saw it.
+    fn is_kept(&self, state: &dyn Recorded) -> Result<(), RestoreError> {
+        for input in &self.plan.inputs {
+            let kept = state.body(&input.key)?.as_ref().map(state_of);
+            if kept == input.state {
+                continue;
             }
-        }
-        let mut needs: Vec<String> = Vec::new();
-        for guard in &plan.guards {
-            let need = match guard {
-                Guard::Delete { count } if *count > self.allow.deletes => format!("--allow-delete {count}"),
-                Guard::Privileged { .. } if !self.allow.privileged => "--allow-privileged".to_owned(),
-                Guard::Lockout { .. } if !self.allow.lockout => "--allow-lockout".to_owned(),
-                _ => continue,
-            };
-            if !needs.contains(&need) {
-                needs.push(need);
+            if let Some(why) = gap(state.ledger(), &input.key) {
+                return Err(RestoreError::NotKept { key: input.key.clone(), why });
             }
+            let how = moved(input.state.is_some(), kept.is_some());
+            return Err(RestoreError::Moved { key: input.key.clone(), how });
         }
-        if needs.is_empty() { Ok(()) } else { Err(RestoreError::Guarded { needs }) }
+        Ok(())
     }
 
     /// Reads everything again on which the plan rests.
@@ -286,6 +310,52 @@ impl Apply<'_> {
         Ok(())
     }
 }
+
+/// What can be refused without asking the tenant; `now` where the plan is about to begin.
+///
+/// # Errors
+/// The plan does not hold any more, or a guard refuses.
+pub fn admit(
+    catalog: &Provider,
+    plan: &Plan,
+    own: &Own,
+    allow: Allow,
+    now: Option<Timestamp>,
+) -> Result<(), RestoreError> {
+    if plan.content_id() != plan.id {
+        return Err(RestoreError::Tampered { id: plan.id });
+    }
+    if (plan.provider.0.as_str(), plan.provider.1) != (catalog.provider.as_str(), catalog.rules) {
+        return Err(RestoreError::OtherRules { provider: plan.provider.0.clone(), rules: plan.provider.1 });
+    }
+    if now.is_some_and(|now| now > plan.expires) {
+        return Err(RestoreError::Expired { at: plan.expires });
+    }
+    for step in &plan.steps {
+        let spec = catalog.kind(&step.key.kind).ok_or_else(|| RestoreError::NoKind(step.key.kind.clone()))?;
+        let body = step.fields.iter().find(|change| change.pointer.is_empty());
+        let body = body.and_then(|change| change.to.as_ref().or(change.from.as_ref()));
+        if own.is_touched_by(spec, &step.key, body) {
+            return Err(RestoreError::OwnIdentity { key: step.key.clone() });
+        }
+    }
+    let mut needs: Vec<String> = Vec::new();
+    for guard in &plan.guards {
+        let need = match guard {
+            Guard::Delete { count } if *count > allow.deletes => format!("--allow-delete {count}"),
+            Guard::Privileged { .. } if !allow.privileged => "--allow-privileged".to_owned(),
+            Guard::Lockout { .. } if !allow.lockout => "--allow-lockout".to_owned(),
+            _ => continue,
+        };
+        if !needs.contains(&need) {
+            needs.push(need);
+        }
+    }
+    if needs.is_empty() { Ok(()) } else { Err(RestoreError::Guarded { needs }) }
+}
+
+/// Why a step was not run that a person did not let begin.
+pub(crate) const STOPPED: &str = "the apply was stopped before it";
 
 /// How a resource is not as the plan saw it.
 pub(crate) fn moved(was: bool, is: bool) -> &'static str {

@@ -20,6 +20,7 @@ pub mod plan_file;
 pub mod preview;
 pub mod sides;
 pub mod stored;
+pub mod stored_journal;
 pub mod tenant;
 
 mod atlas;
@@ -35,10 +36,10 @@ mod shape;
 mod steps;
 mod wish;
 
-pub use apply::{Allow, Apply, Line, Outcome, Summary, Vault};
+pub use apply::{Allow, Apply, Line, Outcome, Start, Summary, Vault, admit};
 pub use form::{Forecast, Mode, Op, Plan, Step};
 pub use guard::Own;
-pub use journal::{FileJournal, Journal};
+pub use journal::Journal;
 pub use observe::LiveTenant;
 pub use placeholder::SecretAt;
 
@@ -47,6 +48,7 @@ pub use preview::preview;
 pub use reach::{Scope, Wish};
 pub use sides::{Recorded, Seen, Sight, Wants};
 pub use stored::Stored;
+pub use stored_journal::StoredJournal;
 pub use tenant::{Call, Reply, Tenant, TenantError, survey};
 
 #[cfg(test)]
@@ -113,6 +115,26 @@ pub enum RestoreError {
         /// Which plan.
         id: PlanId,
     },
+    /// No apply has this id.
+    #[error("no apply of a plan whose id begins with `{prefix}` was begun")]
+    NoApply {
+        /// What was asked for.
+        prefix: String,
+    },
+    /// Several have.
+    #[error("several applies are of plans whose id begins with `{prefix}`")]
+    SeveralApplies {
+        /// What was asked for.
+        prefix: String,
+    },
+    /// The snapshot before the apply does not hold what an undo would need.
+    #[error("the snapshot before does not hold `{key}` as the plan saw it: {why}; nothing was done")]
+    NotKept {
+        /// Which resource.
+        key: ResourceKey,
+        /// Why.
+        why: String,
+    },
     /// A plan that would change what Lastgood signs in with.
     #[error("the plan changes `{key}`, with which Lastgood itself signs in; nothing was done")]
     OwnIdentity {
@@ -158,8 +180,15 @@ impl RestoreError {
             Self::OwnIdentity { .. } => {
                 Some("leave that resource out, or restore it by hand with another account".into())
             }
-            Self::Journal(_) => {
-                Some("make room or correct the permissions, then `lastgood apply --resume`".into())
+            Self::Journal(journal::JournalError::Store(error)) => error.hint().map(str::to_owned),
+            Self::Journal(journal::JournalError::Damaged { .. }) => {
+                Some("`lastgood check` says what of the repository is damaged".into())
+            }
+            Self::NoApply { .. } | Self::SeveralApplies { .. } => {
+                Some("`lastgood stats` counts applies; the id is printed by `apply`, or give the plan's file".into())
+            }
+            Self::NotKept { .. } => {
+                Some("what `auth` cannot read, nobody could bring back; give it the right to read, or make the plan again".into())
             }
             Self::NoKind(_) | Self::NotRead { .. } | Self::Tenant(_) => None,
         }

@@ -1,20 +1,25 @@
 //! One step: read, call, read back. See [`apply`](crate::restore::apply) for the whole.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::base::key::ResourceKey;
 use crate::base::secret::Secret;
 use crate::catalog::{KindSpec, NewId};
 use crate::json::redact::{UNKNOWN, fingerprint};
 use crate::json::{FieldChange, Pattern, Pointer, Value, patch};
-use crate::restore::apply::{Apply, Outcome, moved, removes};
+use crate::restore::apply::{Apply, Outcome, STOPPED, moved, removes};
 use crate::restore::form::{Op, Part, Plan, Request, Step};
-use crate::restore::journal::{Phase, Trace, entry};
+use crate::restore::journal::{Trace, entry};
 use crate::restore::placeholder::{Found, escape, fill, fill_path, set_deep};
 use crate::restore::sides::natural_name;
 use crate::restore::tenant::{Call, Reply, TenantError};
 use crate::restore::wish::{differences, without};
 use crate::restore::{RestoreError, state_of};
+use crate::store::Phase;
+
+/// While an answer is waited for, the right to apply is renewed this often.
+const KEPT_EVERY: Duration = Duration::from_secs(10);
 
 /// What a step left behind.
 #[derive(Default)]
@@ -103,6 +108,7 @@ impl<'p, 'a> Performer<'p, 'a> {
                 Ended::of(outcome, error.to_string())
             }
             Err(Stop::Words(words)) => Ended::of(Outcome::Failed, words),
+            Err(Stop::Wanted) => Ended::of(Outcome::NotRun, STOPPED),
             Err(Stop::Restore(error)) => return Err(error),
         };
         if ended.outcome.is_good() {
@@ -251,8 +257,11 @@ impl<'p, 'a> Performer<'p, 'a> {
             if request.if_differs && !self.settles(index, number, step, spec, request, &mut call).await? {
                 continue;
             }
+            if (self.run.stopped)() {
+                return Err(Stop::Wanted);
+            }
             self.note(Phase::Intent, index, [("request", number.into()), ("before", before.clone().into())])?;
-            let reply = match self.run.tenant.send(&call).await {
+            let reply = match self.send(&call).await? {
                 Ok(reply) => reply,
                 Err(error) => {
                     if let TenantError::Refused { status, .. } = &error {
@@ -287,6 +296,19 @@ impl<'p, 'a> Performer<'p, 'a> {
             )?;
         }
         self.verify(step, spec, before.as_ref()).await
+    }
+
+    /// Sends a call whose intent is durable, and keeps the right to apply as long as it takes.
+    async fn send(&mut self, call: &Call) -> Result<Result<Reply, TenantError>, RestoreError> {
+        self.run.journal.keep()?;
+        let mut answer = self.run.tenant.send(call);
+        loop {
+            match tokio::time::timeout(KEPT_EVERY, &mut answer).await {
+                Ok(reply) => return Ok(reply),
+                // The call is out: its answer is waited for, and the next entry says what was lost.
+                Err(_) => drop(self.run.journal.keep()),
+            }
+        }
     }
 
     /// Whether a call is needed after those before; what the vendor added is put into its body.
@@ -519,6 +541,8 @@ enum Before {
 
 /// Why a step goes no further.
 pub(crate) enum Stop {
+    /// A person wants it.
+    Wanted,
     Tenant(TenantError),
     Words(String),
     Restore(RestoreError),

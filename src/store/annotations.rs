@@ -1,22 +1,14 @@
 //! What is learnt about a snapshot after its commit: records of their own in the sequence.
 
-use crate::base::ids::RecordId;
-use crate::format::builder::SegmentBuilder;
-use crate::format::codec::LEVEL;
 use crate::format::fields::Fields;
 use crate::format::footer::Role;
-use crate::format::names::Name;
 use crate::format::payload::{Annotation, Sort as About, decode_annotations, encode_annotations};
-use crate::format::record::Draft;
-use crate::storage::StorageError;
 use crate::store::StoreError;
+use crate::store::append::Entry;
 use crate::store::core::Core;
-use crate::store::segments::{damaged, object_path};
+use crate::store::segments::damaged;
 use crate::store::snapshot::{Rec, Sort};
 use crate::store::tenant::Tenant;
-
-/// Numbers that are tried before other writers are called too many.
-const ATTEMPTS: usize = 8;
 
 /// A note about a snapshot, as an annotation.
 pub(super) fn note(sequence: u64, name: &str, value: &str) -> Annotation {
@@ -36,40 +28,14 @@ impl Core {
     ///
     /// # Errors
     /// [`StoreError::ReadOnly`], [`StoreError::Contended`], or the storage failed.
-    pub(super) fn annotate(&self, tenant: &Tenant, annotations: Vec<Annotation>) -> Result<(), StoreError> {
-        let signer = self.ring.signer.as_ref().ok_or(StoreError::ReadOnly)?;
-        let mut builder = SegmentBuilder::new(LEVEL)?;
-        builder.set_payload(encode_annotations(&annotations)?);
-        for _ in 0..ATTEMPTS {
-            let newest = self.newest(tenant)?;
-            let sequence = self.highest(tenant) + 1;
-            let draft = Draft {
-                repository: self.ring.repository,
-                sequence,
-                previous: newest.as_ref().map_or(RecordId([0; 32]), |rec| rec.id),
-                written_ms: self.clock.now().as_millisecond(),
-                rules: newest.as_ref().map_or(0, |rec| rec.rules),
-                fields: Fields::Annotation,
-                notes: Vec::new(),
-            };
-            let sealed = builder.seal(tenant.newest()?, self.entropy.as_ref(), Some((&draft, signer)))?;
-            let path = object_path(Name::Record(tenant.prefix, sequence))?;
-            let committed = match self.storage.put_new(&path, &sealed.bytes) {
-                Ok(_) => true,
-                Err(StorageError::AlreadyExists { .. }) => false,
-                Err(source) if source.outcome_unknown() => match self.segments.object(&path) {
-                    Ok(found) => found == sealed.bytes,
-                    Err(StoreError::Storage(StorageError::NotFound { .. })) => false,
-                    Err(_) => return Err(StoreError::Unknown { sequence, source }),
-                },
-                Err(error) => return Err(error.into()),
-            };
-            if committed {
-                let rec = self.stored_record(tenant, sequence)?;
-                return self.trust.see(tenant.prefix, rec.sequence, rec.id);
-            }
-        }
-        Err(StoreError::Contended { tenant: self.name_of(tenant) })
+    pub(super) fn annotate(&self, tenant: &Tenant, annotations: &[Annotation]) -> Result<(), StoreError> {
+        let entry = Entry {
+            fields: Fields::Annotation,
+            payload: encode_annotations(annotations)?,
+            after: None,
+            unless: &|_| Ok(()),
+        };
+        self.append(tenant, entry).map(drop)
     }
 
     /// The annotations in a record; none in one that is no annotation record.

@@ -35,6 +35,8 @@ pub struct CheckReport {
     pub bytes: u64,
     /// Snapshots whose record, log, ledger and state are whole.
     pub snapshots: u64,
+    /// Records about applies that are whole.
+    pub applies: u64,
     /// Bodies that were read and re-hashed; 0 without `read_data`.
     pub bodies: u64,
     /// Bodies that this key does not open, so that only their frames were checked.
@@ -202,8 +204,9 @@ impl Check<'_> {
             if let Err(error) = self.record(tenant, &rec, last.as_deref(), &mut unreferred, &mut bad) {
                 let affected = self.affected_by(&name, &rec, None, None);
                 self.fault(error, Some(affected))?;
-            } else if rec.snapshot().is_some() {
-                self.report.snapshots += 1;
+            } else {
+                self.report.snapshots += u64::from(rec.snapshot().is_some());
+                self.report.applies += u64::from(rec.applying().is_some());
             }
             self.bodies(tenant, &name, &rec, &bad)?;
             last = Some(rec);
@@ -258,7 +261,10 @@ impl Check<'_> {
         }
         self.chain(&open, rec, last)?;
         self.segments(tenant, &open, unreferred, bad)?;
-        let Some(snapshot) = rec.snapshot() else { return Ok(()) };
+        let Some(snapshot) = rec.snapshot() else {
+            core.payload(tenant, rec)?;
+            return Ok(());
+        };
         let references = core.segments.references_bytes(&open)?;
         let blocks = open.segment.frames_of(Role::LogBlock);
         let blocks = blocks.map(|block| core.segments.plain(&open, block)).collect::<Result<Vec<_>, _>>()?;

@@ -110,6 +110,11 @@ impl Core {
         Bodies { segments: &self.segments, tenant }
     }
 
+    /// The folder of this machine for index, trust file and marks of the living.
+    pub(super) fn folder(&self) -> Option<&std::path::Path> {
+        self.folder.as_deref()
+    }
+
     /// What is remembered of a tenant's sequence.
     pub(super) fn chain<A>(&self, tenant: &Tenant, use_it: impl FnOnce(&mut Chain) -> A) -> A {
         use_it(lock(&self.chains).entry(tenant.prefix).or_default())

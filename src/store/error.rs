@@ -119,6 +119,22 @@ pub enum StoreError {
         /// Whose.
         tenant: String,
     },
+    /// Another process applies to the tenant (exit 11).
+    #[error("tenant {tenant} is held by {holder}, until {until} unless that is put off")]
+    Locked {
+        /// Whose.
+        tenant: String,
+        /// What is known of the holder.
+        holder: String,
+        /// Until when, by the storage's clock.
+        until: jiff::Timestamp,
+    },
+    /// Another process took the lease, or this one waited too long (exit 11).
+    #[error("the right to apply to tenant {tenant} was lost to another process; nothing more was sent")]
+    LeaseLost {
+        /// Whose.
+        tenant: String,
+    },
     /// Nobody knows whether the snapshot was committed.
     #[error("the storage failed during the commit, so it is not known whether record {sequence} was written")]
     Unknown {
@@ -182,6 +198,10 @@ impl StoreError {
             }
             Self::NoKey { .. } => "use a key file that was made for reading this",
             Self::ReadOnly => "use a key file with a writer's key",
+            Self::Locked { .. } => "wait until it has ended; a holder that was killed loses it by itself",
+            Self::LeaseLost { .. } => {
+                "find out who applies; when it has ended, `lastgood apply --resume` goes on"
+            }
             Self::TooOld { .. } | Self::Contended { .. } | Self::Unknown { .. } => "run the command again",
             Self::Storage(error) => return error.hint(),
             Self::Local { .. } => {

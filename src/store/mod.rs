@@ -10,7 +10,10 @@
 //! it (`replay`), single answers from the `index`. What stands in the bytes is `docs/FORMAT.md`. Read
 //! `repository` next, then `session` and `commit`.
 
+mod alive;
 mod annotations;
+mod append;
+mod applies;
 mod bodies;
 mod changes;
 mod check;
@@ -21,6 +24,7 @@ mod entry;
 mod error;
 mod index;
 mod indexing;
+mod lease;
 mod replay;
 mod repository;
 mod rooting;
@@ -38,11 +42,13 @@ use std::sync::Arc;
 use crate::base::entropy::{Entropy, SystemEntropy};
 use crate::base::time::{Clock, SystemClock};
 
-pub use crate::format::fields::Flags;
+pub use crate::format::fields::{Flags, Phase};
+pub use applies::ApplyRecord;
 pub use check::{Affected, CheckFault, CheckReport};
 pub use entry::{Change, Entry, Part, Parts, Put};
 pub use error::StoreError;
 pub use index::IndexStatus;
+pub use lease::{Lease, SECONDS as LEASE_SECONDS};
 pub use repository::{Fingerprints, KdfCost, Repository, Stats, TenantStats, Unlock};
 pub use session::WriteSession;
 pub use snapshot::{Meta, Snapshot};

@@ -1,6 +1,6 @@
 //! A repository: opening it, and asking it about the past.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
@@ -21,7 +21,7 @@ use crate::store::session::WriteSession;
 use crate::store::snapshot::{Rec, Snapshot};
 use crate::store::state::State;
 use crate::store::tenant::Tenant;
-use crate::store::{Environment, StoreError, annotations};
+use crate::store::{Environment, StoreError, annotations, applies};
 
 /// What somebody opens a repository with.
 #[derive(Clone)]
@@ -74,6 +74,8 @@ pub struct Stats {
 pub struct TenantStats {
     /// Snapshots.
     pub snapshots: u64,
+    /// Plans that were applied, whole or in part.
+    pub applies: u64,
     /// Resources in the newest state.
     pub resources: u64,
     /// Record objects, and their bytes.
@@ -242,16 +244,9 @@ impl Repository {
     /// [`StoreError::UnknownTenant`], [`StoreError::RolledBack`], or a record is damaged.
     pub fn snapshots(&self, tenant: &str) -> Result<Vec<Snapshot>, StoreError> {
         let (tenant, newest) = self.at_newest(tenant)?;
-        let mut records = vec![newest];
-        while let Some(rec) = records.last() {
-            self.core.must_understand(&tenant, rec)?;
-            match self.core.before(&tenant, rec)? {
-                Some(before) => records.push(before),
-                None => break,
-            }
-        }
+        let records = self.core.all_records(&tenant, newest)?;
         let mut snapshots = BTreeMap::new();
-        for rec in records.iter().rev() {
+        for rec in &records {
             if rec.snapshot().is_some() {
                 let ledger = self.core.ledger(&tenant, rec)?;
                 snapshots.extend(rec.to_snapshot(ledger).map(|snapshot| (snapshot.seq, snapshot)));
@@ -262,7 +257,9 @@ impl Repository {
                 }
             }
         }
-        Ok(snapshots.into_values().collect())
+        let mut snapshots: Vec<Snapshot> = snapshots.into_values().collect();
+        applies::mark(&records, &mut snapshots);
+        Ok(snapshots)
     }
 
     /// The state of a tenant at a snapshot.
@@ -402,8 +399,8 @@ impl Repository {
         notes: BTreeMap<String, String>,
     ) -> Result<(), StoreError> {
         let (tenant, rec) = self.at(tenant, seq)?;
-        let notes = notes.iter().map(|(name, value)| annotations::note(rec.sequence, name, value)).collect();
-        self.core.annotate(&tenant, notes)
+        let note = |(name, value): (&String, &String)| annotations::note(rec.sequence, name, value);
+        self.core.annotate(&tenant, &notes.iter().map(note).collect::<Vec<_>>())
     }
 
     /// Deletes the index and builds it from the repository; `progress` hears records done and to do.
@@ -453,6 +450,8 @@ impl Repository {
             let mut numbers = by_prefix.remove(&tenant.prefix).unwrap_or_default();
             let snapshots = self.snapshots(&name)?;
             numbers.snapshots = snapshots.len() as u64;
+            let plans: BTreeSet<_> = self.apply_records(&name)?.iter().map(|record| record.plan).collect();
+            numbers.applies = plans.len() as u64;
             numbers.resources = snapshots.last().map_or(0, |snapshot| snapshot.total);
             stats.tenants.insert(name, numbers);
         }

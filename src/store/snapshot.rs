@@ -6,11 +6,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::base::coverage::Ledger;
-use crate::base::ids::{RecordId, SegmentId};
+use crate::base::ids::{PlanId, RecordId, SegmentId};
 use crate::crypto::hash::Hash;
 use crate::format::FormatError;
 use crate::format::bytes::{Reader, Writer};
-use crate::format::fields::{self, Fields, Flags};
+use crate::format::fields::{self, Fields, Flags, Phase};
 use crate::format::limits::{NOTES_MAX, TEXT_BYTES_MAX};
 use crate::format::record::Record;
 use crate::format::references::{Place, SegmentRef};
@@ -60,6 +60,9 @@ pub struct Snapshot {
     pub notes: BTreeMap<String, String>,
     /// The writer's name.
     pub writer: String,
+    /// The plan of the apply during which it was taken, as far as the records after it tell; filled
+    /// in by [`Repository::snapshots`](crate::store::Repository::snapshots).
+    pub applying: Option<PlanId>,
 }
 
 /// What a session's owner says of a snapshot at the commit.
@@ -87,6 +90,15 @@ pub struct Meta {
     pub notes: BTreeMap<String, String>,
 }
 
+/// What an apply record says without its payload.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Applying {
+    pub(super) plan: PlanId,
+    pub(super) phase: Phase,
+    pub(super) step: u64,
+    pub(super) fencing: u64,
+}
+
 /// A record, verified, without its log and ledger.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Rec {
@@ -112,7 +124,7 @@ pub(super) struct Rec {
 pub(super) enum Sort {
     Snapshot(Box<fields::Snapshot>),
     Annotation,
-    Apply,
+    Apply(Applying),
     /// Maintenance and what a newer program writes.
     Other {
         critical: bool,
@@ -138,10 +150,23 @@ impl Rec {
             sort: match &header.fields {
                 Fields::Snapshot(snapshot) => Sort::Snapshot(Box::new(snapshot.clone())),
                 Fields::Annotation => Sort::Annotation,
-                Fields::Apply { .. } => Sort::Apply,
+                Fields::Apply { plan, phase, step, fencing } => Sort::Apply(Applying {
+                    plan: PlanId(*plan),
+                    phase: *phase,
+                    step: *step,
+                    fencing: *fencing,
+                }),
                 Fields::Maintenance { .. } => Sort::Other { critical: true },
                 Fields::Unknown { critical, .. } => Sort::Other { critical: *critical },
             },
+        }
+    }
+
+    /// What it says of an apply, if it is about one.
+    pub(super) fn applying(&self) -> Option<Applying> {
+        match self.sort {
+            Sort::Apply(applying) => Some(applying),
+            _ => None,
         }
     }
 
@@ -190,6 +215,7 @@ impl Rec {
             flags: snapshot.flags,
             notes: self.notes.iter().cloned().collect(),
             writer: self.writer.clone(),
+            applying: None,
         })
     }
 
@@ -204,7 +230,9 @@ impl Rec {
         }
         match &self.sort {
             Sort::Annotation => w.u8(1),
-            Sort::Apply => w.u8(2),
+            Sort::Apply(apply) => {
+                w.u8(5).raw(&apply.plan.0).u8(apply.phase.code()).vu(apply.step).vu(apply.fencing)
+            }
             Sort::Other { critical } => w.u8(3).u8(u8::from(*critical)),
             Sort::Snapshot(s) => {
                 w.u8(4).text(&s.tenant).vz(s.started_ms).vz(s.finished_ms).raw(&s.identity).raw(&s.root);
@@ -230,9 +258,14 @@ impl Rec {
         }
         let sort = match r.u8()? {
             1 => Sort::Annotation,
-            2 => Sort::Apply,
             3 => Sort::Other { critical: r.flag()? },
             4 => Sort::Snapshot(Box::new(read_snapshot(&mut r)?)),
+            5 => Sort::Apply(Applying {
+                plan: PlanId(r.array()?),
+                phase: Phase::from_code(r.u8()?).ok_or(r.damaged("its phase is unknown"))?,
+                step: r.vu()?,
+                fencing: r.vu()?,
+            }),
             _ => return Err(r.damaged("its type is unknown")),
         };
         r.end()?;
@@ -275,6 +308,6 @@ fn read_snapshot(r: &mut Reader<'_>) -> Result<fields::Snapshot, FormatError> {
 }
 
 /// A stored time; one outside of what a calendar holds is its nearest end.
-fn time(ms: i64) -> Timestamp {
+pub(super) fn time(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(ms).unwrap_or(if ms < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }

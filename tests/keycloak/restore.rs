@@ -6,17 +6,16 @@ use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 use lastgood::base::coverage::Ledger;
-use lastgood::base::entropy::SystemEntropy;
 use lastgood::base::key::{Kind, ResourceKey};
 use lastgood::base::secret::Secret;
 use lastgood::base::time::{Clock as _, SystemClock};
 use lastgood::catalog;
-use lastgood::crypto::aead::SealKey;
 use lastgood::json::{Limits, Pointer, Value, parse};
 use lastgood::provider::{Credential, Live, Target};
+use lastgood::restore::journal::{Entry, JournalError};
 use lastgood::restore::{
-    Allow, Apply, FileJournal, Inputs, LiveTenant, Mode, Own, Plan, Recorded, RestoreError, Scope, SecretAt,
-    Seen, Summary, Vault, plan, survey,
+    Allow, Apply, Inputs, Journal, LiveTenant, Mode, Own, Plan, Recorded, RestoreError, Scope, SecretAt,
+    Seen, Start, Summary, Vault, plan, survey,
 };
 use serde_json::json;
 
@@ -42,6 +41,21 @@ impl Vault for Values {
         let known = self.0.lock().unwrap();
         let bytes = pointer.last().and_then(|mark| known.get(mark)).ok_or("no such secret")?;
         parse(bytes, &Limits::body()).map(Secret::new).map_err(|error| error.to_string())
+    }
+}
+
+/// A journal for one apply that nobody breaks off.
+#[derive(Default)]
+struct Notes(Vec<Entry>);
+
+impl Journal for Notes {
+    fn append(&mut self, entry: &Entry) -> Result<(), JournalError> {
+        self.0.push(entry.clone());
+        Ok(())
+    }
+
+    fn entries(&self) -> Result<Vec<Entry>, JournalError> {
+        Ok(self.0.clone())
     }
 }
 
@@ -125,21 +139,19 @@ impl Tenant {
     async fn apply(&self, plan: &Plan) -> Summary {
         let mark = |address: &str, place: &str, value: &[u8]| self.values.mark(address, place, value);
         let tenant = LiveTenant::new(&self.live, &mark);
-        let folder = tempfile::tempdir().unwrap();
-        let key = SealKey::new(Secret::new([7; 32]));
-        let mut journal =
-            FileJournal::open(&folder.path().join("journal"), plan.id, key, Arc::new(SystemEntropy)).unwrap();
+        let before = self.record().await;
         let run = Apply {
             catalog: self.live.catalog(),
             plan,
             tenant: &tenant,
-            journal: &mut journal,
+            journal: &mut Notes::default(),
             vault: &*self.values,
             inputs: &BTreeMap::new(),
             allow: Allow { deletes: 100, privileged: true, lockout: false, without_secrets: false },
             own: &Own::default(),
             clock: &SystemClock,
-            resume: false,
+            start: Start::Begin { before: "before", state: &before },
+            stopped: &|| false,
         };
         run.run(&mut |_| {}).await.unwrap()
     }

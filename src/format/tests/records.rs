@@ -19,7 +19,7 @@ fn all_fields() -> Vec<Fields> {
     let tasks = [Task::Compact, Task::Prune, Task::Erase, Task::Keys];
     let phases = [Phase::Accepted, Phase::Intent, Phase::Outcome, Phase::Finished, Phase::Stopped];
     let maintenance = tasks.map(|task| Fields::Maintenance { task, from: 1, to: 9, fencing: 3 });
-    let apply = phases.map(|phase| Fields::Apply { plan: [7; 32], phase, step: 300 });
+    let apply = phases.map(|phase| Fields::Apply { plan: [7; 32], phase, step: 300, fencing: 2 });
     maintenance.into_iter().chain(apply).chain([Fields::Annotation, Fields::Snapshot(snapshot())]).collect()
 }
 

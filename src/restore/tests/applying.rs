@@ -3,10 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::base::time::FixedClock;
-use crate::restore::journal::Phase;
 use crate::restore::tests::tenant::{Fault, Memory, catalog};
 use crate::restore::tests::{Notes, applied, full, planned};
-use crate::restore::{Allow, Apply, Mode, Outcome, Own, Plan, RestoreError};
+use crate::restore::{Allow, Apply, Mode, Outcome, Own, Plan, RestoreError, Start};
+use crate::store::Phase;
 
 /// A damage that needs creates, updates, new ids, second passes and a removal.
 fn damaged() -> (Memory, Plan) {
@@ -79,6 +79,7 @@ fn guards_and_time_are_kept() {
     let try_with = |allow: Allow, own: &Own, hours: i64| {
         let mut notes = Notes::default();
         let inputs = std::collections::BTreeMap::new();
+        let state = memory.record();
         let run = Apply {
             catalog: catalog(),
             plan: &plan,
@@ -89,7 +90,8 @@ fn guards_and_time_are_kept() {
             allow,
             own,
             clock: &clock(hours),
-            resume: false,
+            start: Start::Begin { before: "before", state: &state },
+            stopped: &|| false,
         };
         super::runtime().block_on(run.run(&mut |_| {}))
     };

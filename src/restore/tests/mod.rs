@@ -14,7 +14,7 @@ use crate::json::Value;
 use crate::restore::journal::{Entry, JournalError};
 use crate::restore::tests::tenant::{Memory, Snapshot, catalog, key};
 use crate::restore::{
-    Allow, Apply, Inputs, Journal, Mode, Own, Plan, RestoreError, Scope, Seen, Summary, plan, survey,
+    Allow, Apply, Inputs, Journal, Mode, Own, Plan, RestoreError, Scope, Seen, Start, Summary, plan, survey,
 };
 
 /// A journal in memory.
@@ -33,7 +33,7 @@ impl Journal for Notes {
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().build().unwrap()
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
 }
 
 fn scope(paths: &[&str]) -> Scope {
@@ -73,6 +73,7 @@ fn applied(memory: &Memory, plan: &Plan, notes: &mut Notes, resume: bool) -> Res
     let given =
         plan.secrets.iter().map(|secret| (secret.input.clone(), Secret::new(Value::from("lgcanary-given"))));
     let inputs = given.collect();
+    let state = memory.record();
     let run = Apply {
         catalog: catalog(),
         plan,
@@ -83,7 +84,8 @@ fn applied(memory: &Memory, plan: &Plan, notes: &mut Notes, resume: bool) -> Res
         allow: Allow { deletes: 1000, privileged: true, lockout: true, without_secrets: false },
         own: &Own::default(),
         clock: &FixedClock::new(Timestamp::UNIX_EPOCH),
-        resume,
+        start: if resume { Start::Resume } else { Start::Begin { before: "before", state: &state } },
+        stopped: &|| false,
     };
     runtime().block_on(run.run(&mut |_| {}))
 }

@@ -1,5 +1,6 @@
 //! Tests over the whole room, and the small world that they share.
 
+mod applies;
 mod basics;
 mod damage;
 mod faults;
