@@ -110,6 +110,17 @@ pub struct StatusMeaning {
     pub reason: String,
 }
 
+/// An answer to a kind's `get` that says, with another status than 404 and 410, that the instance is
+/// not there.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub struct Gone {
+    /// The HTTP status.
+    pub status: u16,
+    /// Words that the answer must hold: such a status alone can mean anything.
+    pub says: String,
+}
+
 pub(crate) fn state_word<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<State, D::Error> {
     let text = String::deserialize(deserializer)?;
     State::ALL

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::base::key::Kind;
 use crate::catalog::audit::Audit;
 use crate::catalog::condition::Condition;
-use crate::catalog::reading::{Changes, Paging, Rate, Read, StatusMeaning, Unread};
+use crate::catalog::reading::{Changes, Gone, Paging, Rate, Read, StatusMeaning, Unread};
 use crate::catalog::template::Template;
 use crate::catalog::writing::{Action, MaskEffect, Restore, Write};
 use crate::json::{Pattern, Pointer, Value};
@@ -187,6 +187,9 @@ pub struct KindSpec {
     pub read: Vec<Read>,
     /// The GET path of one instance.
     pub get: Option<Template>,
+    /// Answers to `get` that say that the instance is not there, beside 404 and 410.
+    #[serde(default)]
+    pub gone: Vec<Gone>,
     /// The kind whose resources hold the same facts already; no request is made for this one.
     pub carried_by: Option<Kind>,
     /// Set where the kind is declared and not read. A `read` beside it says how it would be read

@@ -92,6 +92,9 @@ impl KindCheck<'_> {
         if spec.shape == Shape::Singleton && (spec.id.is_some() || !spec.id_of.is_empty()) {
             self.fault("is a singleton and has an `id`");
         }
+        if spec.gone.iter().any(|gone| gone.says.is_empty() || spec.get.is_none()) {
+            self.fault("`gone` needs a `get` and words: such a status alone can mean anything");
+        }
         self.templates();
     }
 

@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::base::coverage::State;
-use crate::base::key::{Kind, ResourceKey};
+use crate::base::key::Kind;
 use crate::catalog::{Provider, RestoreClass};
-use crate::json::Value;
 use crate::provider::{self, Item, Known, Live};
 
 /// Parents below which children are asked for.
@@ -44,13 +43,13 @@ pub async fn probe(catalog: &'static Provider, live: &Live) -> Probed {
     let mut counts: BTreeMap<Kind, u64> = BTreeMap::new();
     let mut kinds = Vec::new();
     for spec in provider::order(catalog).into_iter().flatten() {
-        let mut found: Vec<(ResourceKey, Value)> = Vec::new();
+        let mut found: Vec<Item> = Vec::new();
         let mut rows = 0;
         let swept = live
             .sweep(spec, &known, &mut |item: Item| {
                 rows += 1;
                 if found.len() < PARENTS_MAX {
-                    found.push((item.key, item.body));
+                    found.push(item);
                 }
             })
             .await;
@@ -59,9 +58,7 @@ pub async fn probe(catalog: &'static Provider, live: &Live) -> Probed {
         // Below a handful of parents only a share was seen.
         let all = (rows * parents.max(probed)).checked_div(probed).unwrap_or(rows);
         counts.insert(spec.kind.clone(), all);
-        for (key, body) in found {
-            known.insert(key, body);
-        }
+        found.into_iter().for_each(|item| known.insert(item));
         kinds.push(Probe {
             kind: spec.kind.clone(),
             state: swept.state,

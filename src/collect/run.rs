@@ -227,7 +227,7 @@ impl Run<'_> {
                     seen.insert(item.key.clone());
                     self.progress.rows(seen.len() as u64);
                     if keeps {
-                        fresh.push((item.key, item.body));
+                        fresh.push(item);
                     }
                 }
                 Err(error) => fault = Some(error),
@@ -238,9 +238,7 @@ impl Run<'_> {
             return Err(error);
         }
         gathering.known = known;
-        for (key, body) in fresh {
-            gathering.known.insert(key, body);
-        }
+        fresh.into_iter().for_each(|item| gathering.known.insert(item));
         let row = self.settle(spec, swept, seen, gathering).await?;
         gathering.known.note(&spec.kind, row.state, &row.reason);
         gathering.ledger.rows.insert(spec.kind.clone(), row);

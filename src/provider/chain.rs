@@ -43,6 +43,14 @@ impl<'k> Chain<'k> {
         self
     }
 
+    /// The same with another body of the nearest resource: it has just been read.
+    pub(crate) fn ending_with(mut self, body: Value) -> Self {
+        if let Some(last) = self.links.last_mut() {
+            last.body = Cow::Owned(body);
+        }
+        self
+    }
+
     /// The surroundings for paths and conditions; the last body is the nearest.
     pub(crate) fn context<'c>(&'c self, base: Context<'c>) -> Context<'c> {
         self.links.iter().fold(base, |context, link| context.with(&link.key.kind, &link.body))

@@ -8,6 +8,7 @@ use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::Provider;
 use crate::json::{Object, Value};
 use crate::provider::order::{Need, needs};
+use crate::provider::sweep::Item;
 
 /// Bodies by key, in key order, and how far each kind was read.
 #[derive(Default)]
@@ -25,16 +26,18 @@ impl Known {
         Self { needs: Some(needs(catalog)), ..Self::default() }
     }
 
-    /// Takes a body in; a later one of the same key replaces it.
-    pub fn insert(&mut self, key: ResourceKey, body: Value) {
+    /// Takes a resource in; a later one of the same key replaces it. It is one that the engine read:
+    /// a body out of the store lacks the members in which other kinds lie, and these would look
+    /// deleted.
+    pub fn insert(&mut self, item: Item) {
         let body = match &self.needs {
-            None => body,
-            Some(needs) => match needs.get(&key.kind) {
+            None => item.body,
+            Some(needs) => match needs.get(&item.key.kind) {
                 None => return,
-                Some(need) => trim(body, need),
+                Some(need) => trim(item.body, need),
             },
         };
-        self.bodies.insert(key, body);
+        self.bodies.insert(item.key, body);
     }
 
     /// Notes how far a kind was read, so that what hangs on it is not taken to be whole when it
@@ -91,7 +94,8 @@ mod tests {
     fn kinds_are_kept_apart() {
         let mut known = Known::default();
         for (kind, id) in [("a", "1"), ("ab", "1"), ("b", "2"), ("a", "0")] {
-            known.insert(ResourceKey::new(&Kind::new(kind), vec![id.into()]), Value::Null);
+            let key = ResourceKey::new(&Kind::new(kind), vec![id.into()]);
+            known.insert(Item { key, body: Value::Null, raw_len: 0 });
         }
         let ids: Vec<_> = known.of_kind(&Kind::new("a")).map(|(key, _)| key.id().to_owned()).collect();
         assert_eq!(ids, ["0", "1"]);

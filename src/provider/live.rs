@@ -10,7 +10,7 @@ use crate::base::coverage::State;
 use crate::base::entropy::{Entropy, SystemEntropy};
 use crate::base::key::Kind;
 use crate::base::time::{Clock, SystemClock};
-use crate::catalog::{Context, Method, Paging, Provider, StatusMeaning, Template};
+use crate::catalog::{Context, Gone, KindSpec, Method, Paging, Provider, StatusMeaning, Template};
 use crate::http::error::path_of;
 use crate::http::{Answer, Bounds, Client, Credential, Made, Outgoing, PaceRules, Setup, Tally};
 use crate::json::{self, Value};
@@ -241,6 +241,29 @@ impl Live {
         scopes: &[String],
     ) -> Result<(Value, Answer), ProviderError> {
         let answer = self.client.get(target).await?;
+        self.value(target, answer, statuses, scopes)
+    }
+
+    /// Reads one instance; `None` where the answer says that it is not there.
+    pub(crate) async fn json_unless_gone(
+        &self,
+        target: &str,
+        spec: &KindSpec,
+    ) -> Result<Option<(Value, Answer)>, ProviderError> {
+        let answer = self.client.get(target).await?;
+        if matches!(answer.status, 404 | 410) || says_gone(&spec.gone, &answer) {
+            return Ok(None);
+        }
+        self.value(target, answer, &[], &spec.scopes.read).map(Some)
+    }
+
+    fn value(
+        &self,
+        target: &str,
+        answer: Answer,
+        statuses: &[StatusMeaning],
+        scopes: &[String],
+    ) -> Result<(Value, Answer), ProviderError> {
         if !answer.is_success() {
             return Err(self.refusal(target, &answer, statuses, scopes));
         }
@@ -292,6 +315,12 @@ impl Live {
         };
         ProviderError::Status { path: path_of(target), status, state, reason }
     }
+}
+
+/// Whether an answer says in the vendor's own way that the instance is not there.
+fn says_gone(ways: &[Gone], answer: &Answer) -> bool {
+    let words = String::from_utf8_lossy(&answer.body);
+    ways.iter().any(|gone| gone.status == answer.status && words.contains(&gone.says))
 }
 
 /// What a status means where the catalogue does not say.

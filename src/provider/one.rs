@@ -2,7 +2,7 @@
 
 use crate::base::coverage::State;
 use crate::base::key::ResourceKey;
-use crate::catalog::{Context, KindSpec, Shape};
+use crate::catalog::{Context, KindSpec, Read, Shape};
 use crate::provider::chain::{Chain, parent_of};
 use crate::provider::error::{Fault, ProviderError, Sort};
 use crate::provider::ident;
@@ -56,10 +56,7 @@ impl Live {
         context: &Context<'_>,
         target: &str,
     ) -> Result<Option<Item>, ProviderError> {
-        let (body, answer) = match self.json(target, &[], &spec.scopes.read).await {
-            Err(ProviderError::Status { status: 404 | 410, .. }) => return Ok(None),
-            other => other?,
-        };
+        let Some((body, answer)) = self.json_unless_gone(target, spec).await? else { return Ok(None) };
         if ident::of_row(spec, &body).is_some_and(|id| id != key.id()) {
             let what = format!("`{key}` was asked for and another resource came");
             return Err(ProviderError::Shape { path: crate::http::error::path_of(target), what });
@@ -85,7 +82,15 @@ impl Live {
         known: &Known,
     ) -> Result<Option<Item>, ProviderError> {
         let no_way = |reason: &str| ProviderError::NoWay { kind: spec.kind.clone(), reason: reason.into() };
-        let passes = self.passes_to(spec, key, known);
+        let mut passes = self.passes_to(spec, key, known);
+        if let Some((parent, read)) = self.holder(spec, key, known) {
+            // What lies in its parent's body is what lies there now, not when the parent was listed.
+            let holder = self.catalog.kind(&parent.kind).ok_or_else(|| no_way("its parent is of no kind"))?;
+            match Box::pin(self.read_one(holder, &parent, known)).await? {
+                Some(item) => passes = vec![self.pass_over(read, known, item)],
+                None => return Ok(None),
+            }
+        }
         if passes.is_empty() {
             return Err(no_way("no list is known that could hold it"));
         }
@@ -100,6 +105,17 @@ impl Live {
             }
         }
         Ok(None)
+    }
+
+    /// The resource in whose body this one lies, and the read that finds it there.
+    fn holder<'k>(
+        &self,
+        spec: &'k KindSpec,
+        key: &ResourceKey,
+        known: &Known,
+    ) -> Option<(ResourceKey, &'k Read)> {
+        let read = spec.read.iter().find(|read| read.inside)?;
+        Some((parent_of(self.catalog, known, spec, &key.ids)?, read))
     }
 
     fn passes_to<'k>(&self, spec: &'k KindSpec, key: &ResourceKey, known: &'k Known) -> Vec<Pass<'k>> {

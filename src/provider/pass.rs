@@ -187,6 +187,13 @@ impl Live {
         Pass { read, anchor: Some(anchor.clone()), chain, values: Vec::new() }
     }
 
+    /// A pass over a resource that has just been read: its body, not the one that is known.
+    pub(crate) fn pass_over<'k>(&self, read: &'k Read, known: &'k Known, anchor: Item) -> Pass<'k> {
+        let chain = Chain::tenant(self.catalog, known).to(self.catalog, known, &anchor.key);
+        let chain = chain.ending_with(anchor.body);
+        Pass { read, anchor: Some(anchor.key), chain, values: Vec::new() }
+    }
+
     /// Makes a pass and says what came of it; never fails.
     pub(crate) async fn pass(&self, job: &Job<'_>, pass: Pass<'_>) -> Outcome {
         let at = pass.exception_key(job.spec);

@@ -59,7 +59,7 @@ impl<'a> LiveTenant<'a> {
                 bodies.extend(items.iter().map(|item| (item.key.clone(), self.canonical(spec, item))));
             }
             for item in items {
-                known.insert(item.key, item.body);
+                known.insert(item);
             }
         }
         (bodies, ledger)
@@ -126,7 +126,7 @@ impl<'a> LiveTenant<'a> {
         for parent in parents_of(self.live.catalog(), key) {
             Box::pin(self.add(known, &parent)).await?;
         }
-        known.insert(item.key, item.body);
+        known.insert(item);
         Ok(true)
     }
 
@@ -146,7 +146,7 @@ impl<'a> LiveTenant<'a> {
                     self.add(&mut known, &ResourceKey::new(&anchor, parent.to_vec())).await?;
                 } else {
                     for item in self.rows(&anchor, &[]).await? {
-                        known.insert(item.key, item.body);
+                        known.insert(item);
                     }
                 }
             }

@@ -109,6 +109,8 @@ pub(crate) struct Reach<'a> {
     pub(crate) moved: BTreeMap<ResourceKey, ResourceKey>,
     pub(crate) takes_along: BTreeMap<ResourceKey, BTreeSet<ResourceKey>>,
     wishes: BTreeMap<ResourceKey, Wish>,
+    /// What the vendor may have deleted along with something that is gone.
+    cascaded: BTreeSet<ResourceKey>,
     queue: Vec<ResourceKey>,
 }
 
@@ -141,6 +143,7 @@ impl<'a> Reach<'a> {
             moved: BTreeMap::new(),
             takes_along: BTreeMap::new(),
             wishes: BTreeMap::new(),
+            cascaded: BTreeSet::new(),
             queue: Vec::new(),
         }
     }
@@ -207,6 +210,9 @@ impl<'a> Reach<'a> {
                 .insert(key.clone(), Item { wish, case: Case::Update, goal: Some(goal), live, live_key });
             return self.push_dependents(key);
         }
+        // What went with something else comes back with it, whole; of what a person chose fields of,
+        // and which is gone for another reason, fields cannot come back.
+        let wish = if self.cascaded.contains(key) { Wish::Whole } else { wish };
         if wish != Wish::Whole {
             self.refuse(key, &goal, "it is not there any more: restore it whole, without choosing fields");
             return Ok(());
@@ -223,7 +229,11 @@ impl<'a> Reach<'a> {
         for child in self.atlas.children(key)? {
             self.push(child, Wish::Whole);
         }
+        let cascades = &self.atlas.spec(&key.kind)?.restore.cascades;
         for (referrer, wish) in self.referrers(key)? {
+            if cascades.contains(&referrer.kind) {
+                self.cascaded.insert(referrer.clone());
+            }
             self.push(referrer, wish);
         }
         Ok(())

@@ -141,6 +141,59 @@ read = [{ path = '/clients' }]
 }
 
 #[tokio::test]
+async fn what_lies_in_its_parent_is_looked_for_in_the_parent_as_it_is_now() {
+    let kinds = r"
+[[kind]]
+kind = 'mapper'
+parent = ['client']
+id = '/id'
+read = [{ inside = true, items = ['/mappers/*'] }]
+[[kind]]
+kind = 'client'
+id = '/id'
+get = '/clients/{client}'
+read = [{ path = '/clients' }]
+";
+    let known = known(&[("client/1", r#"{"id":"1","mappers":[{"id":"a","v":1},{"id":"b"}]}"#)]);
+    let fake = Fake::start(|_, seen| match seen.path.as_str() {
+        "/clients/1" => json(200, r#"{"id":"1","mappers":[{"id":"a","v":2}]}"#),
+        _ => json(404, "{}"),
+    })
+    .await;
+    let live = live(catalog(kinds), &fake);
+    let spec = &live.catalog().kinds[0];
+    let found = live.read_one(spec, &key("mapper/1/a"), &known).await.unwrap().unwrap();
+    assert_eq!(found.body, value(r#"{"id":"a","v":2}"#));
+    assert!(live.read_one(spec, &key("mapper/1/b"), &known).await.unwrap().is_none(), "gone since");
+    assert!(live.read_one(spec, &key("mapper/2/a"), &known).await.unwrap().is_none(), "with its parent");
+}
+
+#[tokio::test]
+async fn a_vendor_has_its_own_way_to_say_that_something_is_gone() {
+    let kinds = r"
+[[kind]]
+kind = 'flow'
+id = '/id'
+get = '/flows/{id}'
+gone = [{ status = 400, says = 'no such flow' }]
+params = { id = ['flow:/id'] }
+read = [{ path = '/flows' }]
+";
+    let fake = Fake::start(|_, seen| match seen.path.as_str() {
+        "/flows/1" => json(400, r#"{"error":"no such flow: 1"}"#),
+        _ => json(400, r#"{"error":"the body is too long"}"#),
+    })
+    .await;
+    let live = live(catalog(kinds), &fake);
+    let spec = &live.catalog().kinds[0];
+    assert!(live.read_one(spec, &key("flow/1"), &Known::default()).await.unwrap().is_none());
+    assert!(
+        live.read_one(spec, &key("flow/2"), &Known::default()).await.is_err(),
+        "another 400 says nothing"
+    );
+}
+
+#[tokio::test]
 async fn a_text_of_a_list_is_a_row_too_and_a_joined_list_can_be_picked_from() {
     let kinds = r"
 [[kind]]

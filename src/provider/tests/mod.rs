@@ -112,10 +112,14 @@ fn key(path: &str) -> ResourceKey {
     ResourceKey::from_path(path).unwrap()
 }
 
+fn item(path: &str, body: &str) -> Item {
+    Item { key: key(path), body: value(body), raw_len: body.len() }
+}
+
 fn known(bodies: &[(&str, &str)]) -> Known {
     let mut known = Known::default();
     for (path, body) in bodies {
-        known.insert(key(path), value(body));
+        known.insert(item(path, body));
     }
     known
 }

@@ -142,8 +142,8 @@ fn parents_come_before_children() {
 fn a_lean_memory_keeps_what_paths_and_conditions_ask() {
     let catalog = catalog(ROLE);
     let mut known = Known::lean(catalog);
-    known.insert(key("client/1"), value(r#"{"id":"1","off":false,"big":[1,2,3]}"#));
-    known.insert(key("role/1/a"), value(r#"{"id":"a"}"#));
+    known.insert(item("client/1", r#"{"id":"1","off":false,"big":[1,2,3]}"#));
+    known.insert(item("role/1/a", r#"{"id":"a"}"#));
     assert_eq!(known.get(&key("client/1")).unwrap().to_canonical(), br#"{"id":"1","off":false}"#);
     assert!(known.get(&key("role/1/a")).is_none());
 }

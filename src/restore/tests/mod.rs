@@ -3,6 +3,7 @@
 mod applying;
 mod planning;
 mod tenant;
+mod together;
 
 use std::collections::BTreeMap;
 

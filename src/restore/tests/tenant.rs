@@ -73,7 +73,7 @@ refs = [{ at = "/parentId", to = ["group"] }]
 create = [{ call = "POST /groups", send = ["/id"], new_id = "sent" }]
 update = [{ call = "PUT /groups/{group}" }]
 delete = [{ call = "DELETE /groups/{group}" }]
-restore = { class = "full", order = 20, keeps_id = true, cascades = ["group", "grant"] }
+restore = { class = "full", order = 20, keeps_id = true, cascades = ["group", "grant", "app"] }
 
 [[kind]]
 kind = "grant"
