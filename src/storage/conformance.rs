@@ -34,7 +34,11 @@ fn expect(holds: bool, rule: &'static str, saw: impl std::fmt::Debug) -> Result<
 /// The first breach.
 pub fn all(storage: &dyn Storage, scratch: &Path) -> Result<(), Breach> {
     gives_back_what_it_took(storage, scratch)?;
-    expect(refuses_second_create(storage, scratch)?, "a second create is refused", "an overwrite")?;
+    expect(
+        refuses_second_create(storage, &scratch.join("second-create")?)?,
+        "a second create is refused",
+        "an overwrite",
+    )?;
     reads_ranges(storage, scratch)?;
     says_what_is_missing(storage, scratch)?;
     lists_in_order_and_in_pages(storage, scratch)?;
@@ -64,20 +68,20 @@ pub fn gives_back_what_it_took(storage: &dyn Storage, scratch: &Path) -> Result<
 }
 
 /// Whether creating a name twice is refused and leaves the first object as it was. A repository's
-/// commits rest on this.
+/// commits rest on this. The name must be free; what a trial that was cut off left under it would be
+/// in the way of the next one.
 ///
 /// # Errors
 /// As the storage fails otherwise.
-pub fn refuses_second_create(storage: &dyn Storage, scratch: &Path) -> Result<bool, StorageError> {
-    let path = scratch.join("second-create")?;
-    storage.put_new(&path, b"first")?;
-    let refused = match storage.put_new(&path, b"second") {
+pub fn refuses_second_create(storage: &dyn Storage, path: &Path) -> Result<bool, StorageError> {
+    storage.put_new(path, b"first")?;
+    let refused = match storage.put_new(path, b"second") {
         Ok(_) => false,
         Err(StorageError::AlreadyExists { .. }) => true,
         Err(other) => return Err(other),
     };
-    let kept = storage.get(&path, Span::All, None)?.bytes == b"first".as_slice();
-    storage.delete(&path)?;
+    let kept = storage.get(path, Span::All, None)?.bytes == b"first".as_slice();
+    storage.delete(path)?;
     Ok(refused && kept)
 }
 

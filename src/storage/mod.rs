@@ -6,14 +6,18 @@
 //! runtime behind it.
 //!
 //! This room must never look into the bytes, retry on its own, or invent a time. It does not know
-//! what a segment is. [`Local`] is the disk, [`Memory`] is for tests, [`Fault`], [`Meter`] and
-//! [`Throttle`] wrap any other; [`conformance`] is the contract as a runnable list, and the file to
+//! what a segment is. [`Local`] is the disk (its system calls are in `disk`, and `crash` stands in for
+//! them where a test cuts the power), [`Memory`] is for tests, [`Fault`], [`Meter`] and [`Throttle`]
+//! wrap any other; [`conformance`] is the contract as a runnable list, and the file to
 //! read next.
 
 use bytes::Bytes;
 use jiff::Timestamp;
 
 pub mod conformance;
+#[cfg(test)]
+pub(crate) mod crash;
+mod disk;
 mod error;
 mod fault;
 mod local;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
+use crate::base::entropy::draw;
 use crate::base::key::ResourceKey;
 use crate::base::secret::Secret;
 use crate::crypto::hierarchy::Domain;
@@ -17,6 +18,7 @@ use crate::storage::{Path, Span, Storage, StorageError, conformance, list_all};
 use crate::store::core::Core;
 use crate::store::entry::{Change, Entry, Part};
 use crate::store::index::IndexStatus;
+use crate::store::segments::object_path;
 use crate::store::session::WriteSession;
 use crate::store::snapshot::{Rec, Snapshot};
 use crate::store::state::State;
@@ -106,10 +108,12 @@ impl Repository {
         if !key_files(storage.as_ref())?.is_empty() {
             return Err(StoreError::Exists { place });
         }
-        if !conformance::refuses_second_create(storage.as_ref(), &Path::new("probe")?)? {
+        let entropy = env.entropy.as_ref();
+        // Under a name of its own: an `init` that was cut off may have left its probe behind.
+        let probe = object_path(Name::Probe(draw(entropy)?))?;
+        if !conformance::refuses_second_create(storage.as_ref(), &probe)? {
             return Err(StoreError::Overwrites { place });
         }
-        let entropy = env.entropy.as_ref();
         let mut ring = KeyRing::init("owner", env.clock.now().as_millisecond(), entropy)?;
         match unlock {
             Unlock::Passphrase(words) => ring.add_passphrase("passphrase", words, cost, entropy)?,

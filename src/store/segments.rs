@@ -264,12 +264,13 @@ impl Segments {
         }
     }
 
-    /// A whole object, for `check`.
+    /// A whole object: for `check`, and where its hash or its every byte counts.
     ///
     /// # Errors
-    /// As the storage fails.
+    /// The storage failed, or gave fewer bytes than the object has.
     pub(super) fn object(&self, path: &Path) -> Result<Bytes, StoreError> {
-        Ok(self.storage.get(path, Span::All, None)?.bytes)
+        let got = self.storage.get(path, Span::All, None)?;
+        if got.bytes.len() as u64 == got.size { Ok(got.bytes) } else { Err(cut(path)) }
     }
 
     /// Forgets what is cached, so that the next read sees the storage.

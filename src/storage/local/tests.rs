@@ -1,10 +1,14 @@
 //! The local disk against faults.
 
+use std::fs::File;
 use std::os::unix::fs::{PermissionsExt, symlink};
+
+use rustix::fs::{FileType, Mode};
 
 use super::*;
 use crate::base::entropy::SystemEntropy;
 use crate::storage::conformance;
+use crate::storage::crash::{Disk, Kept, Strike};
 
 fn name(text: &str) -> Path {
     Path::new(text).unwrap()
@@ -75,7 +79,7 @@ fn a_folder_or_pipe_is_no_object() {
     local.put_new(&name("a/b"), b"1").unwrap();
     assert!(matches!(local.get(&name("a"), Span::All, None), Err(StorageError::Obstructed { .. })));
     let pipe = folder.path().join("repo/pipe");
-    rustix::fs::mknodat(rustix::fs::CWD, &pipe, FileType::Fifo, FILE_MODE, 0).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
     assert!(matches!(local.get(&name("pipe"), Span::All, None), Err(StorageError::Obstructed { .. })));
 }
 
@@ -97,16 +101,35 @@ fn a_crash_leaves_only_what_no_listing_shows() {
 
 #[test]
 fn a_failed_sync_is_final() {
-    let (_folder, local) = local();
-    local.put_new(&name("a"), b"1").unwrap();
-    // A pipe cannot be synced, which stands in for a disk that cannot.
-    let (_read, write) = std::io::pipe().unwrap();
-    let pipe = File::from(OwnedFd::from(write));
-    assert!(local.sync(&pipe, "sync", "a").is_err());
-    assert!(matches!(local.put_new(&name("b"), b"1"), Err(StorageError::Poisoned { .. })));
-    assert!(matches!(local.get(&name("a"), Span::All, None), Err(StorageError::Poisoned { .. })));
-    assert!(matches!(local.list(None, None, 1), Err(StorageError::Poisoned { .. })));
-    assert!(matches!(local.delete(&name("a")), Err(StorageError::Poisoned { .. })));
+    // The sync of the file, and that of its folder.
+    for call in [4, 7] {
+        let disk = Disk::new();
+        let local = disk.storage();
+        local.put_new(&name("a"), b"1").unwrap();
+        disk.strike(disk.calls() + call, Strike::Fail);
+        let failed = local.put_new(&name("b"), b"1");
+        assert!(
+            matches!(&failed, Err(StorageError::Io { doing, .. }) if doing.starts_with("sync")),
+            "{failed:?}"
+        );
+        assert!(matches!(local.put_new(&name("c"), b"1"), Err(StorageError::Poisoned { .. })));
+        assert!(matches!(local.get(&name("a"), Span::All, None), Err(StorageError::Poisoned { .. })));
+        assert!(matches!(local.list(None, None, 1), Err(StorageError::Poisoned { .. })));
+        assert!(matches!(local.delete(&name("a")), Err(StorageError::Poisoned { .. })));
+    }
+}
+
+#[test]
+fn every_folder_on_the_way_is_made_and_made_durable() {
+    let folder = tempfile::tempdir().unwrap();
+    let deep = folder.path().join("a/b/c");
+    Local::create(&deep, Arc::new(SystemEntropy)).unwrap().put_new(&name("x"), b"1").unwrap();
+    assert_eq!(Local::create(&deep, Arc::new(SystemEntropy)).unwrap().list(None, None, 9).unwrap().len(), 1);
+    let made = Disk::new();
+    make_folders(made.root(), std::path::Path::new("a/./b/c")).unwrap();
+    let below = made.after_power_cut(Kept::Nothing).root();
+    let below = below.open_folder("a".as_ref()).unwrap().open_folder("b".as_ref()).unwrap();
+    assert!(below.open_folder("c".as_ref()).is_ok());
 }
 
 #[test]

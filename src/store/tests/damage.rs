@@ -7,7 +7,7 @@ use crate::store::CheckReport;
 /// A repository with a full base, data segments, deltas, secrets and a checkpoint.
 fn rich() -> (Arc<Memory>, BTreeMap<u64, Model>) {
     let (memory, repository) = memory();
-    let repository = repository.tuned(super::faults::small());
+    let repository = repository.tuned(super::scenario::small());
     let mut model = Model::new();
     let mut snapshots = BTreeMap::new();
     for round in 0..5_u8 {

@@ -5,6 +5,8 @@ mod basics;
 mod damage;
 mod faults;
 mod model;
+mod power;
+mod scenario;
 mod writers;
 
 use std::collections::BTreeMap;

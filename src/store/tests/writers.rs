@@ -57,14 +57,18 @@ fn many_writers_at_once_lose_nothing() {
 }
 
 /// A repository opened with a put-only writer's own key file.
-fn put_only(storage: Arc<Memory>, owner: &Repository, seed: u64) -> Repository {
+pub(super) fn put_only(
+    storage: Arc<dyn Storage>,
+    owner: &Repository,
+    seed: u64,
+) -> Result<Repository, StoreError> {
     let entropy = SeededEntropy::new(seed);
     let mut ring = owner.keys().put_only("collector", &[TENANT], 0, &entropy).unwrap();
     let words = Secret::new(b"machine".to_vec());
     ring.add_passphrase("machine", &words, KdfCost::CHEAP_FOR_TESTS, &entropy).unwrap();
     let bytes = key_file::seal(&ring, &entropy).unwrap();
     let ring = key_file::open(&bytes, &Opener::Passphrase(&words)).unwrap();
-    Repository::open(storage, &Unlock::Ring(Box::new(ring)), env(seed), None).unwrap()
+    Repository::open(storage, &Unlock::Ring(Box::new(ring)), env(seed), None)
 }
 
 #[test]
@@ -73,7 +77,7 @@ fn a_put_only_writer_writes_what_only_readers_open() {
     let one = state_of(&[("user/1", "ann"), ("user/2", "bob")]);
     snapshot(&owner, &one).unwrap();
 
-    let writer = put_only(memory.clone(), &owner, 30);
+    let writer = put_only(memory.clone(), &owner, 30).unwrap();
     assert!(matches!(writer.snapshots(TENANT), Err(StoreError::NoKey { .. })));
     assert!(matches!(writer.state(TENANT, 1), Err(StoreError::NoKey { .. })));
     assert_eq!(writer.tenants().unwrap(), [TENANT]);
