@@ -11,12 +11,13 @@
 //! history → base, json, catalog, store, format, crypto
 //! access → base, json, catalog
 //! restore → base, json, catalog, provider, store, history, access, crypto
+//! sim → base, json, catalog
 //! cli → all
 //! ```
 //!
 //! What is deliberately absent: `format`, `json` and `crypto` do no I/O; `store` never sees a
 //! provider's name; `provider` never writes to a store; `restore::plan` never touches the network
-//! and `restore::apply` never decides; `cli` holds no rules.
+//! and `restore::apply` never decides; `sim` shares no code with `provider`; `cli` holds no rules.
 
 pub mod access;
 pub mod base;
@@ -30,5 +31,6 @@ pub mod http;
 pub mod json;
 pub mod provider;
 pub mod restore;
+pub mod sim;
 pub mod storage;
 pub mod store;

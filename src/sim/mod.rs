@@ -1,0 +1,31 @@
+//! Simulators: a tenant in memory that answers as a vendor's API does.
+//!
+//! [`handle()`] is a pure function of a [`World`] and a [`Request`]: time and randomness are
+//! given, so a run can be repeated. Which calls there are comes from the catalogue; what a server
+//! adds (ids, defaults, links, refusals) is data beside the vendor's calculations, see [`form`].
+//!
+//! This room shares no code with `provider`: only the facts of the catalogue, or a bug would
+//! confirm itself. It opens no connection of its own. Read [`form`] next, then `handle.rs`.
+
+pub mod faults;
+pub mod fill;
+pub mod filter;
+pub mod form;
+pub mod handle;
+pub mod log;
+pub mod rate;
+pub mod routes;
+pub mod vendor;
+pub mod wire;
+pub mod world;
+
+mod links;
+mod okta;
+mod page;
+mod reading;
+mod writing;
+
+pub use handle::handle;
+pub use vendor::{Vendor, vendor};
+pub use wire::{Body, Refusal, Request, Response};
+pub use world::World;

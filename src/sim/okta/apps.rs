@@ -1,0 +1,348 @@
+//! Applications: names by sign-on mode, what one brings with it, links, keys, metadata.
+
+use crate::json::{Object, Value};
+use crate::sim::handle::{Ask, Work};
+use crate::sim::okta::{at, link, object, own, set, text};
+use crate::sim::wire::{Body, Refusal, Response};
+use crate::sim::world::World;
+
+/// Overrides of a SAML app that are not kept where they are empty.
+const OVERRIDES: [&str; 4] =
+    ["audienceOverride", "destinationOverride", "recipientOverride", "ssoAcsUrlOverride"];
+
+/// Members of a SAML app's sign-on settings that only an app of the organisation's own has.
+const OWN_SAML: [&str; 6] = [
+    "allowMultipleAcsEndpoints",
+    "assertionSigned",
+    "honorForceAuthn",
+    "responseSigned",
+    "samlSignedRequestEnabled",
+    "slo",
+];
+
+/// Name, links of the dashboard, key, settings by sign-on mode.
+pub(super) fn born(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    let mode = text(&work.body, "/signOnMode").to_owned();
+    let sent = ask.request.body.clone().unwrap_or_default();
+    let named = text(&sent, "/name").to_owned();
+    let own_app = named.is_empty();
+    let name = match (own_app, mode.as_str()) {
+        (true, "OPENID_CONNECT") => "oidc_client".to_owned(),
+        (true, _) => own_name(world, ask, text(&work.body, "/label")),
+        (false, _) => named,
+    };
+    set(&mut work.body, "/name", name.as_str());
+    let orn = format!("orn:okta:idp:{}:apps:{name}:{}", world.org.id, work.id);
+    if !world.trait_is("appOrn", "absent") {
+        set(&mut work.body, "/orn", orn);
+    }
+    let shown = match name.as_str() {
+        "bookmark" | "template_basic_auth" | "template_swa" | "template_swa3field" | "template_sps" => {
+            "login".to_owned()
+        }
+        _ => format!("{name}_link"),
+    };
+    if at(&work.body, "/visibility/appLinks").is_none() {
+        let links: Object = [(shown.as_str(), Value::from(true))].into_iter().collect();
+        set(&mut work.body, "/visibility/appLinks", links);
+    }
+    settle(&mut work.body, own_app);
+    keep_secret(world, work);
+    let keys = world.number("app_signing_key");
+    if let Some(kid) = at(&work.body, "/credentials/signing/kid").and_then(Value::as_str).map(str::to_owned) {
+        let key = key(world, &kid);
+        world.put(keys, std::slice::from_ref(&work.id), &kid, key);
+    }
+    Ok(())
+}
+
+/// Moves the client secret to where secrets are kept; a client that needs one gets one.
+fn keep_secret(world: &mut World, work: &mut Work) {
+    let client = crate::json::Pointer::from_segments(["credentials", "oauthClient"]);
+    let Some(members) = client.get_mut(&mut work.body).and_then(Value::as_object_mut) else { return };
+    let given = members.remove("client_secret").and_then(|value| value.as_str().map(str::to_owned));
+    let method =
+        members.get("token_endpoint_auth_method").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let kind = world.number("app_client_secret");
+    let parents = [work.id.clone()];
+    let has = world.rows(kind, &parents, None).next().is_some();
+    if given.is_none() && (has || !method.starts_with("client_secret")) {
+        return;
+    }
+    let (id, now) = (world.fresh("ocs"), world.time());
+    let value = given.unwrap_or_else(|| world.random(64));
+    let secret = object([
+        ("id", id.as_str().into()),
+        ("client_secret", value.into()),
+        ("secret_hash", world.random(22).into()),
+        ("created", now.clone()),
+        ("lastUpdated", now),
+        ("status", "ACTIVE".into()),
+    ]);
+    world.put(kind, &parents, &id, secret);
+}
+
+/// The answer to a write shows the client secret; no later one does.
+pub(super) fn secret(world: &mut World, _: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    let kind = world.number("app_client_secret");
+    let parents = [work.id.clone()];
+    let shown =
+        text(&work.body, "/credentials/oauthClient/token_endpoint_auth_method").starts_with("client_secret");
+    let last =
+        world.rows(kind, &parents, None).last().and_then(|(_, _, body)| body.get("client_secret").cloned());
+    if let Some(value) = last.filter(|_| shown) {
+        set(&mut work.body, "/credentials/oauthClient/client_secret", value);
+    }
+    Ok(())
+}
+
+/// `host_label_3`: the name of an app that is in no catalogue.
+fn own_name(world: &World, ask: &Ask, label: &str) -> String {
+    let plain: String = label.chars().filter(char::is_ascii_alphanumeric).collect();
+    let count = world.rows(ask.route.kind, &[], None).count() + 1;
+    format!("{}_{}_{count}", world.org.subdomain(), plain.to_lowercase())
+}
+
+/// What a SAML or password app keeps of what was sent.
+fn settle(body: &mut Value, own_app: bool) {
+    let mode = text(body, "/signOnMode").to_owned();
+    if let Some(credentials) = body.get_mut("credentials").and_then(Value::as_object_mut) {
+        credentials.remove("password");
+        if credentials.get("userName").and_then(Value::as_str) == Some("") {
+            credentials.remove("userName");
+        }
+    }
+    let Some(sign_on) = crate::json::Pointer::from_segments(["settings", "signOn"])
+        .get_mut(body)
+        .and_then(Value::as_object_mut)
+    else {
+        return;
+    };
+    if !mode.starts_with("SAML") {
+        return;
+    }
+    for name in OVERRIDES {
+        if sign_on.get(name).and_then(Value::as_str) == Some("") {
+            match own_app {
+                true => sign_on.remove(name),
+                false => sign_on.insert(name, Value::Null),
+            };
+        }
+    }
+    if !own_app {
+        OWN_SAML.iter().for_each(|name| {
+            sign_on.remove(name);
+        });
+        return;
+    }
+    for (name, value) in [
+        ("spIssuer", Value::Null),
+        ("requestCompressed", false.into()),
+        ("assertionEncryption", object([("enabled", false.into())])),
+        ("idpIssuer", "http://www.okta.com/${org.externalKey}".into()),
+        ("inlineHooks", Value::Array(Vec::new())),
+        ("acsEndpoints", Value::Array(Vec::new())),
+    ] {
+        if !sign_on.contains(name) {
+            sign_on.insert(name, value);
+        }
+    }
+}
+
+/// A replacement keeps name, mode and keys.
+pub(super) fn changed(world: &mut World, _: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    for pointer in [
+        "/orn",
+        "/name",
+        "/signOnMode",
+        "/features",
+        "/universalLogout",
+        "/credentials/signing",
+        "/credentials/oauthClient/client_id",
+        "/visibility/appLinks",
+        "/licensing",
+        "/_accessPolicy",
+    ] {
+        if let Some(value) = at(&work.old, pointer) {
+            let fixed = matches!(pointer, "/name" | "/signOnMode" | "/orn" | "/credentials/signing");
+            if fixed || at(&work.body, pointer).is_none() {
+                set(&mut work.body, pointer, value.clone());
+            }
+        }
+    }
+    let own_app = text(&work.body, "/name").starts_with(&format!("{}_", world.org.subdomain()));
+    settle(&mut work.body, own_app);
+    keep_secret(world, work);
+    Ok(())
+}
+
+/// Links by mode, status and engine.
+pub(super) fn links(world: &mut World, _: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    hook_links(world, &mut work.body);
+    let policy = text(&work.body, "/_accessPolicy").to_owned();
+    if let Some(members) = work.body.as_object_mut() {
+        members.remove("_accessPolicy");
+    }
+    if work.body.get("_links").is_some() {
+        return Ok(());
+    }
+    let org = world.org.url.clone();
+    let base = format!("{org}/api/v1/apps/{}", work.id);
+    let (mode, name) = (text(&work.body, "/signOnMode").to_owned(), text(&work.body, "/name").to_owned());
+    let mut out = Object::new();
+    for part in ["groups", "users"] {
+        out.insert(part, link(format!("{base}/{part}")));
+    }
+    let switch = if text(&work.body, "/status") == "ACTIVE" { "deactivate" } else { "activate" };
+    out.insert(switch, link(format!("{base}/lifecycle/{switch}")));
+    let image = object([
+        ("name", "medium".into()),
+        ("href", format!("{org}/assets/img/logos/default.png").into()),
+        ("type", "image/png".into()),
+    ]);
+    out.insert("logo", vec![image]);
+    let shown = at(&work.body, "/visibility/appLinks").and_then(Value::as_object);
+    let dashboard: Value = shown
+        .into_iter()
+        .flat_map(Object::names)
+        .map(|shown| {
+            object([
+                ("name", shown.into()),
+                ("href", format!("{org}/home/{name}/{}/{shown}", work.id).into()),
+                ("type", "text/html".into()),
+            ])
+        })
+        .collect();
+    out.insert("appLinks", dashboard);
+    let allow = |method: &str| object([("allow", vec![method].into())]);
+    if !world.trait_is("appLogoUpload", "absent") {
+        out.insert("uploadLogo", object([("href", format!("{base}/logo").into()), ("hints", allow("POST"))]));
+    }
+    if mode.starts_with("SAML") {
+        let help = format!("{org}/app/{name}/{}/setup/help/{mode}/instructions", work.id);
+        out.insert("help", object([("href", help.into()), ("type", "text/html".into())]));
+    }
+    if mode == "SAML_2_0" {
+        let metadata = format!("{base}/sso/saml/metadata");
+        out.insert("metadata", object([("href", metadata.into()), ("type", "application/xml".into())]));
+    }
+    if !world.trait_is("accessPolicy", "absent") {
+        if at(&work.body, "/credentials/oauthClient/client_secret").is_some() || mode == "OPENID_CONNECT" {
+            let secrets =
+                object([("name", "secrets".into()), ("href", format!("{base}/credentials/secrets").into())]);
+            out.insert("clientCredentials", vec![secrets]);
+        }
+        let access = if policy.is_empty() { default_policy(world, "ACCESS_POLICY") } else { policy };
+        let enrol = default_policy(world, "PROFILE_ENROLLMENT");
+        out.insert("accessPolicy", link(format!("{org}/api/v1/policies/{access}")));
+        out.insert("profileEnrollment", link(format!("{org}/api/v1/policies/{enrol}")));
+        out.insert(
+            "policies",
+            object([("href", format!("{base}/policies").into()), ("hints", allow("PUT"))]),
+        );
+    }
+    set(&mut work.body, "/_links", out);
+    Ok(())
+}
+
+/// An inline hook that an app names is shown with a link to it.
+fn hook_links(world: &World, body: &mut Value) {
+    let hooks = crate::json::Pointer::from_segments(["settings", "signOn", "inlineHooks"]);
+    for hook in hooks.get_mut(body).and_then(Value::as_array_mut).into_iter().flatten() {
+        let url = format!("{}/api/v1/inlineHooks/{}", world.org.url, text(hook, "/id"));
+        let methods: Value = ["GET", "PUT", "DELETE"].into_iter().collect();
+        let itself = object([("href", url.into()), ("hints", object([("allow", methods)]))]);
+        if hook.get("_links").is_none() {
+            set(hook, "/_links", object([("self", itself)]));
+        }
+    }
+}
+
+fn default_policy(world: &World, kind: &str) -> String {
+    let policy = world.number("policy");
+    let mut found = world.rows(policy, &[], None).filter(|(_, _, body)| text(body, "/type") == kind);
+    let of_all: Vec<_> = found.by_ref().collect();
+    let system = of_all.iter().find(|(_, _, body)| body.get("system").and_then(Value::as_bool) == Some(true));
+    system.or(of_all.first()).map_or_else(String::new, |(_, id, _)| (*id).to_owned())
+}
+
+/// Puts an app under another access policy.
+pub(super) fn policy(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let wanted = ask.params.get("policyId").cloned().unwrap_or_default();
+    let kind = world.number("policy");
+    let body = world.get(kind, &[], &wanted).ok_or_else(|| Refusal::absent(&wanted, "Policy"))?;
+    if text(body, "/name") == "Okta Admin Console" {
+        let cause =
+            "This policy belongs to \"Okta Admin Console\", and re-assignment of this policy is not allowed";
+        return Err(Refusal::invalid("Policy", vec![cause.into()]));
+    }
+    if let Some(app) = world.get_mut(ask.route.kind, &[], &own(ask)) {
+        set(app, "/_accessPolicy", wanted);
+        if let Some(members) = app.as_object_mut() {
+            members.remove("_links");
+        }
+    }
+    Ok(Response::empty(204))
+}
+
+/// A key as the vendor shows it. The numbers in it are random: nothing is signed here.
+fn key(world: &World, kid: &str) -> Value {
+    let now = world.time();
+    object([
+        ("kty", "RSA".into()),
+        ("created", now.clone()),
+        ("lastUpdated", now.clone()),
+        ("expiresAt", now),
+        ("kid", kid.into()),
+        ("use", "sig".into()),
+        ("x5c", vec![world.random(1200)].into()),
+        ("x5t#S256", world.random(43).into()),
+        ("e", "AQAB".into()),
+        ("n", world.random(342).into()),
+    ])
+}
+
+/// A new key, or a copy of one for another instance.
+pub(super) fn key_made(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    if ask.route.path.ends_with("/generate") {
+        let kid = world.random(43);
+        work.body = key(world, &kid);
+        return Ok(());
+    }
+    let target =
+        ask.request.asked("targetAid").or(ask.request.asked("targetIdpId")).unwrap_or_default().to_owned();
+    world.put(ask.route.kind, &[target], &work.id, work.body.clone());
+    Ok(())
+}
+
+/// `POST /apps/{appId}/users/{userId}`: a partial change of an assignment.
+pub(super) fn user_changed(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let kind = world.number("app_user_assignment");
+    let (parents, user) = (vec![own(ask)], ask.params.get("userId").cloned().unwrap_or_default());
+    let sent = ask.request.body.clone().unwrap_or_default();
+    let now = world.time();
+    let body = world.get_mut(kind, &parents, &user).ok_or_else(|| Refusal::absent(&user, "AppUser"))?;
+    if sent.as_object().is_some() {
+        crate::sim::fill::merge(body, sent);
+    }
+    set(body, "/lastUpdated", now);
+    let body = body.clone();
+    let route = crate::sim::routes::Route { kind, ..ask.route.clone() };
+    let other =
+        Ask { request: ask.request, route, params: ask.params.clone(), parents, own: Some(user.clone()) };
+    let shown = world.shown(&other, &user, crate::sim::form::Stage::Show, body)?;
+    Ok(Response::json(200, shown))
+}
+
+/// The document that a service provider reads.
+pub(super) fn saml_metadata(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let body = world.get(ask.route.kind, &[], &own(ask)).cloned().unwrap_or_default();
+    let kid = text(&body, "/credentials/signing/kid");
+    let xml = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><md:EntityDescriptor entityID=\"{}/{}\" \
+         xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\"><!-- {kid} --></md:EntityDescriptor>",
+        world.org.url,
+        own(ask)
+    );
+    Ok(Response { status: 200, headers: Vec::new(), body: Body::Text("application/xml", xml) })
+}

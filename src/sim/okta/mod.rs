@@ -1,0 +1,134 @@
+//! Okta: the forms by area, and what in it is a calculation.
+//!
+//! Read a `.toml` beside this file for the facts of an area; a `.rs` holds only what no form can
+//! say: a state machine, a numbering, an instance that brings others with it.
+
+mod apps;
+mod policies;
+mod roles;
+mod schemas;
+mod sessions;
+mod users;
+
+use crate::json::{Object, Pointer, Value};
+use crate::sim::fill::{fresh_id, random_signs, time_text};
+use crate::sim::handle::Ask;
+use crate::sim::vendor::{BodyHook, CallHook};
+use crate::sim::wire::{Refusal, Response};
+use crate::sim::world::World;
+
+/// The forms.
+pub(super) const FORMS: &[(&str, &str)] = &[
+    ("directory.toml", include_str!("directory.toml")),
+    ("apps.toml", include_str!("apps.toml")),
+    ("policies.toml", include_str!("policies.toml")),
+    ("security.toml", include_str!("security.toml")),
+    ("servers.toml", include_str!("servers.toml")),
+    ("org.toml", include_str!("org.toml")),
+];
+
+/// Calculations on a body.
+pub(super) const BODY_HOOKS: &[(&str, BodyHook)] = &[
+    ("user_born", users::born),
+    ("user_changed", users::changed),
+    ("user_switched", users::switched),
+    ("user_deleted", users::deleted),
+    ("user_links", users::links),
+    ("user_row", users::row),
+    ("group_touched", users::group_touched),
+    ("role_label", roles::label),
+    ("role_permissions", roles::permissions),
+    ("resource_set_resources", roles::resources),
+    ("app_born", apps::born),
+    ("app_changed", apps::changed),
+    ("app_links", apps::links),
+    ("app_secret", apps::secret),
+    ("key_made", apps::key_made),
+    ("app_schema_born", schemas::app_born),
+    ("user_schema_born", schemas::user_born),
+    ("schema_changed", schemas::changed),
+    ("policy_born", policies::born),
+    ("rule_born", policies::rule_born),
+    ("rule_changed", policies::rule_changed),
+    ("feature_switched", policies::feature_switched),
+];
+
+/// Calculations of a whole answer.
+pub(super) const CALL_HOOKS: &[(&str, CallHook)] = &[
+    ("user_patched", users::patched),
+    ("user_groups", users::groups),
+    ("user_recovery_question", users::recovery_question),
+    ("user_password", users::password),
+    ("role_permission_added", roles::permission_added),
+    ("resource_set_added", roles::resources_added),
+    ("session_made", sessions::made),
+    ("session_shown", sessions::shown),
+    ("session_closed", sessions::closed),
+    ("import_session_made", sessions::import_made),
+    ("import_session_shown", sessions::import_shown),
+    ("import_session_closed", sessions::import_closed),
+    ("app_user_changed", apps::user_changed),
+    ("app_policy", apps::policy),
+    ("saml_metadata", apps::saml_metadata),
+    ("email_customizations_gone", policies::customizations_gone),
+    ("sign_in_default", policies::sign_in_default),
+    ("org_patched", policies::org_patched),
+];
+
+fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
+    Object::from_pairs(members).into()
+}
+
+fn at<'v>(body: &'v Value, pointer: &str) -> Option<&'v Value> {
+    Pointer::parse(pointer).ok()?.get(body)
+}
+
+fn text<'v>(body: &'v Value, pointer: &str) -> &'v str {
+    at(body, pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn set(body: &mut Value, pointer: &str, value: impl Into<Value>) {
+    if let Ok(pointer) = Pointer::parse(pointer) {
+        let _ = pointer.set(body, value);
+    }
+}
+
+fn link(url: String) -> Value {
+    object([("href", url.into())])
+}
+
+impl World {
+    fn time(&self) -> Value {
+        time_text(self.now).into()
+    }
+
+    fn fresh(&self, prefix: &str) -> String {
+        fresh_id(&self.entropy, prefix)
+    }
+
+    fn random(&self, count: usize) -> String {
+        random_signs(&self.entropy, count)
+    }
+
+    fn trait_is(&self, name: &str, value: &str) -> bool {
+        self.org.traits.get(name).is_some_and(|found| found == value)
+    }
+
+    /// The kind's place; every name in this folder is in the catalogue, which a test proves.
+    fn number(&self, kind: &str) -> usize {
+        self.kind(kind).unwrap_or(usize::MAX)
+    }
+}
+
+/// The stored id of the instance that the path of a call outside the catalogue names.
+fn own(ask: &Ask) -> String {
+    ask.own.clone().unwrap_or_default()
+}
+
+/// An answer that shows an instance.
+fn show(world: &mut World, ask: &Ask, status: u16) -> Result<Response, Refusal> {
+    let id = own(ask);
+    let body = world.get(ask.route.kind, &ask.parents, &id).cloned().unwrap_or_default();
+    let shown = world.shown(ask, &id, crate::sim::form::Stage::Show, body)?;
+    Ok(Response::json(status, shown))
+}

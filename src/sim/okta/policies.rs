@@ -1,0 +1,185 @@
+//! Policies: priorities, and the rule that a new policy brings. Also calls on brands, features and
+//! the organisation that no form can say.
+
+use crate::json::{Object, Value};
+use crate::sim::fill::merge;
+use crate::sim::handle::{Ask, Work};
+use crate::sim::okta::{at, object, own, set, text};
+use crate::sim::wire::{Body, Refusal, Response};
+use crate::sim::world::World;
+
+/// Where the catch-all rule stands.
+const LAST: i64 = 99;
+
+/// A priority, and the catch-all rule of a policy that guards apps.
+pub(super) fn born(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    let kind = text(&work.body, "/type").to_owned();
+    if at(&work.body, "/priority").is_none() {
+        let others = world.rows(ask.route.kind, &[], None).filter(|(_, _, body)| text(body, "/type") == kind);
+        let place = match kind.as_str() {
+            "ACCESS_POLICY" | "PROFILE_ENROLLMENT" => 1,
+            _ => others.filter(|(_, _, body)| at(body, "/system") != Some(&true.into())).count() + 1,
+        };
+        set(&mut work.body, "/priority", place);
+    }
+    if kind == "ACCESS_POLICY" {
+        let (id, now) = (world.fresh("rul"), world.time());
+        let verification = object([
+            ("factorMode", "1FA".into()),
+            ("type", "ASSURANCE".into()),
+            ("reauthenticateIn", "PT12H".into()),
+            ("constraints", Value::Array(Vec::new())),
+        ]);
+        let rule = object([
+            ("id", id.as_str().into()),
+            ("status", "ACTIVE".into()),
+            ("name", "Catch-all Rule".into()),
+            ("priority", LAST.into()),
+            ("created", now.clone()),
+            ("lastUpdated", now),
+            ("system", true.into()),
+            ("conditions", Value::Null),
+            (
+                "actions",
+                object([(
+                    "appSignOn",
+                    object([("access", "ALLOW".into()), ("verificationMethod", verification)]),
+                )]),
+            ),
+            ("type", "ACCESS_POLICY".into()),
+        ]);
+        world.put(world.number("policy_rule"), std::slice::from_ref(&work.id), &id, rule);
+    }
+    Ok(())
+}
+
+/// A rule takes a place among the others, which move down.
+pub(super) fn rule_born(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    let places: Vec<i64> = others(world, ask, &work.id).into_iter().map(|(_, place)| place).collect();
+    let next = places.iter().copied().max().unwrap_or(0) + 1;
+    let place =
+        at(&work.body, "/priority").and_then(Value::as_i64).filter(|place| *place > 0).unwrap_or(next);
+    let place = place.min(next);
+    set(&mut work.body, "/priority", place);
+    make_room(world, ask, &work.id, place);
+    Ok(())
+}
+
+/// A rule that moves makes room as well.
+pub(super) fn rule_changed(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    let old = at(&work.old, "/priority").cloned().unwrap_or_default();
+    match at(&work.body, "/priority").and_then(Value::as_i64) {
+        Some(place) if Some(place) != old.as_i64() => make_room(world, ask, &work.id, place),
+        Some(_) => {}
+        None => set(&mut work.body, "/priority", old),
+    }
+    for member in ["type", "system"] {
+        if let (None, Some(value)) = (work.body.get(member), work.old.get(member)) {
+            set(&mut work.body, &format!("/{member}"), value.clone());
+        }
+    }
+    Ok(())
+}
+
+fn others(world: &World, ask: &Ask, id: &str) -> Vec<(String, i64)> {
+    world
+        .rows(ask.route.kind, &ask.parents, None)
+        .filter(|(_, other, body)| *other != id && at(body, "/system") != Some(&true.into()))
+        .filter_map(|(_, other, body)| Some((other.to_owned(), at(body, "/priority")?.as_i64()?)))
+        .collect()
+}
+
+fn make_room(world: &mut World, ask: &Ask, id: &str, place: i64) {
+    let others = others(world, ask, id);
+    if !others.iter().any(|(_, other)| *other == place) {
+        return;
+    }
+    for (other, at) in others.into_iter().filter(|(_, at)| *at >= place) {
+        if let Some(body) = world.get_mut(ask.route.kind, &ask.parents, &other) {
+            set(body, "/priority", at + 1);
+        }
+    }
+}
+
+/// Switches a feature on or off.
+pub(super) fn feature_switched(_: &mut World, ask: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    let status = match ask.params.get("lifecycle").map(|word| word.to_ascii_lowercase()).as_deref() {
+        Some("enable") => "ENABLED",
+        Some("disable") => "DISABLED",
+        _ => return Err(Refusal::invalid("lifecycle", vec!["lifecycle: ENABLE or DISABLE".into()])),
+    };
+    set(&mut work.body, "/status", status);
+    if let Some(members) = work.body.as_object_mut() {
+        members.remove("_links");
+    }
+    Ok(())
+}
+
+/// All customizations of a template go.
+pub(super) fn customizations_gone(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let kind = world.number("email_customization");
+    let template = ask.params.get("templateName").cloned().unwrap_or_default();
+    let parents = [own(ask), template];
+    let ids: Vec<String> = world.rows(kind, &parents, None).map(|(_, id, _)| id.to_owned()).collect();
+    for id in ids {
+        world.remove(kind, &parents, &id);
+    }
+    Ok(Response::empty(204))
+}
+
+/// The page that a brand begins with.
+pub(super) fn sign_in_default(_: &mut World, _: &Ask) -> Result<Response, Refusal> {
+    let names = [
+        "signInLabel",
+        "usernameLabel",
+        "usernameInfoTip",
+        "passwordLabel",
+        "passwordInfoTip",
+        "forgotPasswordLabel",
+        "forgotPasswordUrl",
+        "unlockAccountLabel",
+        "unlockAccountUrl",
+        "helpLabel",
+        "helpUrl",
+        "customLink1Label",
+        "customLink1Url",
+        "customLink2Label",
+        "customLink2Url",
+        "authenticatorPageCustomLinkLabel",
+        "authenticatorPageCustomLinkUrl",
+        "classicRecoveryFlowEmailOrUsernameLabel",
+    ];
+    let texts: Object = names.into_iter().map(|name| (name, Value::Null)).collect();
+    let body = object([("pageContent", "<!DOCTYPE html>".into()), ("widgetCustomizations", texts.into())]);
+    Ok(Response { status: 200, headers: Vec::new(), body: Body::Json(body) })
+}
+
+/// `POST /org`: a partial change.
+pub(super) fn org_patched(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let kind = world.number("org_settings");
+    let route = crate::sim::routes::Route { kind, ..ask.route.clone() };
+    let other = Ask {
+        request: ask.request,
+        route,
+        params: ask.params.clone(),
+        parents: Vec::new(),
+        own: Some(crate::base::key::SINGLETON.into()),
+    };
+    let id = crate::sim::reading::existing(world, &other)?;
+    let mut sent = ask.request.body.clone().unwrap_or_default();
+    if let Some(members) = sent.as_object_mut() {
+        for name in ["_links", "id", "subdomain", "created", "lastUpdated", "status", "expiresAt"] {
+            members.remove(name);
+        }
+    }
+    let now = world.time();
+    if let Some(body) = world.get_mut(kind, &[], &id) {
+        if sent.as_object().is_some() {
+            merge(body, sent);
+        }
+        set(body, "/lastUpdated", now);
+    }
+    let body = world.get(kind, &[], &id).cloned().unwrap_or_default();
+    let shown = world.shown(&other, &id, crate::sim::form::Stage::Show, body)?;
+    Ok(Response::json(200, shown))
+}

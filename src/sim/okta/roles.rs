@@ -1,0 +1,95 @@
+//! Roles: the vendor's own names, what a custom role and a resource set are made with.
+
+use crate::json::{Object, Value};
+use crate::sim::handle::{Ask, Work};
+use crate::sim::okta::{link, object, own, set, show, text};
+use crate::sim::wire::{Refusal, Response};
+use crate::sim::world::World;
+
+/// What the vendor calls its standard roles.
+const LABELS: [(&str, &str); 13] = [
+    ("SUPER_ADMIN", "Super Administrator"),
+    ("ORG_ADMIN", "Organization Administrator"),
+    ("APP_ADMIN", "Application Administrator"),
+    ("USER_ADMIN", "Group Administrator"),
+    ("HELP_DESK_ADMIN", "Help Desk Administrator"),
+    ("READ_ONLY_ADMIN", "Read Only Administrator"),
+    ("MOBILE_ADMIN", "Mobile Administrator"),
+    ("API_ACCESS_MANAGEMENT_ADMIN", "API Access Management Administrator"),
+    ("REPORT_ADMIN", "Report Administrator"),
+    ("GROUP_MEMBERSHIP_ADMIN", "Group Membership Administrator"),
+    ("WORKFLOWS_ADMIN", "Workflows Administrator"),
+    ("ACCESS_CERTIFICATIONS_ADMIN", "Access Certifications Administrator"),
+    ("ACCESS_REQUESTS_ADMIN", "Access Requests Administrator"),
+];
+
+/// The label of a standard role.
+pub(super) fn label(_: &mut World, _: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    let kind = text(&work.body, "/type").to_owned();
+    let label = LABELS.iter().find(|(name, _)| *name == kind).map_or("Custom Role", |(_, label)| label);
+    set(&mut work.body, "/label", label);
+    Ok(())
+}
+
+/// A custom role is made with its permissions, which are instances of their own.
+pub(super) fn permissions(world: &mut World, _: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    let Some(members) = work.body.as_object_mut() else { return Ok(()) };
+    let given = members.remove("permissions").unwrap_or_default();
+    for permission in given.as_array().into_iter().flatten().filter_map(Value::as_str) {
+        put_permission(world, &work.id, permission);
+    }
+    Ok(())
+}
+
+fn put_permission(world: &mut World, role: &str, label: &str) {
+    let now = world.time();
+    let body = object([
+        ("label", label.into()),
+        ("created", now.clone()),
+        ("lastUpdated", now),
+        ("conditions", Value::Null),
+    ]);
+    world.put(world.number("custom_role_permission"), &[role.to_owned()], label, body);
+}
+
+/// One more permission.
+pub(super) fn permission_added(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let label = ask.params.get("permissionType").cloned().unwrap_or_default();
+    put_permission(world, &own(ask), &label);
+    Ok(Response::empty(204))
+}
+
+/// A resource set is made with its resources.
+pub(super) fn resources(world: &mut World, _: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    let Some(members) = work.body.as_object_mut() else { return Ok(()) };
+    let given = members.remove("resources").unwrap_or_default();
+    add(world, &work.id, &given);
+    Ok(())
+}
+
+/// More resources for a set.
+pub(super) fn resources_added(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let given = ask.request.body.as_ref().and_then(|body| body.get("additions")).cloned().unwrap_or_default();
+    add(world, &own(ask), &given);
+    show(world, ask, 200)
+}
+
+fn add(world: &mut World, set: &str, given: &Value) {
+    for name in given.as_array().into_iter().flatten().filter_map(Value::as_str) {
+        let (id, now) = (world.fresh("ire"), world.time());
+        let last = name.rsplit([':', '/']).next().unwrap_or_default();
+        let collection = name.split(':').nth_back(1).filter(|part| *part == "users" || *part == "groups");
+        let url = match name.starts_with("http") {
+            true => name.to_owned(),
+            false => format!("{}/api/v1/{}/{last}", world.org.url, collection.unwrap_or("apps")),
+        };
+        let mut body = Object::from_pairs([("id", Value::from(id.as_str()))]);
+        body.insert("created", now.clone());
+        body.insert("lastUpdated", now);
+        body.insert("_links", object([("self", link(url))]));
+        if !name.starts_with("http") {
+            body.insert("orn", name);
+        }
+        world.put(world.number("resource_set_resource"), &[set.to_owned()], &id, body.into());
+    }
+}

@@ -1,0 +1,179 @@
+//! Reading: one instance, or a list in pages.
+
+use crate::base::key::SINGLETON;
+use crate::catalog::{Paging, Read, Shape};
+use crate::json::{Object, Pattern, Value};
+use crate::sim::filter::Filter;
+use crate::sim::form::{Form, Stage};
+use crate::sim::handle::Ask;
+use crate::sim::page;
+use crate::sim::vendor::empty_object;
+use crate::sim::wire::{Refusal, Response};
+use crate::sim::world::World;
+
+/// One instance.
+///
+/// # Errors
+/// It must be there.
+pub(super) fn get(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let id = existing(world, ask)?;
+    let body = world.get(ask.route.kind, &ask.parents, &id).cloned().unwrap_or_default();
+    Ok(Response::json(200, world.shown(ask, &id, Stage::Show, body)?))
+}
+
+/// The stored id of the instance that the path names.
+///
+/// # Errors
+/// It must be there; a singleton, and an instance that the server makes, always is.
+pub(super) fn existing(world: &mut World, ask: &Ask) -> Result<String, Refusal> {
+    let kind = ask.route.kind;
+    let part = ask.own.clone().unwrap_or_else(|| SINGLETON.into());
+    if let Some(id) = world.resolve(kind, &ask.parents, &part) {
+        return Ok(id);
+    }
+    let vendor = world.vendor;
+    let form = vendor.form(kind);
+    let single = vendor.provider.kinds[kind].shape == Shape::Singleton;
+    if single && form.is_none_or(|form| form.initial.is_empty()) || form.is_some_and(|form| form.always) {
+        let body = born(world, ask, &part)?;
+        world.put(kind, &ask.parents, &part, body);
+        return Ok(part);
+    }
+    Err(Refusal::absent(&part, &vendor.title(kind)))
+}
+
+/// The body of an instance that the server made before anybody asked.
+pub(super) fn born(world: &mut World, ask: &Ask, id: &str) -> Result<Value, Refusal> {
+    let mut work = crate::sim::handle::Work {
+        id: id.to_owned(),
+        body: empty_object(),
+        old: Value::Null,
+        stage: Stage::Create,
+    };
+    crate::sim::writing::assign(world, &world.provider().kinds[ask.route.kind], &mut work);
+    world.shape(ask, &mut work)?;
+    Ok(work.body)
+}
+
+/// A list, or a page of it.
+///
+/// # Errors
+/// A query that must be there, a filter that cannot be read, a cursor that is not ours.
+pub(super) fn list(world: &mut World, ask: &Ask, read: usize) -> Result<Response, Refusal> {
+    let vendor = world.vendor;
+    let spec = &vendor.provider.kinds[ask.route.kind];
+    let form = vendor.form(ask.route.kind);
+    let read = &spec.read[read];
+    let filter = query_filter(ask, form)?;
+    let paging = read.paging.as_ref().and_then(|name| vendor.provider.paging.get(name));
+    let size = page::size(ask.request, paging, form.map_or(0, |form| form.page))?;
+    let after = page::after(ask.request)?;
+    let rows = select(world, ask, form, &filter, after, size);
+    let (rows, next) = page::cut(rows, size);
+    let mut bodies = Vec::with_capacity(rows.len());
+    for (_, id, body) in rows {
+        let shown = world.shown(ask, &id, Stage::Show, body)?;
+        bodies.push(world.shown(ask, &id, Stage::Row, shown)?);
+    }
+    let next = next.map(|place| page::link(&world.org.url, ask.request, place));
+    let body_link = matches!(paging, Some(Paging::BodyLink { .. }));
+    let mut answer = Response::json(200, wrapped(world, ask, form, read, bodies)?);
+    if let Some(url) = &next {
+        match (&mut answer.body, body_link) {
+            (crate::sim::wire::Body::Json(body), true) => page::put_body_link(body, url),
+            _ => {
+                let own = page::own(&world.org.url, ask.request);
+                answer.headers.push(("link".into(), format!("<{own}>; rel=\"self\"")));
+                answer.headers.push(("link".into(), format!("<{url}>; rel=\"next\"")));
+            }
+        }
+    }
+    Ok(answer)
+}
+
+type Row = (u64, String, Value);
+
+fn select(
+    world: &World,
+    ask: &Ask,
+    form: Option<&Form>,
+    filter: &Filter,
+    after: Option<u64>,
+    size: usize,
+) -> Vec<Row> {
+    let far = form.and_then(|form| form.far.as_ref()).and_then(|name| world.vendor.kind(name));
+    let body_of = |id: &str, body: &Value| match far {
+        Some(kind) => world.get(kind, &[], id).cloned().unwrap_or_else(|| body.clone()),
+        None => body.clone(),
+    };
+    let rows = world.rows(ask.route.kind, &ask.parents, after);
+    let rows = rows.map(|(place, id, body)| (place, id.to_owned(), body_of(id, body)));
+    rows.filter(|(_, _, body)| filter.holds(body)).take(size.saturating_add(1)).collect()
+}
+
+/// What the query asks of a row.
+fn query_filter(ask: &Ask, form: Option<&Form>) -> Result<Filter, Refusal> {
+    let mut filter = Filter::default();
+    for name in ["filter", "search"] {
+        if let Some(text) = ask.request.asked(name).filter(|text| !text.is_empty()) {
+            filter.and(Filter::parse(text).map_err(|message| {
+                Refusal::new(400, "E0000031", format!("Invalid search criteria. {message}"))
+            })?);
+        }
+    }
+    let Some(form) = form else { return Ok(filter) };
+    for name in &form.needs {
+        if ask.request.asked(name).is_none() {
+            let cause = format!("The query parameter '{name}' is required.");
+            return Err(Refusal::invalid(name, vec![cause]));
+        }
+    }
+    for (name, at) in &form.select {
+        if let Some(value) = ask.request.asked(name) {
+            filter.and(Filter::equals(at.clone(), value));
+        }
+    }
+    if let Some(text) = ask.request.asked("q").filter(|text| !text.is_empty()) {
+        filter.and(Filter::begins(form.quick.clone(), text));
+    }
+    Ok(filter)
+}
+
+/// The rows in what stands round them.
+fn wrapped(
+    world: &mut World,
+    ask: &Ask,
+    form: Option<&Form>,
+    read: &Read,
+    rows: Vec<Value>,
+) -> Result<Value, Refusal> {
+    let member = read.items.first().and_then(array_member);
+    let rows = match read.wrap.as_deref() {
+        Some(wrap) => {
+            rows.into_iter().map(|mut row| row.get_mut(wrap).map(Value::take).unwrap_or(row)).collect()
+        }
+        None => rows,
+    };
+    let body = match member {
+        None => return world.shown(ask, "", Stage::List, rows.into()),
+        Some(name) => {
+            let envelope = form.and_then(|form| form.envelope.as_ref());
+            let around = envelope.and_then(|json| {
+                world.scope(ask, "", &Value::Null, |scope, body| scope.render(&json.0, body))
+            });
+            let mut body = around.unwrap_or_else(|| Object::new().into());
+            if let Some(members) = body.as_object_mut() {
+                members.insert(name, Value::from(rows));
+            }
+            body
+        }
+    };
+    world.shown(ask, "", Stage::List, body)
+}
+
+/// `/members/*` → `members`.
+fn array_member(pattern: &Pattern) -> Option<String> {
+    let text = pattern.to_string();
+    let inner = text.strip_prefix('/')?.strip_suffix("/*")?;
+    (!inner.is_empty() && !inner.contains('/')).then(|| inner.to_owned())
+}

@@ -1,0 +1,151 @@
+//! What goes over the wire: a request, an answer, and the vendor's form of an error.
+//!
+//! No socket and no clock here; `serve` turns these into HTTP.
+
+use std::collections::BTreeMap;
+
+use crate::base::key::decode_part;
+use crate::json::{Object, Value};
+
+/// A request, as far as an answer depends on it.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.
+    pub method: String,
+    /// The path as sent, percent-encoded, without the query.
+    pub path: String,
+    /// The query, decoded, in order.
+    pub query: Vec<(String, String)>,
+    /// Headers by lower-case name.
+    pub headers: BTreeMap<String, String>,
+    /// The JSON of the body; `None` where there is none or where it is another format.
+    pub body: Option<Value>,
+    /// A body came that is no JSON though its header says so.
+    pub broken: bool,
+}
+
+impl Request {
+    /// A request without headers.
+    #[must_use]
+    pub fn new(method: &str, path: &str, query: &str, body: Option<Value>) -> Self {
+        Self { method: method.into(), path: path.into(), query: read_query(query), body, ..Self::default() }
+    }
+
+    /// The first value of a query parameter.
+    #[must_use]
+    pub fn asked(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Splits `a=b&c=d` and decodes it; a part that is badly encoded is kept as it is.
+#[must_use]
+pub fn read_query(text: &str) -> Vec<(String, String)> {
+    let decode = |part: &str| {
+        let spaced = part.replace('+', " ");
+        decode_part(&spaced).unwrap_or(spaced)
+    };
+    text.split('&')
+        .filter(|part| !part.is_empty())
+        .map(|part| part.split_once('=').unwrap_or((part, "")))
+        .map(|(name, value)| (decode(name), decode(value)))
+        .collect()
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Response {
+    /// The HTTP status.
+    pub status: u16,
+    /// Headers, in order; a name may come twice.
+    pub headers: Vec<(String, String)>,
+    /// What is in it.
+    pub body: Body,
+}
+
+/// What an answer holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    /// Nothing.
+    None,
+    /// JSON.
+    Json(Value),
+    /// Another format, with its content type.
+    Text(&'static str, String),
+    /// The connection ends without an answer.
+    Dropped,
+}
+
+impl Response {
+    /// An answer of JSON.
+    #[must_use]
+    pub fn json(status: u16, body: Value) -> Self {
+        Self { status, headers: Vec::new(), body: Body::Json(body) }
+    }
+
+    /// An answer without a body.
+    #[must_use]
+    pub fn empty(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Body::None }
+    }
+}
+
+/// A request that the vendor refuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// The vendor's code: `E0000007`.
+    pub code: String,
+    /// What it says.
+    pub summary: String,
+    /// The single faults, where it lists them.
+    pub causes: Vec<String>,
+}
+
+impl Refusal {
+    /// A refusal without single faults.
+    #[must_use]
+    pub fn new(status: u16, code: &str, summary: impl Into<String>) -> Self {
+        Self { status, code: code.into(), summary: summary.into(), causes: Vec::new() }
+    }
+
+    /// There is no such thing.
+    #[must_use]
+    pub fn absent(id: &str, title: &str) -> Self {
+        Self::new(404, "E0000007", format!("Not found: Resource not found: {id} ({title})"))
+    }
+
+    /// A body with faults, under the name that the vendor gives the thing.
+    #[must_use]
+    pub fn invalid(title: &str, causes: Vec<String>) -> Self {
+        let summary = format!("Api validation failed: {title}");
+        Self { causes, ..Self::new(400, "E0000001", summary) }
+    }
+
+    /// The answer; `error_id` is what the vendor's support would ask for.
+    #[must_use]
+    pub fn into_response(self, error_id: String) -> Response {
+        let cause = |text: &String| Value::from(Object::from_pairs([("errorSummary", text.as_str().into())]));
+        let body = Object::from_pairs([
+            ("errorCode", Value::from(self.code.as_str())),
+            ("errorSummary", self.summary.into()),
+            ("errorLink", self.code.into()),
+            ("errorId", error_id.into()),
+            ("errorCauses", self.causes.iter().map(cause).collect()),
+        ]);
+        Response::json(self.status, body.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_are_decoded() {
+        let query = read_query("filter=id%20eq%20%22a%2Bb%22&q=a+b&flag&=x");
+        let expected = [("filter", "id eq \"a+b\""), ("q", "a b"), ("flag", ""), ("", "x")];
+        assert_eq!(query, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+}

@@ -1,0 +1,258 @@
+//! A tenant in memory: every instance by kind, parents and id.
+//!
+//! The order of a list is the order in which instances were made. Nothing here knows what a
+//! request is; `handle` does.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+
+use crate::base::entropy::SeededEntropy;
+use crate::base::key::{Kind, SINGLETON};
+use crate::catalog::{KindSpec, Provider};
+use crate::json::{Pointer, Value};
+use crate::sim::faults::Faults;
+use crate::sim::fill::{Org, Scope, fresh_id};
+use crate::sim::form::{Form, Stage};
+use crate::sim::log::Log;
+use crate::sim::rate::Windows;
+use crate::sim::vendor::Vendor;
+
+/// A tenant, its clock and its randomness.
+pub struct World {
+    /// Catalogue, forms, calls and calculations of the vendor.
+    pub vendor: &'static Vendor,
+    /// The organisation.
+    pub org: Org,
+    /// The time of the request at hand; whoever drives the world sets it.
+    pub now: Timestamp,
+    /// The token that requests must bring; `None`: they are not asked.
+    pub token: Option<String>,
+    /// How fast it may be asked.
+    pub windows: Windows,
+    /// Who did what.
+    pub log: Log,
+    /// What goes wrong on purpose.
+    pub faults: Faults,
+    /// State that no backup holds, by id: sessions of people and of imports.
+    pub aside: BTreeMap<String, Value>,
+    /// Session tokens that are taken; empty: any is.
+    pub session_tokens: Vec<String>,
+    pub(super) entropy: SeededEntropy,
+    shelves: HashMap<ShelfKey, Shelf>,
+    next: u64,
+}
+
+/// Instances of one kind below one parent.
+type ShelfKey = (usize, Vec<String>);
+
+/// Instances in the order in which they were made.
+#[derive(Default, Clone)]
+struct Shelf {
+    rows: BTreeMap<u64, (String, Value)>,
+    places: HashMap<String, u64>,
+}
+
+impl World {
+    /// A tenant without anything in it, not even what a new one holds.
+    #[must_use]
+    pub fn bare(vendor: &'static Vendor, url: &str, seed: u64, now: Timestamp) -> Self {
+        let entropy = SeededEntropy::new(seed);
+        let org = Org {
+            url: url.trim_end_matches('/').into(),
+            id: fresh_id(&entropy, "00o"),
+            me: fresh_id(&entropy, "00u"),
+            pipeline: "idx".into(),
+            traits: BTreeMap::new(),
+        };
+        Self {
+            vendor,
+            org,
+            now,
+            token: None,
+            windows: Windows::default(),
+            log: Log::default(),
+            faults: Faults::default(),
+            aside: BTreeMap::new(),
+            session_tokens: Vec::new(),
+            entropy,
+            shelves: HashMap::new(),
+            next: 0,
+        }
+    }
+
+    /// A new organisation, with what the vendor puts in it.
+    #[must_use]
+    pub fn new(vendor: &'static Vendor, url: &str, seed: u64, now: Timestamp) -> Self {
+        let mut world = Self::bare(vendor, url, seed, now);
+        for number in 0..vendor.provider.kinds.len() {
+            let Some(form) = vendor.form(number) else { continue };
+            for template in &form.initial {
+                world.found(number, form, &template.0);
+            }
+        }
+        world
+    }
+
+    fn found(&mut self, number: usize, form: &Form, template: &Value) {
+        let spec = &self.vendor.provider.kinds[number];
+        let id = fresh_id(&self.entropy, &form.prefix);
+        let none = BTreeMap::new();
+        let documents = BTreeMap::from([("org", self.org.as_document())]);
+        let scope = Scope {
+            org: &self.org,
+            now: self.now,
+            entropy: &self.entropy,
+            id: &id,
+            params: &none,
+            documents: &documents,
+        };
+        let Some(mut body) = scope.render(template, &Value::Null) else { return };
+        if let (Some(at), None) = (&spec.id, id_in(spec, &body)) {
+            let _ = at.set(&mut body, id.as_str());
+        }
+        scope.apply(&form.layer, Stage::Create, &mut body);
+        let id = id_in(spec, &body).unwrap_or(id);
+        self.put(number, &[], &id, body);
+    }
+
+    /// Whether a session token is taken.
+    pub(super) fn knows_session_token(&self, token: &str) -> bool {
+        self.session_tokens.is_empty() || self.session_tokens.iter().any(|known| known == token)
+    }
+
+    /// The catalogue.
+    #[must_use]
+    pub fn provider(&self) -> &'static Provider {
+        self.vendor.provider
+    }
+
+    /// A kind's place in the catalogue.
+    #[must_use]
+    pub fn kind(&self, name: &str) -> Option<usize> {
+        self.vendor.kind(&Kind::new(name))
+    }
+
+    /// Puts an instance in, in the place of one of the same id.
+    pub fn put(&mut self, kind: usize, parents: &[String], id: &str, body: Value) {
+        let shelf = self.shelves.entry((kind, parents.to_vec())).or_default();
+        match shelf.places.get(id) {
+            Some(place) => {
+                shelf.rows.insert(*place, (id.to_owned(), body));
+            }
+            None => {
+                shelf.places.insert(id.to_owned(), self.next);
+                shelf.rows.insert(self.next, (id.to_owned(), body));
+                self.next += 1;
+            }
+        }
+    }
+
+    /// An instance.
+    #[must_use]
+    pub fn get(&self, kind: usize, parents: &[String], id: &str) -> Option<&Value> {
+        let shelf = self.shelves.get(&(kind, parents.to_vec()))?;
+        shelf.rows.get(shelf.places.get(id)?).map(|(_, body)| body)
+    }
+
+    /// An instance, to change it.
+    pub fn get_mut(&mut self, kind: usize, parents: &[String], id: &str) -> Option<&mut Value> {
+        let shelf = self.shelves.get_mut(&(kind, parents.to_vec()))?;
+        shelf.rows.get_mut(shelf.places.get(id)?).map(|(_, body)| body)
+    }
+
+    /// Takes an instance out, with all that lies below it.
+    pub fn remove(&mut self, kind: usize, parents: &[String], id: &str) -> Option<Value> {
+        let shelf = self.shelves.get_mut(&(kind, parents.to_vec()))?;
+        let place = shelf.places.remove(id)?;
+        let (_, body) = shelf.rows.remove(&place)?;
+        self.remove_below(kind, parents, id);
+        Some(body)
+    }
+
+    fn remove_below(&mut self, kind: usize, parents: &[String], id: &str) {
+        let mut path = parents.to_vec();
+        path.push(id.to_owned());
+        let name = &self.provider().kinds[kind].kind;
+        let kinds = &self.vendor.provider.kinds;
+        let below = |key: &ShelfKey| key.1.starts_with(&path) && kinds[key.0].parent.contains(name);
+        let dead: Vec<ShelfKey> = self.shelves.keys().filter(|key| below(key)).cloned().collect();
+        for key in dead {
+            let ids: Vec<String> = self.shelves[&key].places.keys().cloned().collect();
+            for id in ids {
+                self.remove(key.0, &key.1, &id);
+            }
+        }
+    }
+
+    /// The instances below a parent: their place in the order, id and body, after a place.
+    pub fn rows(
+        &self,
+        kind: usize,
+        parents: &[String],
+        after: Option<u64>,
+    ) -> impl Iterator<Item = (u64, &str, &Value)> {
+        let from = after.map_or(0, |place| place + 1);
+        let shelf = self.shelves.get(&(kind, parents.to_vec()));
+        let rows = shelf.into_iter().flat_map(move |shelf| shelf.rows.range(from..));
+        rows.map(|(place, (id, body))| (*place, id.as_str(), body))
+    }
+
+    /// Every instance of a kind: its parents, id and body.
+    pub fn all(&self, kind: usize) -> impl Iterator<Item = (&[String], &str, &Value)> {
+        let shelves = self.shelves.iter().filter(move |(key, _)| key.0 == kind);
+        shelves.flat_map(|(key, shelf)| {
+            shelf.rows.values().map(move |(id, body)| (key.1.as_slice(), id.as_str(), body))
+        })
+    }
+
+    /// The id of the instance that a part of a path names: by id, by a word, or by a field that
+    /// names it as well.
+    #[must_use]
+    pub fn resolve(&self, kind: usize, parents: &[String], part: &str) -> Option<String> {
+        if self.get(kind, parents, part).is_some() {
+            return Some(part.to_owned());
+        }
+        let form = self.vendor.form(kind)?;
+        let word = form.word.get(part);
+        let named = |body: &Value| {
+            let holds = |at: &Pointer| at.get(body).and_then(Value::as_str) == Some(part);
+            word.is_some_and(|condition| condition.holds(body)) || form.also.iter().any(holds)
+        };
+        if word.is_none() && form.also.is_empty() {
+            return None;
+        }
+        self.rows(kind, parents, None).find(|(_, _, body)| named(body)).map(|(_, id, _)| id.to_owned())
+    }
+
+    /// The kind of the instances that hold this one, with the ids that lead to it, where the
+    /// path's ids reach so far.
+    #[must_use]
+    pub fn parent_of(&self, kind: usize, parents: &[String]) -> Option<(usize, Vec<String>, String)> {
+        let spec = &self.provider().kinds[kind];
+        let (id, above) = parents.split_last()?;
+        let candidates = spec.parent.iter().filter_map(|name| self.vendor.kind(name));
+        let mut fallback = None;
+        for number in candidates {
+            if self.resolve(number, above, id).is_some() {
+                return Some((number, above.to_vec(), id.clone()));
+            }
+            fallback.get_or_insert((number, above.to_vec(), id.clone()));
+        }
+        fallback
+    }
+}
+
+/// The id that a body holds, or the singleton's.
+#[must_use]
+pub fn id_in(spec: &KindSpec, body: &Value) -> Option<String> {
+    if spec.shape == crate::catalog::Shape::Singleton {
+        return Some(SINGLETON.into());
+    }
+    let text = match spec.id.as_ref()?.get(body)? {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.as_str().to_owned(),
+        _ => return None,
+    };
+    Some(text)
+}

@@ -1,0 +1,12 @@
+//! The Okta simulator against the vendor's recorded traffic and the vendor's document.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
+#![allow(clippy::print_stdout, reason = "the count of scenarios that pass is what a run is for")]
+
+mod recording;
+mod replay;
+mod seed;
+mod sent;
+mod shape;
+mod traits;
+mod truth;

@@ -1,0 +1,76 @@
+//! What a recorded organisation does otherwise than a new one, as its own answers show: features
+//! that were switched on or off, or that did not exist when it was recorded.
+
+use std::collections::BTreeMap;
+
+use lastgood::json::{Pointer, Value};
+
+use crate::recording::Scenario;
+
+/// A trait: its name, the paths whose answers show it, and the member that is there or not.
+const TRAITS: [(&str, &[&str], &str); 22] = [
+    ("accessPolicy", APPS, "/_links/accessPolicy"),
+    ("appLogoUpload", APPS, "/_links/uploadLogo"),
+    ("appOrn", APPS, "/orn"),
+    ("universalLogout", APPS, "/universalLogout"),
+    ("emailOptIn", APPS, "/settings/emOptInStatus"),
+    ("groupOwners", &["/api/v1/groups", "/api/v1/groups/{groupId}"], "/_links/owners"),
+    ("userRealm", USERS, "/realmId"),
+    ("userType", USERS, "/type"),
+    ("resetFactors", USERS, "/_links/resetFactors"),
+    ("forgotPassword", USERS, "/_links/forgotPassword"),
+    ("credentialEmails", USERS, "/credentials/emails"),
+    ("realmDomains", &["/api/v1/realms", "/api/v1/realms/{realmId}"], "/profile/domains"),
+    ("policyMappings", &["/api/v1/policies", "/api/v1/policies/{policyId}"], "/_links/mappings"),
+    ("keepSignedIn", RULES, "/actions/appSignOn/keepMeSignedIn"),
+    ("autoLaunch", APPS, "/visibility/autoLaunch"),
+    ("manualProvisioning", APPS, "/settings/manualProvisioning"),
+    ("implicitAssignment", APPS, "/settings/implicitAssignment"),
+    ("appNotes", APPS, "/settings/notes"),
+    ("usernameMatching", &["/api/v1/idps"], "/policy/transformedUsernameMatchingEnabled"),
+    ("eventFilter", &["/api/v1/eventHooks"], "/events/filter"),
+    ("riskScore", RULES, "/conditions/riskScore"),
+    ("singleLogout", APPS, "/settings/oauthClient/participate_slo"),
+];
+
+const APPS: &[&str] = &["/api/v1/apps", "/api/v1/apps/{appId}"];
+const USERS: &[&str] = &["/api/v1/users", "/api/v1/users/{id}"];
+const RULES: &[&str] = &["/api/v1/policies/{policyId}/rules", "/api/v1/policies/{policyId}/rules/{ruleId}"];
+
+/// The traits of the organisation that a scenario was recorded in. One that no answer shows is
+/// left as a new organisation has it.
+pub(crate) fn traits(scenario: &Scenario) -> BTreeMap<String, String> {
+    let mut out = BTreeMap::new();
+    for (name, paths, member) in TRAITS {
+        let member = Pointer::parse(member).unwrap();
+        let shown = scenario.exchanges.iter().filter(|exchange| {
+            exchange.status < 300
+                && paths.contains(&exchange.template.as_str())
+                && exchange.response.as_object().is_some()
+        });
+        let found: Vec<_> = shown.map(|exchange| word(member.get(&exchange.response))).collect();
+        if let Some(first) = found.iter().find(|word| **word != "absent").or(found.first()) {
+            out.insert(name.to_owned(), (*first).to_owned());
+        }
+    }
+    out
+}
+
+fn word(found: Option<&Value>) -> &'static str {
+    match found {
+        None => "absent",
+        Some(Value::Null) => "null",
+        Some(_) => "present",
+    }
+}
+
+/// The session tokens that the recorded organisation took.
+pub(crate) fn session_tokens(scenario: &Scenario) -> Vec<String> {
+    let taken = scenario.exchanges.iter().filter(|exchange| {
+        exchange.template == "/api/v1/sessions" && exchange.method == "POST" && exchange.status < 300
+    });
+    let token = |body: &Value| Some(body.get("sessionToken")?.as_str()?.to_owned());
+    let mut tokens: Vec<String> = taken.filter_map(|exchange| token(exchange.request.as_ref()?)).collect();
+    tokens.push("none".into());
+    tokens
+}
