@@ -17,6 +17,7 @@ use crate::cli::snapshot::{self, Occasion};
 use crate::cli::{Exit, Failure, plan, reference};
 use crate::json::Value;
 use crate::restore::observe::LiveTenant;
+use crate::restore::stored_journal::applied_plan;
 use crate::restore::{
     Allow, Apply, Journal, Line, Outcome, Plan, RestoreError, Start, Stored, StoredJournal, Summary, admit,
 };
@@ -39,15 +40,19 @@ pub async fn run(global: &Global, args: ApplyArgs) -> Result<Exit, Failure> {
 fn find(repository: &Repository, args: &ApplyArgs) -> Result<Plan, Failure> {
     let fault = |error| Failure::usage(format!("{}: {error}", args.plan.display()));
     match std::fs::read(&args.plan) {
-        Ok(text) => return Ok(Plan::from_text(&text)?),
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound || !args.resume => {
-            return Err(fault(error));
-        }
-        Err(_) => {}
+        Ok(text) => Ok(Plan::from_text(&text)?),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound || !args.resume => Err(fault(error)),
+        Err(_) => applied(repository, &args.plan.to_string_lossy()),
     }
-    let prefix = args.plan.to_string_lossy();
-    let found = crate::restore::stored_journal::applied_plan(repository, &repository.tenants()?, &prefix)?;
-    Ok(found.ok_or_else(|| RestoreError::NoApply { prefix: prefix.into_owned() })?)
+}
+
+/// The plan of an apply, by the plan's id or its first digits.
+///
+/// # Errors
+/// No apply has it, or several have.
+pub fn applied(repository: &Repository, prefix: &str) -> Result<Plan, Failure> {
+    let found = applied_plan(repository, &repository.tenants()?, prefix)?;
+    Ok(found.ok_or_else(|| RestoreError::NoApply { prefix: prefix.to_owned() })?)
 }
 
 /// Carries a plan out, or goes on with it.

@@ -232,12 +232,15 @@ pub struct DiffArgs {
 /// `plan`.
 #[derive(Args, Debug)]
 pub struct PlanArgs {
-    /// TENANT/KIND/REF, or globs.
-    #[arg(required = true)]
+    /// TENANT/KIND/REF, or globs; with `--undo` only these of what the apply touched.
+    #[arg(required_unless_present = "undo")]
     pub addresses: Vec<String>,
     /// The time to go back to.
-    #[arg(long, value_name = "TIME")]
-    pub at: String,
+    #[arg(long, value_name = "TIME", required_unless_present = "undo")]
+    pub at: Option<String>,
+    /// The way back from an apply: the id of its plan, or the first digits, or the plan's file.
+    #[arg(long, value_name = "APPLY", conflicts_with_all = ["at", "fields", "mode"])]
+    pub undo: Option<String>,
     /// Only this field, as a JSON pointer.
     #[arg(long = "field", value_name = "POINTER")]
     pub fields: Vec<String>,

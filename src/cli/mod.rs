@@ -24,6 +24,7 @@ pub mod show;
 pub mod snapshot;
 pub mod snapshots;
 pub mod tenant;
+pub mod undo;
 
 use std::io::Write;
 

@@ -11,7 +11,7 @@ use crate::base::when::When;
 use crate::cli::args::{Global, PlanArgs};
 use crate::cli::config::TenantConfig;
 use crate::cli::open::{Opened, Purpose, connect, open, when};
-use crate::cli::{Exit, Failure, snapshot};
+use crate::cli::{Exit, Failure, snapshot, undo};
 use crate::history::{Address, History, Moment};
 use crate::json::Pointer;
 use crate::provider::Live;
@@ -62,12 +62,17 @@ pub async fn run(global: &Global, args: PlanArgs) -> Result<Exit, Failure> {
 async fn make(global: &Global, opened: &Opened, args: &PlanArgs) -> Result<Plan, Failure> {
     let addresses: Vec<Address> =
         args.addresses.iter().map(|text| Address::parse(text)).collect::<Result<_, _>>()?;
-    let names: BTreeSet<&str> = addresses.iter().map(|address| address.tenant.as_str()).collect();
+    let past = args.undo.as_ref().map(|apply| undo::past(&opened.repository, apply)).transpose()?;
+    let named = addresses.iter().map(|address| address.tenant.as_str());
+    let names: BTreeSet<&str> = named.chain(past.iter().map(|past| past.plan.tenant.as_str())).collect();
     let [name] = names.into_iter().collect::<Vec<_>>()[..] else {
         return Err(Failure::usage("a plan is for one tenant"));
     };
     opened.tenants(Some(name))?;
-    let at = when(&args.at)?;
+    let at = match (&past, &args.at) {
+        (Some(past), _) => When::Snapshot(past.before.clone()),
+        (None, at) => when(at.as_deref().unwrap_or_default())?,
+    };
     if at == When::Live {
         return Err(Failure::usage("`live` is what the plan changes; give the time to go back to"));
     }
@@ -80,10 +85,20 @@ async fn make(global: &Global, opened: &Opened, args: &PlanArgs) -> Result<Plan,
     let fingerprints = opened.repository.fingerprints(name)?;
     let mark = |address: &str, pointer: &str, value: &[u8]| fingerprints.mark(address, pointer, value);
     let connected = LiveTenant::new(&live, &mark);
-    let mut scope = scope(&history, &moment, &addresses, &args.fields)?;
-    if args.mode == Mode::Rollback {
-        add_later(&mut scope, &history, &connected, &addresses).await?;
-    }
+    let (scope, mode) = match &past {
+        Some(past) => {
+            let mut scope = past.scope(history.catalog, &connected).await?;
+            undo::choose(&mut scope, &history, &addresses)?;
+            (scope, restore::Mode::Rollback)
+        }
+        None => {
+            let mut scope = scope(&history, &moment, &addresses, &args.fields)?;
+            if args.mode == Mode::Rollback {
+                add_later(&mut scope, &history, &connected, &addresses).await?;
+            }
+            (scope, args.mode.into())
+        }
+    };
     let environment = crate::cli::open::environment()?;
     let now = environment.clock.now();
     let base = moment.snapshot.id.to_string();
@@ -96,7 +111,7 @@ async fn make(global: &Global, opened: &Opened, args: &PlanArgs) -> Result<Plan,
         goal: &goal,
         live: &nothing,
         scope: &scope,
-        mode: args.mode.into(),
+        mode,
         own: &own(tenant, &live),
         now,
         valid_for: VALID,

@@ -15,7 +15,7 @@ use crate::base::secret::Secret;
 use crate::base::time::Clock;
 use crate::catalog::Provider;
 use crate::json::{Object, Value};
-use crate::restore::form::{Guard, Op, Plan, Step};
+use crate::restore::form::{Guard, Plan};
 use crate::restore::guard::Own;
 use crate::restore::journal::{Entry, Journal, entry, traces};
 use crate::restore::perform::{Done, Ended, Performer};
@@ -364,9 +364,4 @@ pub(crate) fn moved(was: bool, is: bool) -> &'static str {
         (false, true) => "it is there again",
         _ => "it was changed",
     }
-}
-
-/// Whether a step removes.
-pub(crate) fn removes(step: &Step) -> bool {
-    step.op == Op::Delete
 }

@@ -22,12 +22,15 @@ pub mod sides;
 pub mod stored;
 pub mod stored_journal;
 pub mod tenant;
+pub mod undo;
 
 mod atlas;
 mod drafts;
 mod guard;
+mod ids;
 mod links;
 mod order;
+mod outcome;
 mod perform;
 mod placeholder;
 mod plan;
@@ -50,6 +53,7 @@ pub use sides::{Recorded, Seen, Sight, Wants};
 pub use stored::Stored;
 pub use stored_journal::StoredJournal;
 pub use tenant::{Call, Reply, Tenant, TenantError, survey};
+pub use undo::Past;
 
 #[cfg(test)]
 mod tests;

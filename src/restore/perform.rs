@@ -6,15 +6,15 @@ use std::time::Duration;
 use crate::base::key::ResourceKey;
 use crate::base::secret::Secret;
 use crate::catalog::{KindSpec, NewId};
-use crate::json::redact::{UNKNOWN, fingerprint};
-use crate::json::{FieldChange, Pattern, Pointer, Value, patch};
-use crate::restore::apply::{Apply, Outcome, STOPPED, moved, removes};
+use crate::json::{Pointer, Value};
+use crate::restore::apply::{Apply, Outcome, STOPPED, moved};
 use crate::restore::form::{Op, Part, Plan, Request, Step};
+use crate::restore::ids::Ids;
 use crate::restore::journal::{Trace, entry};
+use crate::restore::outcome::Expected;
 use crate::restore::placeholder::{Found, escape, fill, fill_path, set_deep};
-use crate::restore::sides::natural_name;
 use crate::restore::tenant::{Call, Reply, TenantError};
-use crate::restore::wish::{differences, without};
+use crate::restore::wish::without;
 use crate::restore::{RestoreError, state_of};
 use crate::store::Phase;
 
@@ -46,8 +46,7 @@ impl Ended {
 pub(crate) struct Performer<'p, 'a> {
     run: &'p mut Apply<'a>,
     plan: &'a Plan,
-    /// Ids that resources got, by recorded address.
-    ids: BTreeMap<ResourceKey, String>,
+    ids: Ids,
     /// States that this apply itself left behind, by address in the tenant.
     states: BTreeMap<ResourceKey, Option<String>>,
 }
@@ -56,9 +55,7 @@ impl<'p, 'a> Performer<'p, 'a> {
     pub(crate) fn new(run: &'p mut Apply<'a>) -> Self {
         let plan = run.plan;
         let states = plan.inputs.iter().map(|input| (input.key.clone(), input.state.clone())).collect();
-        let known =
-            plan.id_changes.iter().filter_map(|change| Some((change.key.clone(), change.to.clone()?)));
-        Self { ids: known.collect(), states, plan, run }
+        Self { ids: Ids::of(plan), states, plan, run }
     }
 
     pub(crate) fn step(&self, index: usize) -> Option<&'a Step> {
@@ -66,7 +63,7 @@ impl<'p, 'a> Performer<'p, 'a> {
     }
 
     pub(crate) fn into_ids(self) -> BTreeMap<ResourceKey, String> {
-        self.ids
+        self.ids.into_map()
     }
 
     /// Why a step cannot be tried.
@@ -88,7 +85,7 @@ impl<'p, 'a> Performer<'p, 'a> {
         trace: &Trace,
     ) -> Result<Ended, RestoreError> {
         if let Some(id) = &trace.id {
-            self.ids.insert(step.key.clone(), id.clone());
+            self.ids.insert(&step.key, id.clone());
         }
         if let Some(state) = &trace.done {
             if let Some(key) = self.target(step) {
@@ -121,7 +118,7 @@ impl<'p, 'a> Performer<'p, 'a> {
                 index,
                 [
                     ("done", ended.outcome.as_str().into()),
-                    ("id", self.ids.get(&step.key).cloned().into()),
+                    ("id", self.ids.get(&step.key).into()),
                     ("state", state.into()),
                 ],
             )?;
@@ -139,14 +136,14 @@ impl<'p, 'a> Performer<'p, 'a> {
     }
 
     fn new_id(&self, step: &Step) -> Option<String> {
-        self.ids.get(&step.key).filter(|id| *id != step.key.id()).cloned()
+        self.ids.get(&step.key).filter(|id| *id != step.key.id()).map(str::to_owned)
     }
 
     async fn attempt(&mut self, index: usize, step: &Step, trace: &Trace) -> Result<Ended, Stop> {
         let spec = self.spec(step)?;
         if step.found_by_name {
             let found = self.by_name(spec, step).await?.ok_or("the vendor did not make it as expected")?;
-            self.ids.insert(step.key.clone(), found);
+            self.ids.insert(&step.key, found);
         }
         let mut first = trace.answered;
         if trace.open {
@@ -176,7 +173,7 @@ impl<'p, 'a> Performer<'p, 'a> {
         if self.target(step).is_none()
             && let Some(found) = self.by_name(spec, step).await?
         {
-            self.ids.insert(step.key.clone(), found);
+            self.ids.insert(&step.key, found);
         }
         let now = match self.target(step) {
             Some(key) => self.run.tenant.read(&key).await?,
@@ -239,7 +236,7 @@ impl<'p, 'a> Performer<'p, 'a> {
     fn holds(&self, step: &Step, now: &Value) -> bool {
         let now = escape(now);
         step.fields.iter().all(|change| {
-            let wanted = change.to.as_ref().map(|to| self.with_ids(to));
+            let wanted = change.to.as_ref().map(|to| self.ids.fill(to));
             change.pointer.get(&now) == wanted.as_ref()
         })
     }
@@ -290,7 +287,7 @@ impl<'p, 'a> Performer<'p, 'a> {
                 [
                     ("request", number.into()),
                     ("status", reply.status.into()),
-                    ("id", self.ids.get(&step.key).cloned().into()),
+                    ("id", self.ids.get(&step.key).into()),
                     ("state", state.into()),
                 ],
             )?;
@@ -366,75 +363,13 @@ impl<'p, 'a> Performer<'p, 'a> {
         before: Option<&Value>,
         now: Option<&Value>,
     ) -> Result<Vec<String>, Stop> {
-        let now = match (now, removes(step)) {
-            (None, true) => return Ok(Vec::new()),
-            (Some(_), true) => return Ok(vec!["that it is still there".into()]),
-            (None, false) => return Ok(vec!["that it is not there".into()]),
-            (Some(now), false) => without(&escape(now), &step.loose),
-        };
-        let fields: Vec<FieldChange> = step
-            .fields
-            .iter()
-            .map(|change| FieldChange {
-                to: change.to.as_ref().map(|to| self.with_ids(to)),
-                ..change.clone()
-            })
-            .collect();
-        let whole =
-            fields.iter().find(|change| change.pointer.is_empty()).and_then(|change| change.to.clone());
-        let mut wanted = match (whole, before) {
-            (Some(whole), _) => whole,
-            (None, Some(before)) => patch(before, &fields).map_err(|error| Stop::Words(error.to_string()))?,
-            (None, None) => return Err("its state before the call is not known".into()),
-        };
-        self.forgive(step, &mut wanted, &now);
-        let left = differences(spec, &wanted, &now);
-        Ok(left.iter().map(|change| format!("`{}`", change.pointer)).collect())
+        let without_secrets = self.run.allow.without_secrets;
+        let expected = Expected { step, spec, ids: &self.ids, without_secrets };
+        expected.differences(before, now).map_err(Stop::Words)
     }
 
-    /// Of secrets that nobody has seen, or that are marked for another address, only the presence
-    /// can be compared.
-    fn forgive(&self, step: &Step, wanted: &mut Value, now: &Value) {
-        let everywhere = Pattern::parse("/**/*").expect("a constant pattern");
-        let marks: Vec<(Pointer, bool)> = everywhere
-            .find(wanted)
-            .into_iter()
-            .filter_map(|(at, value)| Some((at, fingerprint(value)? == UNKNOWN)))
-            .collect();
-        let elsewhere = self.target(step).is_some_and(|key| key != step.key);
-        for (at, unknown) in marks.into_iter().rev() {
-            if !unknown && !elsewhere {
-                continue;
-            }
-            match at.get(now) {
-                Some(found) if fingerprint(found).is_some() => drop(at.set(wanted, found.clone())),
-                None if self.run.allow.without_secrets => drop(at.remove(wanted)),
-                _ => {}
-            }
-        }
-    }
-
-    fn with_ids(&self, body: &Value) -> Value {
-        let filled = fill(body, &mut Pointer::root(), &mut |_, found| {
-            Ok::<_, std::convert::Infallible>(match found {
-                Found::Id(of) => self.ids.get(&of).map(|id| Value::from(id.as_str())),
-                _ => None,
-            })
-        });
-        match filled {
-            // Filling unwraps what was escaped; the bodies that are compared are escaped.
-            Ok(value) => escape(&value),
-            Err(never) => match never {},
-        }
-    }
-
-    /// Where the resource is in the tenant, once all its ids are known.
     fn target(&self, step: &Step) -> Option<ResourceKey> {
-        let ids = step.target.iter().map(|part| match part {
-            Part::Known(id) => Some(id.clone()),
-            Part::Coming(of) => self.ids.get(of).cloned(),
-        });
-        Some(ResourceKey::new(&step.key.kind, ids.collect::<Option<Vec<_>>>()?))
+        self.ids.target(step)
     }
 
     fn spec(&self, step: &Step) -> Result<&'a KindSpec, Stop> {
@@ -460,38 +395,23 @@ impl<'p, 'a> Performer<'p, 'a> {
         };
         let coming = matches!(step.target.last(), Some(Part::Coming(of)) if *of == step.key);
         match given {
-            Some(id) if coming => drop(self.ids.insert(step.key.clone(), id)),
+            Some(id) if coming => self.ids.insert(&step.key, id),
             None if coming => {
                 let found = self.by_name(spec, step).await?.ok_or("the vendor gave no id for it")?;
-                self.ids.insert(step.key.clone(), found);
+                self.ids.insert(&step.key, found);
             }
             _ => {}
         }
         Ok(())
     }
 
-    /// The id of the resource of this name below the same parent.
     async fn by_name(&self, spec: &KindSpec, step: &Step) -> Result<Option<String>, Stop> {
-        let parents = step.target.split_last().map(|(_, parents)| parents).unwrap_or_default();
-        let ids: Option<Vec<String>> = parents
-            .iter()
-            .map(|part| match part {
-                Part::Known(id) => Some(id.clone()),
-                Part::Coming(of) => self.ids.get(of).cloned(),
-            })
-            .collect();
-        let wanted =
-            step.fields.iter().find(|change| change.pointer.is_empty()).and_then(|change| change.to.as_ref());
-        let Some((ids, wanted)) = ids.zip(wanted) else { return Ok(None) };
-        let Some(name) = natural_name(spec, &self.with_ids(wanted)) else { return Ok(None) };
-        let rows = self.run.tenant.list(&spec.kind, &ids).await?;
-        let found = rows.iter().find(|(_, body)| natural_name(spec, body).as_ref() == Some(&name));
-        Ok(found.map(|(key, _)| key.id().to_owned()))
+        Ok(self.ids.by_name(self.run.tenant, spec, step).await?)
     }
 
     /// A request with everything in place.
     fn ready(&self, request: &Request) -> Result<Call, Stop> {
-        let path = fill_path(&request.path, |of| self.ids.get(of).cloned())
+        let path = fill_path(&request.path, |of| self.ids.get(of).map(str::to_owned))
             .map_err(|of| Stop::Words(format!("the id of `{of}` is not known")))?;
         let body = request.body.as_ref().map(|body| self.resolve(body)).transpose()?;
         Ok(Call { method: request.method.clone(), path, body, content_type: request.content_type.clone() })
@@ -501,7 +421,7 @@ impl<'p, 'a> Performer<'p, 'a> {
         let mut missing = Vec::new();
         let filled = fill(body, &mut Pointer::root(), &mut |at, found| match found {
             Found::Id(of) => match self.ids.get(&of) {
-                Some(id) => Ok(Some(Value::from(id.as_str()))),
+                Some(id) => Ok(Some(Value::from(id))),
                 None => Err(format!("the id of `{of}` is not known")),
             },
             Found::Secret(secret) => self.run.vault.open(&secret).map(|value| Some(value.expose().clone())),

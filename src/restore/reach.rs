@@ -30,18 +30,35 @@ pub enum Wish {
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
     wishes: BTreeMap<ResourceKey, Wish>,
+    refused: Vec<Refusal>,
 }
 
 impl Scope {
     /// These resources, whole.
     #[must_use]
     pub fn whole(keys: impl IntoIterator<Item = ResourceKey>) -> Self {
-        Self { wishes: keys.into_iter().map(|key| (key, Wish::Whole)).collect() }
+        Self { wishes: keys.into_iter().map(|key| (key, Wish::Whole)).collect(), refused: Vec::new() }
     }
 
     /// Adds a wish; two for one resource are joined, and a whole resource holds all its fields.
     pub fn add(&mut self, key: ResourceKey, wish: Wish) {
         join(&mut self.wishes, key, wish);
+    }
+
+    /// Names something that is left as it is, and why: the plan says so.
+    pub fn refuse(&mut self, refusal: Refusal) {
+        self.refused.push(refusal);
+    }
+
+    /// Keeps only what is chosen among these.
+    pub fn retain(&mut self, mut chosen: impl FnMut(&ResourceKey) -> bool) {
+        self.wishes.retain(|key, _| chosen(key));
+        self.refused.retain(|refusal| chosen(&refusal.key));
+    }
+
+    /// All that the plan will say something of.
+    pub fn keys(&self) -> impl Iterator<Item = &ResourceKey> {
+        self.wishes.keys().chain(self.refused.iter().map(|refusal| &refusal.key))
     }
 
     /// What was chosen, in key order.
@@ -150,6 +167,7 @@ impl<'a> Reach<'a> {
 
     /// Walks from the scope to everything that comes with it.
     pub(crate) fn walk(&mut self, scope: &Scope) -> Result<(), RestoreError> {
+        self.refused.extend(scope.refused.iter().cloned());
         for (key, wish) in scope.iter() {
             self.push(key.clone(), wish.clone());
         }

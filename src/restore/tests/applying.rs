@@ -9,7 +9,7 @@ use crate::restore::{Allow, Apply, Mode, Outcome, Own, Plan, RestoreError, Start
 use crate::store::Phase;
 
 /// A damage that needs creates, updates, new ids, second passes and a removal.
-fn damaged() -> (Memory, Plan) {
+pub(super) fn damaged() -> (Memory, Plan) {
     let memory = full();
     let goal = memory.record();
     memory.add_defaults();

@@ -4,6 +4,7 @@ mod applying;
 mod planning;
 mod tenant;
 mod together;
+mod undoing;
 
 use std::collections::BTreeMap;
 

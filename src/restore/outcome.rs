@@ -1,0 +1,83 @@
+//! Whether a resource is as a step of a plan leaves it.
+
+use crate::catalog::KindSpec;
+use crate::json::redact::{UNKNOWN, fingerprint};
+use crate::json::{FieldChange, Pattern, Pointer, Value, patch};
+use crate::restore::form::{Op, Step};
+use crate::restore::ids::Ids;
+use crate::restore::placeholder::escape;
+use crate::restore::wish::{differences, without};
+
+/// What a resource is compared with.
+pub(crate) struct Expected<'a> {
+    /// The step.
+    pub(crate) step: &'a Step,
+    /// Of which kind the resource is.
+    pub(crate) spec: &'a KindSpec,
+    /// The ids so far.
+    pub(crate) ids: &'a Ids,
+    /// Whether secrets that nobody gave may be missing.
+    pub(crate) without_secrets: bool,
+}
+
+impl Expected<'_> {
+    /// The places where a resource is not as the step leaves it, in words; `before` is its body before
+    /// the step, without what is not compared.
+    ///
+    /// # Errors
+    /// It cannot be told, because the state before is not known.
+    pub(crate) fn differences(
+        &self,
+        before: Option<&Value>,
+        now: Option<&Value>,
+    ) -> Result<Vec<String>, String> {
+        let now = match (now, self.step.op == Op::Delete) {
+            (None, true) => return Ok(Vec::new()),
+            (Some(_), true) => return Ok(vec!["that it is still there".into()]),
+            (None, false) => return Ok(vec!["that it is not there".into()]),
+            (Some(now), false) => without(&escape(now), &self.step.loose),
+        };
+        let fields: Vec<FieldChange> = self.fields();
+        let whole =
+            fields.iter().find(|change| change.pointer.is_empty()).and_then(|change| change.to.clone());
+        let mut wanted = match (whole, before) {
+            (Some(whole), _) => whole,
+            (None, Some(before)) => patch(before, &fields).map_err(|error| error.to_string())?,
+            (None, None) => return Err("its state before the call is not known".into()),
+        };
+        self.forgive(&mut wanted, &now);
+        let left = differences(self.spec, &wanted, &now);
+        Ok(left.iter().map(|change| format!("`{}`", change.pointer)).collect())
+    }
+
+    /// What the step changes, with the ids in place.
+    pub(crate) fn fields(&self) -> Vec<FieldChange> {
+        let filled = |change: &FieldChange| FieldChange {
+            to: change.to.as_ref().map(|to| self.ids.fill(to)),
+            ..change.clone()
+        };
+        self.step.fields.iter().map(filled).collect()
+    }
+
+    /// Of secrets that nobody has seen, or that are marked for another address, only the presence
+    /// can be compared.
+    fn forgive(&self, wanted: &mut Value, now: &Value) {
+        let everywhere = Pattern::parse("/**/*").expect("a constant pattern");
+        let marks: Vec<(Pointer, bool)> = everywhere
+            .find(wanted)
+            .into_iter()
+            .filter_map(|(at, value)| Some((at, fingerprint(value)? == UNKNOWN)))
+            .collect();
+        let elsewhere = self.ids.target(self.step).is_some_and(|key| key != self.step.key);
+        for (at, unknown) in marks.into_iter().rev() {
+            if !unknown && !elsewhere {
+                continue;
+            }
+            match at.get(now) {
+                Some(found) if fingerprint(found).is_some() => drop(at.set(wanted, found.clone())),
+                None if self.without_secrets => drop(at.remove(wanted)),
+                _ => {}
+            }
+        }
+    }
+}
