@@ -46,6 +46,8 @@ pub enum What {
     Error,
     /// 429 `E0000047`.
     TooMany,
+    /// 423 `E0000239`.
+    Locked,
     /// A list lacks its last row and says nothing of it.
     ShortList,
     /// The change is made, and the answer is 500.
@@ -54,7 +56,7 @@ pub enum What {
 
 impl What {
     fn before(self) -> bool {
-        matches!(self, Self::Drop | Self::Error | Self::TooMany)
+        matches!(self, Self::Drop | Self::Error | Self::TooMany | Self::Locked)
     }
 }
 
@@ -94,6 +96,11 @@ impl Faults {
                 429,
                 "E0000047",
                 "API call exceeded rate limit due to too many requests.",
+            ))),
+            What::Locked => Some(refused(Refusal::new(
+                423,
+                "E0000239",
+                "Policy priorities are being reconciled. Please try again later.",
             ))),
             _ => Some(refused(Refusal::new(500, "E0000009", "Internal Server Error"))),
         }

@@ -76,6 +76,8 @@ pub struct Form {
     /// A body may be put where there was none.
     #[serde(default)]
     pub upsert: bool,
+    /// The status of a change that makes an instance.
+    pub made: Option<u16>,
     /// Members that a request may bring although the catalogue says that the server sets them.
     #[serde(default)]
     pub takes: Vec<Pattern>,
@@ -103,6 +105,8 @@ pub struct Form {
     /// Fields in which `q` looks for the beginning of a text.
     #[serde(default)]
     pub quick: Vec<Pointer>,
+    /// The field by whose number a list is sorted; default: the order in which they were made.
+    pub sort: Option<Pointer>,
     /// Rows of a page where the request does not say; 0: all.
     #[serde(default)]
     pub page: usize,

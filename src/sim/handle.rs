@@ -39,6 +39,8 @@ pub struct Work {
     pub old: Value,
     /// At which point.
     pub stage: Stage,
+    /// The request makes it.
+    pub made: bool,
 }
 
 /// Answers a request and changes the world accordingly.
@@ -77,6 +79,13 @@ fn dispatch(world: &mut World, request: &Request) -> Result<Response, Refusal> {
             false => Refusal::new(404, "E0000022", message),
         });
     };
+    if world.lacking.iter().any(|path| found.route.path.starts_with(path)) {
+        return Err(Refusal::new(
+            401,
+            "E0000015",
+            "You do not have permission to access the feature you are requesting",
+        ));
+    }
     if request.broken {
         return Err(Refusal::new(400, "E0000003", "The request body was not well-formed."));
     }
@@ -89,7 +98,7 @@ fn dispatch(world: &mut World, request: &Request) -> Result<Response, Refusal> {
     let mut parents = found.values;
     let single = vendor.provider.kinds[ask.route.kind].shape == Shape::Singleton;
     if parents.len() > ask.route.parents {
-        ask.own = parents.drain(ask.route.parents..).next_back();
+        ask.own = parents.drain(ask.route.parents..).next();
     } else if single {
         ask.own = Some(crate::base::key::SINGLETON.into());
     }
@@ -215,17 +224,22 @@ impl World {
     pub fn shape(&mut self, ask: &Ask, work: &mut Work) -> Result<(), Refusal> {
         let vendor = self.vendor;
         let Some(form) = vendor.form(ask.route.kind) else {
-            if work.stage == Stage::Show {
+            if work.stage == Stage::Show && work.body.get("_links").is_none() {
                 crate::sim::links::put(self, ask, work);
             }
             return Ok(());
         };
         let stage = work.stage;
+        let stored = work.body.get("_links").filter(|_| stage == Stage::Show).cloned();
         let Work { id, body, old, .. } = work;
         self.scope(ask, id, old, |scope, _| scope.apply(&form.layer, stage, body));
         self.compute(form, ask, work)?;
         if stage == Stage::Show && form.links == Links::Standard {
             crate::sim::links::put(self, ask, work);
+        }
+        // Links that came with the body are shown as they are.
+        if let (Some(stored), Some(members)) = (stored, work.body.as_object_mut()) {
+            members.insert("_links", stored);
         }
         Ok(())
     }
@@ -247,13 +261,16 @@ impl World {
         }
     }
 
-    /// The body as an answer shows it.
+    /// The body as an answer shows it, stage after stage.
     ///
     /// # Errors
     /// A calculation may refuse.
-    pub fn shown(&mut self, ask: &Ask, id: &str, stage: Stage, body: Value) -> Result<Value, Refusal> {
-        let mut work = Work { id: id.to_owned(), body, old: Value::Null, stage };
-        self.shape(ask, &mut work)?;
+    pub fn shown(&mut self, ask: &Ask, id: &str, stages: &[Stage], body: Value) -> Result<Value, Refusal> {
+        let mut work = Work { id: id.to_owned(), body, old: Value::Null, stage: Stage::Show, made: false };
+        for stage in stages {
+            work.stage = *stage;
+            self.shape(ask, &mut work)?;
+        }
         if let Some(members) = work.body.as_object_mut() {
             members.retain(|name, _| !name.starts_with('_') || matches!(name, "_links" | "_embedded"));
         }

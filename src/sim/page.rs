@@ -27,8 +27,11 @@ pub(super) fn size(request: &Request, paging: Option<&Paging>, default: usize) -
 
 /// The place after which the page begins.
 pub(super) fn after(request: &Request) -> Result<Option<u64>, Refusal> {
-    let Some(text) = request.asked("after") else { return Ok(None) };
-    let wrong = || Refusal::new(400, "E0000031", "Invalid search criteria. Invalid cursor");
+    let Some(text) = request.asked("after").filter(|text| !text.is_empty()) else { return Ok(None) };
+    let wrong = || {
+        let refusal = Refusal::new(400, "E0000031", "Invalid search criteria.");
+        Refusal { causes: vec!["Invalid cursor.".into()], ..refusal }
+    };
     open_cursor(text).map(Some).ok_or_else(wrong)
 }
 

@@ -7,6 +7,7 @@ use crate::sim::filter::Filter;
 use crate::sim::form::{Form, Stage};
 use crate::sim::handle::Ask;
 use crate::sim::page;
+use crate::sim::routes::Route;
 use crate::sim::vendor::empty_object;
 use crate::sim::wire::{Refusal, Response};
 use crate::sim::world::World;
@@ -18,7 +19,7 @@ use crate::sim::world::World;
 pub(super) fn get(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
     let id = existing(world, ask)?;
     let body = world.get(ask.route.kind, &ask.parents, &id).cloned().unwrap_or_default();
-    Ok(Response::json(200, world.shown(ask, &id, Stage::Show, body)?))
+    Ok(Response::json(200, world.shown(ask, &id, &[Stage::Show], body)?))
 }
 
 /// The stored id of the instance that the path names.
@@ -49,6 +50,7 @@ pub(super) fn born(world: &mut World, ask: &Ask, id: &str) -> Result<Value, Refu
         body: empty_object(),
         old: Value::Null,
         stage: Stage::Create,
+        made: true,
     };
     crate::sim::writing::assign(world, &world.provider().kinds[ask.route.kind], &mut work);
     world.shape(ask, &mut work)?;
@@ -69,11 +71,16 @@ pub(super) fn list(world: &mut World, ask: &Ask, read: usize) -> Result<Response
     let size = page::size(ask.request, paging, form.map_or(0, |form| form.page))?;
     let after = page::after(ask.request)?;
     let rows = select(world, ask, form, &filter, after, size);
+    let mut rows = rows;
+    if let Some(at) = form.and_then(|form| form.sort.as_ref()) {
+        rows.sort_by_key(|(_, _, body)| at.get(body).and_then(Value::as_i64));
+    }
     let (rows, next) = page::cut(rows, size);
     let mut bodies = Vec::with_capacity(rows.len());
+    let far = far_ask(world, ask, form);
+    let ask_row = far.as_ref().unwrap_or(ask);
     for (_, id, body) in rows {
-        let shown = world.shown(ask, &id, Stage::Show, body)?;
-        bodies.push(world.shown(ask, &id, Stage::Row, shown)?);
+        bodies.push(world.shown(ask_row, &id, &[Stage::Show, Stage::Row], body)?);
     }
     let next = next.map(|place| page::link(&world.org.url, ask.request, place));
     let body_link = matches!(paging, Some(Paging::BodyLink { .. }));
@@ -92,6 +99,13 @@ pub(super) fn list(world: &mut World, ask: &Ask, read: usize) -> Result<Response
 }
 
 type Row = (u64, String, Value);
+
+/// The request as one for the far ends of the links that it lists.
+fn far_ask<'a>(world: &World, ask: &Ask<'a>, form: Option<&Form>) -> Option<Ask<'a>> {
+    let kind = form?.far.as_ref().and_then(|name| world.vendor.kind(name))?;
+    let route = Route { kind, ..ask.route.clone() };
+    Some(Ask { request: ask.request, route, params: ask.params.clone(), parents: Vec::new(), own: None })
+}
 
 fn select(
     world: &World,
@@ -155,7 +169,7 @@ fn wrapped(
         None => rows,
     };
     let body = match member {
-        None => return world.shown(ask, "", Stage::List, rows.into()),
+        None => return world.shown(ask, "", &[Stage::List], rows.into()),
         Some(name) => {
             let envelope = form.and_then(|form| form.envelope.as_ref());
             let around = envelope.and_then(|json| {
@@ -168,7 +182,7 @@ fn wrapped(
             body
         }
     };
-    world.shown(ask, "", Stage::List, body)
+    world.shown(ask, "", &[Stage::List], body)
 }
 
 /// `/members/*` → `members`.

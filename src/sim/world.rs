@@ -34,6 +34,8 @@ pub struct World {
     pub log: Log,
     /// What goes wrong on purpose.
     pub faults: Faults,
+    /// Paths, as the catalogue writes them, of features that the organisation does not have.
+    pub lacking: Vec<String>,
     /// State that no backup holds, by id: sessions of people and of imports.
     pub aside: BTreeMap<String, Value>,
     /// Session tokens that are taken; empty: any is.
@@ -73,6 +75,7 @@ impl World {
             windows: Windows::default(),
             log: Log::default(),
             faults: Faults::default(),
+            lacking: Vec::new(),
             aside: BTreeMap::new(),
             session_tokens: Vec::new(),
             entropy,

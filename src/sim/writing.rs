@@ -26,7 +26,7 @@ pub(super) fn create(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
         _ => fresh_id(&world.entropy, form.map_or("", |form| form.prefix.as_str())),
     };
     let old = world.get(ask.route.kind, &ask.parents, &id).cloned().unwrap_or_default();
-    let mut work = Work { id, body, old, stage: Stage::Create };
+    let mut work = Work { id, body, old, stage: Stage::Create, made: true };
     drop_assigned(spec, form, &mut work.body);
     assign(world, spec, &mut work);
     world.shape(ask, &mut work)?;
@@ -65,7 +65,7 @@ pub(super) fn assign(world: &World, spec: &KindSpec, work: &mut Work) {
     for (name, value) in
         [("id", Value::from(work.id.as_str())), ("created", now.clone()), ("lastUpdated", now)]
     {
-        let wanted = has(name);
+        let wanted = name != "id" && has(name);
         let own_id = name == "id" && spec.id.as_ref().is_some_and(|at| *at == Pointer::from_segments(["id"]));
         let members = work.body.as_object_mut().filter(|members| !members.contains(name));
         if let Some(members) = members.filter(|_| wanted || own_id) {
@@ -88,11 +88,13 @@ pub(super) fn update(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
     let form = vendor.form(ask.route.kind);
     let body = sent(ask)?;
     let upsert = form.is_some_and(|form| form.upsert);
+    let mut new = false;
     let id = match existing(world, ask) {
         Err(_) if upsert => {
             let own = ask.own.clone().unwrap_or_else(|| SINGLETON.into());
             let made = born(world, ask, &own)?;
             world.put(ask.route.kind, &ask.parents, &own, made);
+            new = true;
             own
         }
         found => found?,
@@ -101,7 +103,7 @@ pub(super) fn update(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
     let old = world.get(ask.route.kind, &ask.parents, &id).cloned().unwrap_or_else(empty_object);
     let merging =
         ask.request.method == Method::Patch.as_str() || form.is_some_and(|form| form.update == Update::Merge);
-    let mut work = Work { id: id.clone(), body, old, stage: Stage::Update };
+    let mut work = Work { id: id.clone(), body, old, stage: Stage::Update, made: new };
     drop_assigned(spec, form, &mut work.body);
     if merging {
         let mut whole = work.old.clone();
@@ -110,6 +112,7 @@ pub(super) fn update(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
     } else {
         keep_assigned(spec, &work.old, &mut work.body);
     }
+    keep_status(spec, &work.old, &mut work.body);
     touch(world, &mut work.body);
     world.shape(ask, &mut work)?;
     world.put(ask.route.kind, &ask.parents, &id, work.body.clone());
@@ -128,6 +131,14 @@ fn keep_assigned(spec: &KindSpec, old: &Value, body: &mut Value) {
         if inside {
             let _ = at.set(body, value);
         }
+    }
+}
+
+/// What has switches of its own changes its status by them only.
+fn keep_status(spec: &KindSpec, old: &Value, body: &mut Value) {
+    let switched = spec.action.iter().any(|action| action.call.path.bare().contains("/lifecycle/"));
+    if let (true, Some(status), Some(members)) = (switched, old.get("status"), body.as_object_mut()) {
+        members.insert("status", status.clone());
     }
 }
 
@@ -150,7 +161,7 @@ pub(super) fn delete(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
     let id = existing(world, ask)?;
     let old = world.get(ask.route.kind, &ask.parents, &id).cloned().unwrap_or_default();
     refuse(world, ask, form, Stage::Delete, &old)?;
-    let mut work = Work { id: id.clone(), body: old, old: Value::Null, stage: Stage::Delete };
+    let mut work = Work { id: id.clone(), body: old, old: Value::Null, stage: Stage::Delete, made: false };
     world.shape(ask, &mut work)?;
     // A calculation that puts the body back in another state keeps it from going.
     if !matches!(work.old, Value::Bool(true)) {
@@ -171,7 +182,7 @@ pub(super) fn act(world: &mut World, ask: &Ask, number: usize) -> Result<Respons
     let id = if below { String::new() } else { existing(world, ask)? };
     let old = world.get(ask.route.kind, &ask.parents, &id).cloned().unwrap_or_else(empty_object);
     refuse(world, ask, form, Stage::Action, &old)?;
-    let mut work = Work { id, body: old.clone(), old, stage: Stage::Action };
+    let mut work = Work { id, body: old.clone(), old, stage: Stage::Action, made: false };
     for condition in &spec.action[number].makes {
         if let [value] = condition.any_of.as_slice() {
             let _ = condition.at.set(&mut work.body, value.clone());
@@ -221,16 +232,18 @@ fn reply(world: &mut World, ask: &Ask, work: Work, stage: Stage) -> Result<Respo
         Stage::Action => (200, Gives::Empty),
         _ => (200, Gives::Body),
     };
-    let status = special.and_then(|answer| answer.status).unwrap_or(status);
+    let made = form.and_then(|form| form.made).filter(|_| stage == Stage::Updated && work.made);
+    let status = made.or(special.and_then(|answer| answer.status)).unwrap_or(status);
+    let stage = if special.is_some_and(|answer| answer.takes) { Stage::Updated } else { stage };
     let body = match special.and_then(|answer| answer.gives).unwrap_or(gives) {
         Gives::Nothing => None,
         Gives::Empty => Some(empty_object()),
         Gives::Body => {
-            let shown = world.shown(ask, &work.id, Stage::Show, work.body)?;
-            Some(match stage {
-                Stage::Created | Stage::Updated => world.shown(ask, &work.id, stage, shown)?,
-                _ => shown,
-            })
+            let stages: &[Stage] = match stage {
+                Stage::Created | Stage::Updated => &[Stage::Show, stage],
+                _ => &[Stage::Show],
+            };
+            Some(world.shown(ask, &work.id, stages, work.body)?)
         }
         Gives::This => {
             let this = special.and_then(|answer| answer.this.as_ref());

@@ -14,6 +14,8 @@ pub(crate) struct Exchange {
     pub(crate) request: Option<Value>,
     pub(crate) response: Value,
     pub(crate) template: String,
+    /// The `Link` header.
+    pub(crate) link: String,
 }
 
 /// Requests that were made one after the other, for one purpose.
@@ -43,6 +45,7 @@ fn exchange(row: &Value) -> Exchange {
         request: request.cloned(),
         response: row.get("response").cloned().unwrap_or_default(),
         template: text(row, "path_template"),
+        link: row.get("headers").map(|headers| headers.to_line()).unwrap_or_default(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! A scenario against the simulator: the same requests in the same order.
 
+use std::collections::HashMap;
+
 use lastgood::json::Value;
 use lastgood::sim::{Body, Request, World, handle, vendor};
 
@@ -7,7 +9,7 @@ use crate::recording::{Exchange, Scenario};
 use crate::seed::presuppose;
 use crate::sent::sent;
 use crate::shape::{Names, differences};
-use crate::traits::{session_tokens, traits};
+use crate::traits::{lacking, passing, session_tokens, traits};
 
 /// Where an answer differs from the recorded one.
 pub(crate) struct Miss {
@@ -24,31 +26,57 @@ pub(crate) fn replay(scenario: &Scenario) -> Vec<Miss> {
     }
     world.org.traits = traits(scenario);
     world.session_tokens = session_tokens(scenario);
+    world.lacking = lacking(scenario);
     presuppose(&mut world, scenario);
     let mut names = Names::default();
+    let mut cursors = HashMap::new();
     let mut misses = Vec::new();
     for exchange in &scenario.exchanges {
         let request = Request::new(
             &exchange.method,
             &names.apply(&exchange.path),
-            &names.apply(&exchange.query),
+            &with_cursor(&names.apply(&exchange.query), &exchange.query, &cursors),
             sent(&world, exchange).map(|body| names.apply_to(&body)),
         );
+        world.faults = passing(exchange);
         let answer = handle(&mut world, &request);
         let body = body_of(&answer.body, exchange);
         names.learn(&exchange.response, &body);
+        let links: String = answer.headers.iter().map(|(_, value)| value.as_str()).collect();
+        if let (Some(recorded), Some(simulated)) = (cursor(&exchange.link), cursor(&links)) {
+            cursors.insert(recorded, simulated);
+        }
         let mut what = Vec::new();
         if answer.status != exchange.status {
             let summary = body.get("errorSummary").and_then(Value::as_str).unwrap_or_default();
             what.push(format!("answers {}, not {} {summary}", answer.status, exchange.status));
         } else {
-            what.extend(differences(&exchange.response, &body));
+            what.extend(differences(&names.apply_to(&exchange.response), &body));
         }
         if !what.is_empty() {
             misses.push(Miss { call: format!("{} {}", exchange.method, exchange.template), what });
         }
     }
     misses
+}
+
+/// The cursor of the page that follows, in a `Link` header.
+fn cursor(links: &str) -> Option<String> {
+    let next = links.split('<').find(|part| part.contains("next"))?;
+    let after = next.split("after=").nth(1)?;
+    Some(after.split(['&', '>', '"']).next()?.to_owned())
+}
+
+/// The query with the simulator's cursor in place of the recorded one.
+fn with_cursor(query: &str, recorded: &str, cursors: &HashMap<String, String>) -> String {
+    let Some(old) = recorded.split('&').find_map(|part| part.strip_prefix("after=")) else {
+        return query.into();
+    };
+    let parts = query.split('&').map(|part| match (part.strip_prefix("after="), cursors.get(old)) {
+        (Some(_), Some(new)) => format!("after={new}"),
+        _ => part.to_owned(),
+    });
+    parts.collect::<Vec<_>>().join("&")
 }
 
 /// The body to compare: texts stand for themselves, an answer without a body is `null`.

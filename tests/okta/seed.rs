@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 
 use lastgood::catalog::Shape;
-use lastgood::json::Value;
+use lastgood::json::{Object, Pattern, Pointer, Value};
 use lastgood::sim::handle::Ask;
 use lastgood::sim::routes::{Op, Route};
 use lastgood::sim::world::id_in;
@@ -95,6 +95,9 @@ impl Seen {
 
 /// What a GET shows.
 fn shown(world: &mut World, exchange: &Exchange, at: &Place, seen: &mut Seen) {
+    if at.route.kind == world.kind("profile_mapping").unwrap_or_default() {
+        mapped_types(world, &exchange.response);
+    }
     if seen.names_made(&exchange.path) || seen.names_made(&exchange.query) {
         return;
     }
@@ -128,8 +131,36 @@ fn shown(world: &mut World, exchange: &Exchange, at: &Place, seen: &mut Seen) {
             if let Some(kind) = extra_kind(world, &at.route) {
                 ensure_one(world, kind, &[], at.parents.first());
             }
+            if exchange.response.as_object().is_some() {
+                world.aside.insert(exchange.path.clone(), exchange.response.clone());
+                if let Some(id) = exchange.response.get("id").and_then(Value::as_str) {
+                    world.aside.insert(id.to_owned(), exchange.response.clone());
+                }
+            }
         }
         _ => {}
+    }
+}
+
+/// A mapping names the user types that the organisation had.
+fn mapped_types(world: &mut World, rows: &Value) {
+    let kind = world.kind("user_type").unwrap();
+    let rows: Vec<Value> = rows.as_array().map(<[Value]>::to_vec).unwrap_or_default();
+    let targets = rows.iter().filter_map(|row| row.get("target"));
+    let types: Vec<&Value> = targets.filter(|target| target.get("type") == Some(&"user".into())).collect();
+    if types.is_empty() {
+        return;
+    }
+    let own: Vec<String> = world.rows(kind, &[], None).map(|(_, id, _)| id.to_owned()).collect();
+    own.iter().for_each(|id| {
+        world.remove(kind, &[], id);
+    });
+    for target in types {
+        let id = target.get("id").and_then(Value::as_str).unwrap_or_default();
+        let default = target.get("name") == Some(&"user".into());
+        let mut body = Object::from_pairs([("id", Value::from(id)), ("default", default.into())]);
+        body.insert("name", target.get("name").cloned().unwrap_or_default());
+        world.put(kind, &[], id, body.into());
     }
 }
 
@@ -166,9 +197,16 @@ fn put(world: &mut World, kind: usize, parents: &[String], own: Option<&str>, bo
         && !seen.touched.contains(&key(kind, parents, own.unwrap_or(&id)))
         && !seen.made.contains(&id)
         && !seen.names_made(&body.to_line());
-    if fresh && seen.recorded.insert(key(kind, parents, &id)) {
-        world.put(kind, parents, &id, body.clone());
+    if !fresh {
+        return;
     }
+    let known = !seen.recorded.insert(key(kind, parents, &id));
+    let kept = world.get(kind, parents, &id).filter(|_| known && own.is_none()).cloned();
+    if own.is_none() {
+        // A list tells the order.
+        world.remove(kind, parents, &id);
+    }
+    world.put(kind, parents, &id, kept.unwrap_or_else(|| body.clone()));
 }
 
 /// What the path of a write names.
@@ -176,6 +214,14 @@ fn named(world: &mut World, exchange: &Exchange, at: &Place, seen: &mut Seen) {
     if let Some(kind) = extra_kind(world, &at.route) {
         if at.parents.first().is_some_and(|id| !seen.made.contains(id)) {
             ensure_one(world, kind, &[], at.parents.first());
+        }
+        let others: Vec<(String, String)> =
+            at.route.params.iter().cloned().zip(at.parents.iter().cloned()).skip(1).collect();
+        for (name, id) in others.iter().filter(|(_, id)| !seen.made.contains(id)) {
+            let param = world.provider().params.get(name).and_then(|params| params.first());
+            if let Some(kind) = param.and_then(|param| world.vendor.kind(&param.of)) {
+                ensure_one(world, kind, &[], Some(id));
+            }
         }
         return;
     }
@@ -209,17 +255,22 @@ fn named(world: &mut World, exchange: &Exchange, at: &Place, seen: &mut Seen) {
 fn before(world: &mut World, exchange: &Exchange, at: &Place, seen: &mut Seen) {
     let mut body = exchange.response.clone();
     if let (Some(sent), true) = (&exchange.request, body.as_object().is_some()) {
-        less(&mut body, sent);
+        let spec = &world.provider().kinds[at.route.kind];
+        less(&mut body, sent, &Pointer::root(), &spec.assigned);
         put(world, at.route.kind, &at.parents, at.own.as_deref(), &body, seen);
     }
 }
 
 /// Takes out what a change names, but not ids.
-fn less(body: &mut Value, sent: &Value) {
+fn less(body: &mut Value, sent: &Value, at: &Pointer, assigned: &[Pattern]) {
     let (Some(members), Some(sent)) = (body.as_object_mut(), sent.as_object()) else { return };
     for (name, value) in sent.iter().filter(|(name, _)| *name != "id") {
+        let here = at.join(name);
+        if assigned.iter().any(|pattern| pattern.matches(&here)) {
+            continue;
+        }
         match (members.get_mut(name), value) {
-            (Some(inner @ Value::Object(_)), Value::Object(_)) => less(inner, value),
+            (Some(inner @ Value::Object(_)), Value::Object(_)) => less(inner, value, &here, assigned),
             _ => {
                 members.remove(name);
             }

@@ -4,7 +4,7 @@
 //! off its answer: all that the answer shows, less what the catalogue says that only the server
 //! sets. So the replay still judges every member that the server adds.
 
-use lastgood::json::{Object, Value};
+use lastgood::json::{Object, Pattern, Value};
 use lastgood::sim::World;
 use lastgood::sim::routes::Op;
 
@@ -16,12 +16,16 @@ pub(crate) fn sent(world: &World, exchange: &Exchange) -> Option<Value> {
         return exchange.request.clone();
     }
     let route = world.vendor.routes.find(&exchange.method, &exchange.path)?.route;
-    if !matches!(route.op, Op::Create | Op::Update) {
-        return None;
-    }
-    let spec = &world.provider().kinds[route.kind];
+    let kind = match route.op {
+        Op::Create | Op::Update => route.kind,
+        Op::Extra(number) => world.vendor.kind(world.vendor.forms.routes[number].of.as_ref()?)?,
+        _ => return None,
+    };
+    let spec = &world.provider().kinds[kind];
     let mut body = exchange.response.clone();
-    for pattern in &spec.assigned {
+    let takes = world.vendor.form(kind).map(|form| &form.takes);
+    let kept = |pattern: &&Pattern| takes.is_some_and(|takes| takes.contains(pattern));
+    for pattern in spec.assigned.iter().filter(|pattern| !kept(pattern)) {
         pattern.remove_all(&mut body);
     }
     for member in ["id", "created", "lastUpdated", "_links", "_embedded"] {

@@ -53,25 +53,33 @@ pub(crate) fn word(value: &Value) -> &'static str {
 pub(crate) struct Names(HashMap<String, String>);
 
 impl Names {
-    /// Learns from two answers to the same request: texts at the same place name the same thing.
+    /// Learns from two answers to the same request: ids at the same place name the same thing.
     pub(crate) fn learn(&mut self, recorded: &Value, simulated: &Value) {
         match (recorded, simulated) {
             (Value::Object(a), Value::Object(b)) => {
                 for (name, value) in a.iter() {
-                    if let Some(other) = b.get(name) {
-                        self.learn(value, other);
+                    match (value, b.get(name)) {
+                        (Value::String(value), Some(Value::String(other))) if is_id(name) => {
+                            self.stands_for(value, other);
+                        }
+                        (value, Some(other)) => self.learn(value, other),
+                        _ => {}
                     }
                 }
             }
-            (Value::Array(a), Value::Array(b)) => {
+            (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
                 for (a, b) in a.iter().zip(b) {
                     self.learn(a, b);
                 }
             }
-            (Value::String(a), Value::String(b)) if a != b && is_name(a) && is_name(b) => {
-                self.0.entry(a.clone()).or_insert_with(|| b.clone());
-            }
             _ => {}
+        }
+    }
+
+    /// One text of the recording stands for one of the simulation.
+    pub(crate) fn stands_for(&mut self, recorded: &str, simulated: &str) {
+        if recorded != simulated && is_name(recorded) && is_name(simulated) {
+            self.0.entry(recorded.to_owned()).or_insert_with(|| simulated.to_owned());
         }
     }
 
@@ -104,6 +112,11 @@ impl Names {
             other => other.clone(),
         }
     }
+}
+
+/// Members that hold ids, and names that the server makes.
+fn is_id(member: &str) -> bool {
+    member.ends_with("id") || member.ends_with("Id") || member == "name"
 }
 
 fn in_name(c: char) -> bool {

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 
 use lastgood::json::{Pointer, Value};
 
+use lastgood::sim::faults::Faults;
+
 use crate::recording::Scenario;
 
 /// A trait: its name, the paths whose answers show it, and the member that is there or not.
-const TRAITS: [(&str, &[&str], &str); 22] = [
+const TRAITS: [(&str, &[&str], &str); 27] = [
     ("accessPolicy", APPS, "/_links/accessPolicy"),
     ("appLogoUpload", APPS, "/_links/uploadLogo"),
     ("appOrn", APPS, "/orn"),
@@ -30,6 +32,11 @@ const TRAITS: [(&str, &[&str], &str); 22] = [
     ("usernameMatching", &["/api/v1/idps"], "/policy/transformedUsernameMatchingEnabled"),
     ("eventFilter", &["/api/v1/eventHooks"], "/events/filter"),
     ("riskScore", RULES, "/conditions/riskScore"),
+    ("relayState", APPS, "/settings/signOn/defaultRelayState"),
+    ("idpSettings", &["/api/v1/idps"], "/protocol/settings"),
+    ("deactivation", &["/api/v1/users/{id}/lifecycle/deactivate"], ""),
+    ("remediationMode", &["/api/v1/device-assurances"], "/displayRemediationMode"),
+    ("statusChanged", USERS, "/statusChanged"),
     ("singleLogout", APPS, "/settings/oauthClient/participate_slo"),
 ];
 
@@ -46,10 +53,12 @@ pub(crate) fn traits(scenario: &Scenario) -> BTreeMap<String, String> {
         let shown = scenario.exchanges.iter().filter(|exchange| {
             exchange.status < 300
                 && paths.contains(&exchange.template.as_str())
-                && exchange.response.as_object().is_some()
+                && exchange.response.as_array().is_none()
         });
         let found: Vec<_> = shown.map(|exchange| word(member.get(&exchange.response))).collect();
-        if let Some(first) = found.iter().find(|word| **word != "absent").or(found.first()) {
+        if let Some(first) =
+            found.iter().find(|word| **word != "absent" && name != "forgotPassword").or(found.first())
+        {
             out.insert(name.to_owned(), (*first).to_owned());
         }
     }
@@ -73,4 +82,24 @@ pub(crate) fn session_tokens(scenario: &Scenario) -> Vec<String> {
     let mut tokens: Vec<String> = taken.filter_map(|exchange| token(exchange.request.as_ref()?)).collect();
     tokens.push("none".into());
     tokens
+}
+
+/// The paths of features that the recorded organisation did not have.
+pub(crate) fn lacking(scenario: &Scenario) -> Vec<String> {
+    let refused = |exchange: &&crate::recording::Exchange| {
+        exchange.status == 401 && exchange.response.get("errorCode") == Some(&"E0000015".into())
+    };
+    scenario.exchanges.iter().filter(refused).map(|exchange| exchange.template.clone()).collect()
+}
+
+/// A refusal that passes by itself (load, priorities being reconciled, an internal error) is asked
+/// of the simulator as a fault, as nothing in the request leads to it.
+pub(crate) fn passing(exchange: &crate::recording::Exchange) -> Faults {
+    let what = match exchange.status {
+        423 => "locked",
+        429 => "too_many",
+        500 => "error",
+        _ => return Faults::default(),
+    };
+    Faults::parse(&format!("[[fault]]\nwhat = \"{what}\"")).unwrap()
 }

@@ -37,22 +37,22 @@ pub(super) fn born(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(), 
         set(&mut work.body, "/orn", orn);
     }
     let shown = match name.as_str() {
-        "bookmark" | "template_basic_auth" | "template_swa" | "template_swa3field" | "template_sps" => {
-            "login".to_owned()
-        }
-        _ => format!("{name}_link"),
+        "oidc_client" => "oidc_client_link".to_owned(),
+        _ if own_app || mode.is_empty() && name != "bookmark" => format!("{name}_link"),
+        _ => "login".to_owned(),
     };
     if at(&work.body, "/visibility/appLinks").is_none() {
         let links: Object = [(shown.as_str(), Value::from(true))].into_iter().collect();
         set(&mut work.body, "/visibility/appLinks", links);
     }
     settle(&mut work.body, own_app);
+    relay_state(world, &mut work.body, own_app);
     keep_secret(world, work);
     let keys = world.number("app_signing_key");
-    if let Some(kid) = at(&work.body, "/credentials/signing/kid").and_then(Value::as_str).map(str::to_owned) {
-        let key = key(world, &kid);
-        world.put(keys, std::slice::from_ref(&work.id), &kid, key);
-    }
+    let shown = at(&work.body, "/credentials/signing/kid").and_then(Value::as_str).map(str::to_owned);
+    let kid = shown.unwrap_or_else(|| world.random(43));
+    let key = key(world, &kid);
+    world.put(keys, std::slice::from_ref(&work.id), &kid, key);
     Ok(())
 }
 
@@ -107,7 +107,12 @@ fn own_name(world: &World, ask: &Ask, label: &str) -> String {
 fn settle(body: &mut Value, own_app: bool) {
     let mode = text(body, "/signOnMode").to_owned();
     if let Some(credentials) = body.get_mut("credentials").and_then(Value::as_object_mut) {
-        credentials.remove("password");
+        let shared =
+            credentials.get("scheme").and_then(Value::as_str) == Some("SHARED_USERNAME_AND_PASSWORD");
+        match shared {
+            true => credentials.insert("password", Object::new()),
+            false => credentials.remove("password"),
+        };
         if credentials.get("userName").and_then(Value::as_str) == Some("") {
             credentials.remove("userName");
         }
@@ -135,8 +140,10 @@ fn settle(body: &mut Value, own_app: bool) {
         });
         return;
     }
+    let issuer = sign_on.get("slo").and_then(|slo| slo.get("issuer")).cloned().unwrap_or_default();
+    sign_on.remove("spIssuer");
     for (name, value) in [
-        ("spIssuer", Value::Null),
+        ("spIssuer", issuer),
         ("requestCompressed", false.into()),
         ("assertionEncryption", object([("enabled", false.into())])),
         ("idpIssuer", "http://www.okta.com/${org.externalKey}".into()),
@@ -172,8 +179,17 @@ pub(super) fn changed(world: &mut World, _: &Ask, work: &mut Work) -> Result<(),
     }
     let own_app = text(&work.body, "/name").starts_with(&format!("{}_", world.org.subdomain()));
     settle(&mut work.body, own_app);
+    relay_state(world, &mut work.body, own_app);
     keep_secret(world, work);
     Ok(())
+}
+
+/// An empty relay state is none for an app of the vendor's catalogue, and in some organisations.
+fn relay_state(world: &World, body: &mut Value, own_app: bool) {
+    let empty = at(body, "/settings/signOn/defaultRelayState").and_then(Value::as_str) == Some("");
+    if empty && (!own_app || world.trait_is("relayState", "null")) {
+        set(body, "/settings/signOn/defaultRelayState", Value::Null);
+    }
 }
 
 /// Links by mode, status and engine.
@@ -330,8 +346,107 @@ pub(super) fn user_changed(world: &mut World, ask: &Ask) -> Result<Response, Ref
     let route = crate::sim::routes::Route { kind, ..ask.route.clone() };
     let other =
         Ask { request: ask.request, route, params: ask.params.clone(), parents, own: Some(user.clone()) };
-    let shown = world.shown(&other, &user, crate::sim::form::Stage::Show, body)?;
+    let shown = world.shown(&other, &user, &[crate::sim::form::Stage::Show], body)?;
     Ok(Response::json(200, shown))
+}
+
+/// Features need provisioning, which no simulated app has.
+pub(super) fn features(_: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let body = &ask.request.body;
+    if ask.request.method == "PUT" && body.is_none() {
+        return Err(Refusal::new(400, "E0000003", "The request body was not well-formed."));
+    }
+    Err(Refusal::invalid("feature", vec!["Provisioning is not supported.".into()]))
+}
+
+/// A new assignment comes last.
+pub(super) fn assignment_priority(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    if at(&work.body, "/priority").is_none() {
+        let others =
+            world.rows(ask.route.kind, &ask.parents, None).filter(|(_, id, _)| *id != work.id).count();
+        let old = at(&work.old, "/priority").cloned();
+        set(&mut work.body, "/priority", old.unwrap_or_else(|| others.into()));
+    }
+    Ok(())
+}
+
+const PROFILE: &[&str] = &[
+    "login",
+    "displayName",
+    "nickName",
+    "firstName",
+    "middleName",
+    "lastName",
+    "email",
+    "profileUrl",
+    "timezone",
+    "primaryPhone",
+    "streetAddress",
+    "city",
+    "state",
+    "zipCode",
+    "countryCode",
+];
+
+/// What an identity provider maps to a user, by its type.
+const MAPPED: [(&str, &[&str]); 2] =
+    [("SAML2", &["firstName", "lastName", "email", "mobilePhone", "login"]), ("", PROFILE)];
+
+/// A new identity provider brings a mapping to each user type.
+pub(super) fn idp_born(world: &mut World, _: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    let kind = text(&work.body, "/type").to_owned();
+    let name = match kind.as_str() {
+        "SAML2" => "saml_idp".to_owned(),
+        "OIDC" => "oidc_idp".to_owned(),
+        other => other.to_lowercase(),
+    };
+    let org = world.org.url.clone();
+    let end = |id: &str, name: &str, kind: &str, itself: String, schema: String| {
+        let links =
+            object([("self", link(format!("{org}{itself}"))), ("schema", link(format!("{org}{schema}")))]);
+        object([("id", id.into()), ("name", name.into()), ("type", kind.into()), ("_links", links)])
+    };
+    let types = world.number("user_type");
+    let types: Vec<(String, String)> = world
+        .rows(types, &[], None)
+        .map(|(_, id, body)| (id.to_owned(), text(body, "/name").to_owned()))
+        .collect();
+    let fields =
+        MAPPED.iter().find(|(of, _)| *of == kind).or(MAPPED.last()).map_or(&[][..], |(_, fields)| fields);
+    for (id, type_name) in types {
+        let app = &work.id;
+        let source = end(
+            app,
+            &name,
+            "appuser",
+            format!("/api/v1/apps/{app}"),
+            format!("/api/v1/meta/schemas/apps/{app}/default"),
+        );
+        let schema = id.replacen("oty", "osc", 1);
+        let target = end(
+            &id,
+            &type_name,
+            "user",
+            format!("/api/v1/meta/types/user/{id}"),
+            format!("/api/v1/meta/schemas/user/{schema}"),
+        );
+        let expression = |field: &&'static str| {
+            let from = if *field == "login" { "userName" } else { field };
+            let rule =
+                object([("expression", format!("source.{from}").into()), ("pushStatus", "DONT_PUSH".into())]);
+            (*field, rule)
+        };
+        let properties: Object = fields.iter().map(expression).collect();
+        let mapping = world.fresh("prm");
+        let body = object([
+            ("id", mapping.as_str().into()),
+            ("source", source),
+            ("target", target),
+            ("properties", properties.into()),
+        ]);
+        world.put(world.number("profile_mapping"), &[], &mapping, body);
+    }
+    Ok(())
 }
 
 /// The document that a service provider reads.

@@ -46,10 +46,14 @@ pub(super) const BODY_HOOKS: &[(&str, BodyHook)] = &[
     ("key_made", apps::key_made),
     ("app_schema_born", schemas::app_born),
     ("user_schema_born", schemas::user_born),
+    ("user_schema_links", schemas::user_links),
+    ("assignment_priority", apps::assignment_priority),
+    ("idp_born", apps::idp_born),
     ("schema_changed", schemas::changed),
     ("policy_born", policies::born),
     ("rule_born", policies::rule_born),
     ("rule_changed", policies::rule_changed),
+    ("zone_sorted", policies::zone_sorted),
     ("feature_switched", policies::feature_switched),
 ];
 
@@ -69,6 +73,12 @@ pub(super) const CALL_HOOKS: &[(&str, CallHook)] = &[
     ("import_session_closed", sessions::import_closed),
     ("app_user_changed", apps::user_changed),
     ("app_policy", apps::policy),
+    ("app_features", apps::features),
+    ("kept", sessions::kept),
+    ("import_put", sessions::import_put),
+    ("import_started", sessions::import_started),
+    ("policy_cloned", policies::cloned),
+    ("role_app_target", roles::app_target),
     ("saml_metadata", apps::saml_metadata),
     ("email_customizations_gone", policies::customizations_gone),
     ("sign_in_default", policies::sign_in_default),
@@ -129,6 +139,6 @@ fn own(ask: &Ask) -> String {
 fn show(world: &mut World, ask: &Ask, status: u16) -> Result<Response, Refusal> {
     let id = own(ask);
     let body = world.get(ask.route.kind, &ask.parents, &id).cloned().unwrap_or_default();
-    let shown = world.shown(ask, &id, crate::sim::form::Stage::Show, body)?;
+    let shown = world.shown(ask, &id, &[crate::sim::form::Stage::Show], body)?;
     Ok(Response::json(status, shown))
 }

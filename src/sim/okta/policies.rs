@@ -25,11 +25,22 @@ pub(super) fn born(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(), 
     if kind == "ACCESS_POLICY" {
         let (id, now) = (world.fresh("rul"), world.time());
         let verification = object([
-            ("factorMode", "1FA".into()),
+            ("factorMode", "2FA".into()),
             ("type", "ASSURANCE".into()),
             ("reauthenticateIn", "PT12H".into()),
-            ("constraints", Value::Array(Vec::new())),
+            (
+                "constraints",
+                vec![object([(
+                    "possession",
+                    object([("required", true.into()), ("deviceBound", "REQUIRED".into())]),
+                )])]
+                .into(),
+            ),
         ]);
+        let mut sign_on = object([("access", "ALLOW".into()), ("verificationMethod", verification)]);
+        if !world.trait_is("keepSignedIn", "absent") {
+            set(&mut sign_on, "/keepMeSignedIn", object([("postAuth", "NOT_ALLOWED".into())]));
+        }
         let rule = object([
             ("id", id.as_str().into()),
             ("status", "ACTIVE".into()),
@@ -39,13 +50,7 @@ pub(super) fn born(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(), 
             ("lastUpdated", now),
             ("system", true.into()),
             ("conditions", Value::Null),
-            (
-                "actions",
-                object([(
-                    "appSignOn",
-                    object([("access", "ALLOW".into()), ("verificationMethod", verification)]),
-                )]),
-            ),
+            ("actions", object([("appSignOn", sign_on)])),
             ("type", "ACCESS_POLICY".into()),
         ]);
         world.put(world.number("policy_rule"), std::slice::from_ref(&work.id), &id, rule);
@@ -99,6 +104,44 @@ fn make_room(world: &mut World, ask: &Ask, id: &str, place: i64) {
             set(body, "/priority", at + 1);
         }
     }
+}
+
+/// A copy of a policy, under another name and with all its rules.
+pub(super) fn cloned(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let (old, id) = (own(ask), world.fresh("rst"));
+    let mut body = world.get(ask.route.kind, &[], &old).cloned().unwrap_or_default();
+    let name = format!("[cloned] {}", text(&body, "/name"));
+    set(&mut body, "/id", id.as_str());
+    set(&mut body, "/name", name);
+    set(&mut body, "/system", false);
+    for time in ["/created", "/lastUpdated"] {
+        set(&mut body, time, Value::Null);
+    }
+    if let Some(members) = body.as_object_mut() {
+        members.remove("_links");
+    }
+    let rules = world.number("policy_rule");
+    let of_old = [old];
+    let copies: Vec<Value> = world.rows(rules, &of_old, None).map(|(_, _, body)| body.clone()).collect();
+    for mut rule in copies {
+        let copy = world.fresh("rul");
+        set(&mut rule, "/id", copy.as_str());
+        world.put(rules, std::slice::from_ref(&id), &copy, rule);
+    }
+    world.put(ask.route.kind, &[], &id, body.clone());
+    let shown = world.shown(ask, &id, &[crate::sim::form::Stage::Show], body)?;
+    Ok(Response::json(200, shown))
+}
+
+/// The places of a zone stand by country.
+pub(super) fn zone_sorted(_: &mut World, _: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    for path in [&["locations"][..], &["locations", "include"], &["locations", "exclude"]] {
+        let places = crate::json::Pointer::from_segments(path.iter().copied());
+        if let Some(places) = places.get_mut(&mut work.body).and_then(Value::as_array_mut) {
+            places.sort_by_key(|place| text(place, "/country").to_owned());
+        }
+    }
+    Ok(())
 }
 
 /// Switches a feature on or off.
@@ -180,6 +223,6 @@ pub(super) fn org_patched(world: &mut World, ask: &Ask) -> Result<Response, Refu
         set(body, "/lastUpdated", now);
     }
     let body = world.get(kind, &[], &id).cloned().unwrap_or_default();
-    let shown = world.shown(&other, &id, crate::sim::form::Stage::Show, body)?;
+    let shown = world.shown(&other, &id, &[crate::sim::form::Stage::Show], body)?;
     Ok(Response::json(200, shown))
 }

@@ -59,6 +59,35 @@ pub(super) fn permission_added(world: &mut World, ask: &Ask) -> Result<Response,
     Ok(Response::empty(204))
 }
 
+/// A group's role is held to an app, or to all apps of one name.
+pub(super) fn app_target(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let part = |name: &str| ask.params.get(name).cloned().unwrap_or_default();
+    let kind = world.number("group_role_app_target");
+    let parents = [own(ask), part("roleAssignmentId")];
+    let (name, app) = (part("appName"), part("appId"));
+    let body = match world.get(world.number("app"), &[], &app) {
+        Some(found) => object([
+            ("name", name.as_str().into()),
+            ("id", app.as_str().into()),
+            ("displayName", text(found, "/label").into()),
+            ("status", text(found, "/status").into()),
+        ]),
+        None => object([
+            ("name", name.as_str().into()),
+            ("displayName", name.as_str().into()),
+            ("status", "ACTIVE".into()),
+        ]),
+    };
+    let id = if app.is_empty() { name } else { app };
+    match ask.request.method.as_str() {
+        "DELETE" => {
+            world.remove(kind, &parents, &id);
+        }
+        _ => world.put(kind, &parents, &id, body),
+    }
+    Ok(Response::empty(204))
+}
+
 /// A resource set is made with its resources.
 pub(super) fn resources(world: &mut World, _: &Ask, work: &mut Work) -> Result<(), Refusal> {
     let Some(members) = work.body.as_object_mut() else { return Ok(()) };
@@ -86,7 +115,8 @@ fn add(world: &mut World, set: &str, given: &Value) {
         let mut body = Object::from_pairs([("id", Value::from(id.as_str()))]);
         body.insert("created", now.clone());
         body.insert("lastUpdated", now);
-        body.insert("_links", object([("self", link(url))]));
+        let itself = format!("{}/api/v1/iam/resource-sets/{set}/resources/{id}", world.org.url);
+        body.insert("_links", object([("self", link(url)), ("resource", link(itself))]));
         if !name.starts_with("http") {
             body.insert("orn", name);
         }

@@ -2,7 +2,7 @@
 
 use crate::json::{Object, Value};
 use crate::sim::handle::{Ask, Work};
-use crate::sim::okta::{at, object, set, text};
+use crate::sim::okta::{object, set, text};
 use crate::sim::wire::Refusal;
 use crate::sim::world::World;
 
@@ -137,6 +137,11 @@ pub(super) fn user_born(world: &mut World, _: &Ask, work: &mut Work) -> Result<(
     work.body = whole(id, "user", "User", base, &REQUIRED);
     times(world, &mut work.body);
     set(&mut work.body, "/description", "Okta user profile template with default permission settings");
+    Ok(())
+}
+
+/// To itself and to the type.
+pub(super) fn user_links(world: &mut World, _: &Ask, work: &mut Work) -> Result<(), Refusal> {
     let link = |rel: &str, path: String| {
         object([
             ("rel", rel.into()),
@@ -184,7 +189,7 @@ pub(super) fn app_born(world: &mut World, ask: &Ask, work: &mut Work) -> Result<
 
 /// A partial change: `null` removes a property, and the list of required ones follows.
 pub(super) fn changed(world: &mut World, _: &Ask, work: &mut Work) -> Result<(), Refusal> {
-    let of_user = text(&work.body, "/name") == "user" || at(&work.body, "/_links/type").is_some();
+    let of_user = text(&work.body, "/id").contains("/schemas/user/");
     for part in ["custom", "base"] {
         let Some(definition) =
             crate::json::Pointer::from_segments(["definitions", part]).get_mut(&mut work.body)

@@ -92,11 +92,38 @@ pub(super) fn import_made(world: &mut World, ask: &Ask) -> Result<Response, Refu
     Ok(Response::json(201, body))
 }
 
+/// What the vendor keeps and no backup reads: shown as it was put there.
+pub(super) fn kept(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let found = world.aside.get(&ask.request.path).cloned();
+    let id = ask.request.path.rsplit('/').next().unwrap_or_default();
+    found.map(|body| Response::json(200, body)).ok_or_else(|| Refusal::absent(id, "Resource"))
+}
+
 /// A session of an import.
 pub(super) fn import_shown(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
     let id = named(ask);
     let found = world.aside.get(&id).cloned();
     found.map(|body| Response::json(200, body)).ok_or_else(|| Refusal::absent(&id, "ImportSession"))
+}
+
+/// Begins an import.
+pub(super) fn import_started(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let id = named(ask);
+    let body = world.aside.get_mut(&id).ok_or_else(|| Refusal::absent(&id, "ImportSession"))?;
+    set(body, "/status", "TRIGGERED");
+    Ok(Response::json(200, body.clone()))
+}
+
+/// A user or group of an identity source, known by the source's own id.
+pub(super) fn import_put(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let mut body = ask.request.body.clone().unwrap_or_default();
+    set(&mut body, "/id", world.fresh("0ua"));
+    if ask.request.path.ends_with("/users") {
+        set(&mut body, "/created", world.time());
+        set(&mut body, "/lastUpdated", world.time());
+    }
+    world.aside.insert(format!("{}/{}", ask.request.path, text(&body, "/externalId")), body.clone());
+    Ok(Response::json(200, body))
 }
 
 /// Ends an import that has not begun, or begins it.

@@ -42,7 +42,11 @@ pub(super) fn born(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(), 
     let or_null = |yes: bool| if yes { now.clone() } else { Value::Null };
     set(&mut work.body, "/status", status);
     set(&mut work.body, "/activated", or_null(active));
-    set(&mut work.body, "/statusChanged", or_null(active));
+    set(
+        &mut work.body,
+        "/statusChanged",
+        or_null(active || password && !world.trait_is("statusChanged", "null")),
+    );
     set(&mut work.body, "/passwordChanged", or_null(password));
     tidy(world, &mut work.body, password);
     if let Some(kind) = world.vendor.kind(&crate::base::key::Kind::new("user_type")) {
@@ -178,6 +182,7 @@ pub(super) fn links(world: &mut World, _: &Ask, work: &mut Work) -> Result<(), R
     let kind = text(&work.body, "/type/id").to_owned();
     let known = LINKS.iter().find(|(name, _)| *name == status).map_or(&[][..], |(_, links)| links);
     let password = at(&work.body, "/credentials/password").is_some();
+    let question = at(&work.body, "/credentials/recovery_question").is_some();
     let mut out = Object::from_pairs([("self", link(base.clone()))]);
     out.insert("type", link(format!("{}/api/v1/meta/types/user/{kind}", world.org.url)));
     out.insert(
@@ -186,7 +191,8 @@ pub(super) fn links(world: &mut World, _: &Ask, work: &mut Work) -> Result<(), R
     );
     for verb in known {
         let credential = matches!(*verb, "forgot_password" | "change_recovery_question" | "change_password");
-        if credential && !password || *verb == "forgot_password" && world.trait_is("forgotPassword", "absent")
+        if credential && !password
+            || *verb == "forgot_password" && world.trait_is("forgotPassword", "absent") && !question
         {
             continue;
         }
@@ -269,7 +275,7 @@ pub(super) fn groups(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
         Ask { route, params: ask.params.clone(), parents: Vec::new(), own: None, request: ask.request };
     for group_id in found {
         let body = world.get(group, &[], &group_id).cloned().unwrap_or_default();
-        rows.push(world.shown(&other, &group_id, Stage::Show, body)?);
+        rows.push(world.shown(&other, &group_id, &[Stage::Show], body)?);
     }
     Ok(Response::json(200, rows.into()))
 }
