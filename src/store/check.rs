@@ -3,7 +3,7 @@
 //! A check reads the storage and believes no cache. It goes on after each fault, so that one run
 //! names all of them: the object, and every resource and snapshot that cannot be read because of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -379,7 +379,7 @@ impl Check<'_> {
         };
         let Some(rec) = rec else { return Ok(()) };
         let state = core.state(tenant, &rec)?.state;
-        let mut roots = core.roots_from_bodies(tenant, &state)?;
+        let mut roots = core.roots_from_bodies(tenant, &state, &HashSet::new())?;
         let path = object_path(Name::Record(tenant.prefix, rec.sequence))?;
         let signed = rec.snapshot().map(|snapshot| snapshot.root);
         if signed == Some(roots.finish()) || tenant.newest()?.epoch != rec.epoch {

@@ -27,10 +27,11 @@ const REFERENCE_BYTES: usize = 49;
 const SHARE: usize = 8;
 
 impl WriteSession {
-    /// Stores a body as a delta on its previous version; `None` where it is better stored whole.
+    /// Stores a body as a delta on its previous version; `None` where it is better stored whole, as it
+    /// is where the previous version is lost.
     ///
     /// # Errors
-    /// The previous version is missing or damaged.
+    /// The storage failed.
     pub(super) fn delta(
         &mut self,
         kind: &str,
@@ -43,7 +44,10 @@ impl WriteSession {
         if body.len() > PIECE_BYTES || born.map(year) != Some(year(self.began.as_millisecond())) {
             return Ok(None);
         }
-        let before = core.bodies(&tenant).at(base)?;
+        let before = match core.bodies(&tenant).at(base) {
+            Err(error) if error.is_loss() => return Ok(None),
+            other => other?,
+        };
         if before.depth >= DELTA_DEPTH_MAX || before.bytes.len() > PIECE_BYTES {
             return Ok(None);
         }

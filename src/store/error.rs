@@ -175,6 +175,11 @@ impl From<EntropyError> for StoreError {
 }
 
 impl StoreError {
+    /// Whether stored bytes are gone or not what was written, and nothing else is wrong.
+    pub(super) fn is_loss(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Storage(StorageError::NotFound { .. }))
+    }
+
     /// What a person can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {

@@ -236,6 +236,10 @@ impl Repository {
     fn at(&self, name: &str, seq: u64) -> Result<(Arc<Tenant>, Arc<Rec>), StoreError> {
         let (tenant, newest) = self.at_newest(name)?;
         if seq > newest.sequence {
+            // Something may stand there that cannot be read: then that is the answer.
+            if seq <= self.core.highest(&tenant) {
+                self.core.stored_record(&tenant, seq)?;
+            }
             return Err(StoreError::UnknownSnapshot { tenant: name.to_owned(), sequence: seq });
         }
         let rec = self.core.snapshot_record(&tenant, seq)?;

@@ -1,5 +1,6 @@
 //! Where the state root's leaves come from: the index, what changed since, else every body once.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::crypto::hierarchy::Domain;
@@ -14,47 +15,68 @@ use crate::store::state::State;
 use crate::store::tenant::Tenant;
 
 impl Core {
-    /// The buckets of a parent's state, with those of `paths` loaded.
+    /// The buckets of a parent's state, with those of `paths` loaded. The leaves of `paths` themselves are
+    /// about to be set, and may lack: a body that is lost does not stand in the way of the one that takes
+    /// its place.
     ///
     /// # Errors
-    /// A body that must be read for it is missing or damaged.
+    /// Another body that must be read for it is missing or damaged.
     pub(super) fn roots<'p>(
         &self,
         tenant: &Tenant,
         parent: Option<(&Arc<Rec>, &State)>,
-        paths: impl Iterator<Item = &'p str>,
+        paths: impl Iterator<Item = &'p str> + Clone,
     ) -> Result<Roots, StoreError> {
         let Some((rec, state)) = parent else { return Ok(Roots::empty()) };
-        let domain = tenant.newest()?;
-        let mut wanted: Vec<u16> = paths.map(|path| domain.proof.bucket(path)).collect();
-        if rec.epoch == domain.epoch {
-            let changed = self.changed_since_leaves(tenant, rec)?;
-            if let Some((head, changed)) = changed
-                && let Some(mut roots) = self.kept_roots(tenant, head)
-            {
-                wanted.extend(changed.iter().map(|path| domain.proof.bucket(path)));
-                if self.load(tenant, &mut roots, wanted.clone()) {
-                    for path in &changed {
-                        let leaf = state.get_path(path).map(|entry| self.leaf(tenant, domain, path, &entry));
-                        roots.set(&domain.proof, path, leaf.transpose()?);
-                    }
-                    if Some(roots.finish()) == rec.snapshot().map(|snapshot| snapshot.root) {
-                        return Ok(roots);
-                    }
-                }
-            }
+        match self.roots_from_index(tenant, rec, state, paths.clone()) {
+            Ok(Some(roots)) => Ok(roots),
+            Ok(None) => self.roots_from_bodies(tenant, state, &paths.collect()),
+            Err(error) if error.is_loss() => self.roots_from_bodies(tenant, state, &paths.collect()),
+            Err(error) => Err(error),
         }
-        self.roots_from_bodies(tenant, state)
     }
 
-    /// The buckets of a state, from all its bodies.
+    /// The same from what the index keeps and the bodies that came since; `None` where that does not give
+    /// the root that was signed.
+    fn roots_from_index<'p>(
+        &self,
+        tenant: &Tenant,
+        rec: &Arc<Rec>,
+        state: &State,
+        paths: impl Iterator<Item = &'p str>,
+    ) -> Result<Option<Roots>, StoreError> {
+        let domain = tenant.newest()?;
+        if rec.epoch != domain.epoch {
+            return Ok(None);
+        }
+        let Some((head, changed)) = self.changed_since_leaves(tenant, rec)? else { return Ok(None) };
+        let Some(mut roots) = self.kept_roots(tenant, head) else { return Ok(None) };
+        let mut wanted: Vec<u16> = paths.map(|path| domain.proof.bucket(path)).collect();
+        wanted.extend(changed.iter().map(|path| domain.proof.bucket(path)));
+        if !self.load(tenant, &mut roots, wanted) {
+            return Ok(None);
+        }
+        for path in &changed {
+            let leaf = state.get_path(path).map(|entry| self.leaf(tenant, domain, path, &entry));
+            roots.set(&domain.proof, path, leaf.transpose()?);
+        }
+        let signed = rec.snapshot().map(|snapshot| snapshot.root);
+        Ok((Some(roots.finish()) == signed).then_some(roots))
+    }
+
+    /// The buckets of a state, from all its bodies but those of some paths.
     ///
     /// # Errors
     /// One of them is missing or damaged.
-    pub(super) fn roots_from_bodies(&self, tenant: &Tenant, state: &State) -> Result<Roots, StoreError> {
+    pub(super) fn roots_from_bodies(
+        &self,
+        tenant: &Tenant,
+        state: &State,
+        without: &HashSet<&str>,
+    ) -> Result<Roots, StoreError> {
         let domain = tenant.newest()?;
         let mut roots = Roots::empty();
-        for (path, entry) in state.paths() {
+        for (path, entry) in state.paths().filter(|(path, _)| !without.contains(&**path)) {
             roots.set(&domain.proof, path, Some(self.leaf(tenant, domain, path, &entry)?));
         }
         Ok(roots)

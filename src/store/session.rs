@@ -295,6 +295,8 @@ impl WriteSession {
             Ok(body) => Ok(self.tenant.newest()?.ids.id(&body.bytes) == id),
             // Whoever may not open secrets has the check only.
             Err(StoreError::NoKey { .. }) => Ok(one_epoch),
+            // It is lost, and a whole one is at hand: that is stored anew.
+            Err(error) if error.is_loss() => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -1,13 +1,17 @@
-//! The binary as a person meets it, without any server: the history is made through the library.
+//! The binary as a person meets it, without a vendor's server: the history is made through the library, or
+//! read from a realm on loopback.
 //!
-//! `world` has the folder, the history and the runner; each other file is one part of the story.
+//! `world` has the folder, the history and the runner, `realm` the realm; each other file is one part of
+//! the story.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
 
 mod configuration;
 mod damage;
+mod kill;
 mod limits;
 mod output;
 mod questions;
+mod realm;
 mod reference;
 mod refused;
 mod world;

@@ -29,9 +29,7 @@ pub(crate) type Rows = Vec<(&'static str, serde_json::Value)>;
 
 /// A folder of its own.
 pub(crate) struct World {
-    folder: PathBuf,
-    /// Removes the folder at the end; the process that did not make it leaves it.
-    _made: Option<tempfile::TempDir>,
+    folder: tempfile::TempDir,
 }
 
 /// What a command printed and how it ended.
@@ -77,13 +75,7 @@ impl Ran {
 impl World {
     /// An empty folder.
     pub(crate) fn empty() -> Self {
-        let made = tempfile::tempdir().unwrap();
-        Self { folder: made.path().to_owned(), _made: Some(made) }
-    }
-
-    /// A folder that another process made.
-    pub(crate) fn at(folder: PathBuf) -> Self {
-        Self { folder, _made: None }
+        Self { folder: tempfile::tempdir().unwrap() }
     }
 
     /// A folder with a repository that holds nothing yet.
@@ -118,7 +110,7 @@ impl World {
 
     /// A path in the folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+        self.folder.path().join(name)
     }
 
     /// Writes a file into the folder.
@@ -142,10 +134,10 @@ impl World {
     /// The same environment for another program, as a shell that starts the binary.
     pub(crate) fn settle(&self, command: &mut Command) {
         command
-            .current_dir(&self.folder)
+            .current_dir(self.folder.path())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", &self.folder)
+            .env("HOME", self.folder.path())
             .env("XDG_CACHE_HOME", self.path("cache"))
             .env("LASTGOOD_REPO", "repo")
             .env("LASTGOOD_PASSPHRASE", PASSPHRASE)
@@ -168,7 +160,7 @@ impl World {
 
     /// What came out, without what differs from run to run: the folder.
     fn ended(&self, output: &Output) -> Ran {
-        let folder = self.folder.display().to_string();
+        let folder = self.folder.path().display().to_string();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap().replace(&folder, "[folder]");
         Ran { code: output.status.code().unwrap_or(-1), out: text(&output.stdout), err: text(&output.stderr) }
     }

@@ -6,6 +6,7 @@ use super::House;
 use crate::base::entropy::SeededEntropy;
 use crate::crypto::hierarchy::Master;
 use crate::format::FormatError;
+use crate::format::envelope::{self, Bound};
 use crate::format::footer::Role;
 use crate::format::reader::SegmentReader;
 
@@ -50,6 +51,27 @@ fn a_flipped_bit_is_an_error_or_lies_in_the_padding() {
 }
 
 #[test]
+fn a_message_opens_only_as_what_it_was_bound_to() {
+    let house = House::new(1);
+    let (keys, _) = envelope::begin(&house.domains[0], &house.entropy).unwrap();
+    let bound = Bound { role: 1, position: 7, codec: 1, plain: 90, sealed: 21 };
+    let mut sealed = b"bytes".to_vec();
+    keys.seal(&bound, &mut sealed).unwrap();
+    assert_eq!(keys.open(&bound, &sealed, "it").unwrap(), b"bytes");
+    for other in [
+        Bound { role: 2, ..bound },
+        Bound { position: 8, ..bound },
+        Bound { codec: 0, ..bound },
+        Bound { plain: 91, ..bound },
+        Bound { sealed: 20, ..bound },
+    ] {
+        assert!(keys.open(&other, &sealed, "it").is_err(), "{other:?}");
+    }
+    let elsewhere = Bound { sealed: 20, ..bound };
+    assert!(keys.open(&elsewhere, &sealed[..20], "it").is_err());
+}
+
+#[test]
 fn a_cut_or_grown_segment_is_refused() {
     let house = House::new(1);
     let (mut builder, draft) = house.small();
@@ -62,6 +84,12 @@ fn a_cut_or_grown_segment_is_refused() {
     }
     let grown = [&bytes[..], &[0]].concat();
     assert!(SegmentReader::open_whole(&house.domains, &grown).is_err());
+    // What lies in the padding belongs to no frame, and the trailer opens the rest: only its length tells.
+    let (_, segment) = house.read(&bytes);
+    assert!(segment.verify_whole(&bytes).is_ok());
+    let (rest, trailer) = bytes.split_at(bytes.len() - 32);
+    let shortened = [&rest[..rest.len() - 8], trailer].concat();
+    assert!(SegmentReader::open_whole(&house.domains, &shortened).is_err());
     let (head, tail) = bytes.split_at(2000);
     let stretched = [head, &[0; 256], tail].concat();
     assert!(SegmentReader::open_whole(&house.domains, &stretched).is_err());

@@ -9,6 +9,7 @@
 //! One file serves all tenants of one repository; tables are named by tenant prefix. Read
 //! [`versions`] next.
 
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -142,8 +143,40 @@ impl Head {
 
 /// An open index.
 pub(super) struct Index {
-    database: Database,
+    database: Open,
     entropy: Arc<dyn Entropy>,
+}
+
+/// The database, until it is dropped: redb writes when it closes, and may panic on a damaged file.
+struct Open(Option<Database>);
+
+impl Open {
+    const HELD: &'static str = "it is held until it is dropped";
+}
+
+impl Deref for Open {
+    type Target = Database;
+
+    fn deref(&self) -> &Database {
+        self.0.as_ref().expect(Self::HELD)
+    }
+}
+
+impl DerefMut for Open {
+    fn deref_mut(&mut self) -> &mut Database {
+        self.0.as_mut().expect(Self::HELD)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let database = self.0.take();
+        // Whatever it was that went wrong, the next one to open the file meets it.
+        let _ = caught(|| {
+            drop(database);
+            Ok(())
+        });
+    }
 }
 
 impl Index {
@@ -162,7 +195,7 @@ impl Index {
                 .set_cache_size(CACHE_BYTES)
                 .create_with_backend(InMemoryBackend::new())
                 .map_err(|error| faulty(error.into()))?;
-            let index = Self { database, entropy };
+            let index = Self { database: Open(Some(database)), entropy };
             index.claim(repository).map_err(faulty)?;
             return Ok((index, IndexStatus::InMemory));
         };
@@ -198,7 +231,7 @@ impl Index {
             Err(DatabaseError::DatabaseAlreadyOpen) => return Err(Opening::Locked),
             Err(error) => return Err(Opening::Fault(error.into())),
         };
-        let index = Self { database, entropy };
+        let index = Self { database: Open(Some(database)), entropy };
         let ours = caught(|| index.is_ours(repository)).map_err(Opening::Fault)?;
         match ours {
             Some(true) => Ok(Some(index)),
@@ -284,6 +317,12 @@ impl Update<'_> {
             Ok(write.commit()?)
         })
     }
+}
+
+/// A row, read and written again.
+#[cfg(fuzzing)]
+pub(super) fn rewritten(bytes: &[u8]) -> Option<Vec<u8>> {
+    row::Row::decode(bytes).ok().map(|row| row.encode())
 }
 
 /// redb may panic on a file that was changed under it; that too is a fault of a cache.

@@ -4,6 +4,7 @@ mod applies;
 mod basics;
 mod damage;
 mod faults;
+mod flips;
 mod model;
 mod power;
 mod scenario;
