@@ -87,6 +87,9 @@ pub struct Form {
     /// Instances are made by the server: one that a path names and that nobody made is there too.
     #[serde(default)]
     pub always: bool,
+    /// Instances that no switch is shown for.
+    #[serde(default)]
+    pub held: Vec<Condition>,
     /// How an instance shows its links.
     #[serde(default)]
     pub links: Links,
@@ -105,7 +108,7 @@ pub struct Form {
     /// Fields in which `q` looks for the beginning of a text.
     #[serde(default)]
     pub quick: Vec<Pointer>,
-    /// The field by whose number a list is sorted; default: the order in which they were made.
+    /// The field by whose number or text a list is sorted; default: the order in which they were made.
     pub sort: Option<Pointer>,
     /// Rows of a page where the request does not say; 0: all.
     #[serde(default)]
@@ -150,6 +153,8 @@ pub enum Stage {
     Created,
     /// The answer to its change.
     Updated,
+    /// The answer to a call that switched it.
+    Switched,
     /// It is shown.
     Show,
     /// It is shown as a row of a list.

@@ -29,14 +29,16 @@ pub(super) fn put(world: &World, ask: &Ask, work: &mut Work) {
         _ => methods(spec),
     };
     let status = work.body.get("status").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let system = work.body.get("system").and_then(Value::as_bool) == Some(true);
+    let form = world.vendor.form(ask.route.kind);
+    let held =
+        form.is_some_and(|form| !form.held.is_empty() && form.held.iter().all(|held| held.holds(&work.body)));
     let Some(members) = work.body.as_object_mut() else { return };
     if !members.contains("_links") {
         members.insert("_links", Object::new());
     }
     let Some(links) = members.get_mut("_links").and_then(Value::as_object_mut) else { return };
     add(links, "self", &url, &allow);
-    if let Some(switch) = switch(spec, &status).filter(|_| !system) {
+    if let Some(switch) = switch(spec, &status).filter(|_| !held) {
         add(links, switch, &format!("{url}/lifecycle/{switch}"), &["POST".to_owned()]);
     }
 }

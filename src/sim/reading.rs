@@ -73,7 +73,11 @@ pub(super) fn list(world: &mut World, ask: &Ask, read: usize) -> Result<Response
     let rows = select(world, ask, form, &filter, after, size);
     let mut rows = rows;
     if let Some(at) = form.and_then(|form| form.sort.as_ref()) {
-        rows.sort_by_key(|(_, _, body)| at.get(body).and_then(Value::as_i64));
+        let key = |body: &Value| {
+            let found = at.get(body);
+            (found.and_then(Value::as_i64), found.and_then(Value::as_str).map(str::to_owned))
+        };
+        rows.sort_by_cached_key(|(_, _, body)| key(body));
     }
     let (rows, next) = page::cut(rows, size);
     let mut bodies = Vec::with_capacity(rows.len());

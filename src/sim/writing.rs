@@ -89,9 +89,10 @@ pub(super) fn update(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
     let body = sent(ask)?;
     let upsert = form.is_some_and(|form| form.upsert);
     let mut new = false;
+    let own = ask.own.clone().unwrap_or_else(|| SINGLETON.into());
+    let absent = world.resolve(ask.route.kind, &ask.parents, &own).is_none();
     let id = match existing(world, ask) {
-        Err(_) if upsert => {
-            let own = ask.own.clone().unwrap_or_else(|| SINGLETON.into());
+        _ if upsert && absent => {
             let made = born(world, ask, &own)?;
             world.put(ask.route.kind, &ask.parents, &own, made);
             new = true;
@@ -110,7 +111,7 @@ pub(super) fn update(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
         merge(&mut whole, work.body.take());
         work.body = whole;
     } else {
-        keep_assigned(spec, &work.old, &mut work.body);
+        keep_assigned(spec, form, &work.old, &mut work.body);
     }
     keep_status(spec, &work.old, &mut work.body);
     touch(world, &mut work.body);
@@ -120,10 +121,12 @@ pub(super) fn update(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
 }
 
 /// What the server assigned stays, whatever a replacement says.
-fn keep_assigned(spec: &KindSpec, old: &Value, body: &mut Value) {
+fn keep_assigned(spec: &KindSpec, form: Option<&Form>, old: &Value, body: &mut Value) {
+    let takes = |pattern: &&Pattern| form.is_some_and(|form| form.takes.contains(*pattern));
     let links = Pointer::from_segments(["_links"]);
     let id = spec.id.iter().filter_map(|at| Some((at.clone(), at.get(old)?)));
-    let assigned = spec.assigned.iter().flat_map(|pattern| pattern.find(old));
+    let assigned =
+        spec.assigned.iter().filter(|pattern| !takes(pattern)).flat_map(|pattern| pattern.find(old));
     let kept: Vec<(Pointer, Value)> =
         assigned.chain(id).filter(|(at, _)| *at != links).map(|(at, value)| (at, value.clone())).collect();
     for (at, value) in kept {
@@ -134,10 +137,12 @@ fn keep_assigned(spec: &KindSpec, old: &Value, body: &mut Value) {
     }
 }
 
-/// What has switches of its own changes its status by them only.
+/// What has switches of its own keeps its status where a change does not name one.
 fn keep_status(spec: &KindSpec, old: &Value, body: &mut Value) {
     let switched = spec.action.iter().any(|action| action.call.path.bare().contains("/lifecycle/"));
-    if let (true, Some(status), Some(members)) = (switched, old.get("status"), body.as_object_mut()) {
+    let sent = body.get("status").is_some();
+    if let (true, Some(status), Some(members)) = (switched && !sent, old.get("status"), body.as_object_mut())
+    {
         members.insert("status", status.clone());
     }
 }
@@ -241,6 +246,7 @@ fn reply(world: &mut World, ask: &Ask, work: Work, stage: Stage) -> Result<Respo
         Gives::Body => {
             let stages: &[Stage] = match stage {
                 Stage::Created | Stage::Updated => &[Stage::Show, stage],
+                Stage::Action => &[Stage::Show, Stage::Switched],
                 _ => &[Stage::Show],
             };
             Some(world.shown(ask, &work.id, stages, work.body)?)

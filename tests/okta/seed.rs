@@ -22,6 +22,7 @@ struct Seen {
     made: HashSet<String>,
     touched: HashSet<String>,
     recorded: HashSet<String>,
+    ordered: HashSet<(usize, Vec<String>)>,
 }
 
 /// A request's call, its parents' ids and its own.
@@ -38,7 +39,7 @@ fn place(world: &World, exchange: &Exchange) -> Option<Place> {
     if route.kind == usize::MAX {
         return Some(Place { route, parents, own: None });
     }
-    let own = (parents.len() > route.parents).then(|| parents.drain(route.parents..).next_back()).flatten();
+    let own = (parents.len() > route.parents).then(|| parents.drain(route.parents..).next()).flatten();
     let single = world.provider().kinds[route.kind].shape == Shape::Singleton;
     let own = own.or_else(|| single.then(|| "-".to_owned()));
     Some(Place { route, parents, own })
@@ -126,6 +127,7 @@ fn shown(world: &mut World, exchange: &Exchange, at: &Place, seen: &mut Seen) {
                 }
                 put(world, kind, &at.parents, None, row, seen);
             }
+            seen.ordered.insert((kind, at.parents.clone()));
         }
         Op::Extra(_) => {
             if let Some(kind) = extra_kind(world, &at.route) {
@@ -202,8 +204,8 @@ fn put(world: &mut World, kind: usize, parents: &[String], own: Option<&str>, bo
     }
     let known = !seen.recorded.insert(key(kind, parents, &id));
     let kept = world.get(kind, parents, &id).filter(|_| known && own.is_none()).cloned();
-    if own.is_none() {
-        // A list tells the order.
+    if own.is_none() && !seen.ordered.contains(&(kind, parents.to_vec())) {
+        // The first list tells the order.
         world.remove(kind, parents, &id);
     }
     world.put(kind, parents, &id, kept.unwrap_or_else(|| body.clone()));
@@ -238,7 +240,7 @@ fn named(world: &mut World, exchange: &Exchange, at: &Place, seen: &mut Seen) {
     if let Some(far) = far.filter(|_| !seen.made.contains(own)) {
         ensure_one(world, far, &[], Some(own));
     }
-    if at.route.op == Op::Update && !seen.made.contains(own) && known_parents {
+    if exchange.status != 201 && at.route.op == Op::Update && !seen.made.contains(own) && known_parents {
         before(world, exchange, at, seen);
     }
     let makes =
@@ -257,7 +259,10 @@ fn before(world: &mut World, exchange: &Exchange, at: &Place, seen: &mut Seen) {
     if let (Some(sent), true) = (&exchange.request, body.as_object().is_some()) {
         let spec = &world.provider().kinds[at.route.kind];
         less(&mut body, sent, &Pointer::root(), &spec.assigned);
-        put(world, at.route.kind, &at.parents, at.own.as_deref(), &body, seen);
+        let id = at.own.clone().unwrap_or_default();
+        if !seen.recorded.contains(&key(at.route.kind, &at.parents, &id)) {
+            put(world, at.route.kind, &at.parents, at.own.as_deref(), &body, seen);
+        }
     }
 }
 

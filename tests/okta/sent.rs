@@ -28,7 +28,11 @@ pub(crate) fn sent(world: &World, exchange: &Exchange) -> Option<Value> {
     for pattern in spec.assigned.iter().filter(|pattern| !kept(pattern)) {
         pattern.remove_all(&mut body);
     }
+    let own_id = Pattern::parse("/id").unwrap();
     for member in ["id", "created", "lastUpdated", "_links", "_embedded"] {
+        if member == "id" && takes.is_some_and(|takes| takes.contains(&own_id)) {
+            continue;
+        }
         if let Some(members) = body.as_object_mut() {
             members.remove(member);
         }

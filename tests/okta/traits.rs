@@ -10,7 +10,7 @@ use lastgood::sim::faults::Faults;
 use crate::recording::Scenario;
 
 /// A trait: its name, the paths whose answers show it, and the member that is there or not.
-const TRAITS: [(&str, &[&str], &str); 27] = [
+const TRAITS: [(&str, &[&str], &str); 30] = [
     ("accessPolicy", APPS, "/_links/accessPolicy"),
     ("appLogoUpload", APPS, "/_links/uploadLogo"),
     ("appOrn", APPS, "/orn"),
@@ -37,10 +37,14 @@ const TRAITS: [(&str, &[&str], &str); 27] = [
     ("deactivation", &["/api/v1/users/{id}/lifecycle/deactivate"], ""),
     ("remediationMode", &["/api/v1/device-assurances"], "/displayRemediationMode"),
     ("statusChanged", USERS, "/statusChanged"),
+    ("idpInitiated", APPS, "/settings/oauthClient/idp_initiated_login"),
+    ("policyEmbedded", LISTED_POLICIES, "/_embedded"),
+    ("requestDigest", &["/api/v1/idps"], "/protocol/algorithms/request/digest"),
     ("singleLogout", APPS, "/settings/oauthClient/participate_slo"),
 ];
 
 const APPS: &[&str] = &["/api/v1/apps", "/api/v1/apps/{appId}"];
+const LISTED_POLICIES: &[&str] = &["/api/v1/policies"];
 const USERS: &[&str] = &["/api/v1/users", "/api/v1/users/{id}"];
 const RULES: &[&str] = &["/api/v1/policies/{policyId}/rules", "/api/v1/policies/{policyId}/rules/{ruleId}"];
 
@@ -50,19 +54,29 @@ pub(crate) fn traits(scenario: &Scenario) -> BTreeMap<String, String> {
     let mut out = BTreeMap::new();
     for (name, paths, member) in TRAITS {
         let member = Pointer::parse(member).unwrap();
-        let shown = scenario.exchanges.iter().filter(|exchange| {
-            exchange.status < 300
-                && paths.contains(&exchange.template.as_str())
-                && exchange.response.as_array().is_none()
+        let shown = scenario
+            .exchanges
+            .iter()
+            .filter(|exchange| exchange.status < 300 && paths.contains(&exchange.template.as_str()));
+        let rows = shown.flat_map(|exchange| match exchange.response.as_array() {
+            Some(rows) if name == "policyEmbedded" => rows.to_vec(),
+            Some(_) => Vec::new(),
+            None if name == "policyEmbedded" => Vec::new(),
+            None => vec![exchange.response.clone()],
         });
-        let found: Vec<_> = shown.map(|exchange| word(member.get(&exchange.response))).collect();
-        if let Some(first) =
-            found.iter().find(|word| **word != "absent" && name != "forgotPassword").or(found.first())
-        {
+        let tells = |body: &Value| name != "forgotPassword" || tells_of_password(body);
+        let found: Vec<_> = rows.filter(tells).map(|body| word(member.get(&body))).collect();
+        if let Some(first) = found.iter().find(|word| **word != "absent").or(found.first()) {
             out.insert(name.to_owned(), (*first).to_owned());
         }
     }
     out
+}
+
+/// Only an active user without a recovery question tells whether a password can be forgotten anyhow.
+fn tells_of_password(body: &Value) -> bool {
+    let question = Pointer::from_segments(["credentials", "recovery_question"]).get(body).is_some();
+    body.get("status") == Some(&"ACTIVE".into()) && !question
 }
 
 fn word(found: Option<&Value>) -> &'static str {

@@ -134,6 +134,10 @@ fn settle(body: &mut Value, own_app: bool) {
             };
         }
     }
+    if mode == "SAML_1_1" {
+        sign_on.remove("attributeStatements");
+        sign_on.remove("destinationOverride");
+    }
     if !own_app {
         OWN_SAML.iter().for_each(|name| {
             sign_on.remove(name);

@@ -53,6 +53,7 @@ pub(super) const BODY_HOOKS: &[(&str, BodyHook)] = &[
     ("policy_born", policies::born),
     ("rule_born", policies::rule_born),
     ("rule_changed", policies::rule_changed),
+    ("authenticator_held", policies::authenticator_held),
     ("zone_sorted", policies::zone_sorted),
     ("feature_switched", policies::feature_switched),
 ];

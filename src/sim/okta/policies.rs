@@ -15,15 +15,48 @@ const LAST: i64 = 99;
 pub(super) fn born(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(), Refusal> {
     let kind = text(&work.body, "/type").to_owned();
     if at(&work.body, "/priority").is_none() {
-        let others = world.rows(ask.route.kind, &[], None).filter(|(_, _, body)| text(body, "/type") == kind);
+        let custom = |body: &Value| text(body, "/type") == kind && at(body, "/system") != Some(&true.into());
+        let others = world.rows(ask.route.kind, &[], None).filter(|(_, _, body)| custom(body)).count();
         let place = match kind.as_str() {
             "ACCESS_POLICY" | "PROFILE_ENROLLMENT" => 1,
-            _ => others.filter(|(_, _, body)| at(body, "/system") != Some(&true.into())).count() + 1,
+            _ => others + 1,
         };
         set(&mut work.body, "/priority", place);
+        let last = |body: &Value| text(body, "/type") == kind && at(body, "/system") == Some(&true.into());
+        let default = world.rows(ask.route.kind, &[], None).find(|(_, _, body)| last(body));
+        let default = default
+            .map(|(_, id, _)| id.to_owned())
+            .filter(|_| !matches!(kind.as_str(), "ACCESS_POLICY" | "PROFILE_ENROLLMENT"));
+        if let Some(body) = default.and_then(|id| world.get_mut(ask.route.kind, &[], &id)) {
+            set(body, "/priority", place + 1);
+        }
+    }
+    catch_all(world, &work.id, &kind);
+    Ok(())
+}
+
+/// The rule that a new policy brings.
+fn catch_all(world: &mut World, policy: &str, kind: &str) {
+    if kind == "PROFILE_ENROLLMENT" {
+        let attribute = |name: &str, label: &str| {
+            object([("name", name.into()), ("label", label.into()), ("required", true.into())])
+        };
+        let enrollment = object([
+            ("access", "ALLOW".into()),
+            ("preRegistrationInlineHooks", Value::Null),
+            (
+                "profileAttributes",
+                vec![attribute("firstName", "First name"), attribute("email", "Primary email")].into(),
+            ),
+            ("targetGroupIds", Value::Null),
+            ("unknownUserAction", "REGISTER".into()),
+            ("activationRequirements", object([("emailVerification", true.into())])),
+            ("progressiveProfilingAction", "ENABLED".into()),
+            ("allowedIdentifiers", vec!["login"].into()),
+        ]);
+        put_catch_all(world, policy, kind, object([("profileEnrollment", enrollment)]));
     }
     if kind == "ACCESS_POLICY" {
-        let (id, now) = (world.fresh("rul"), world.time());
         let verification = object([
             ("factorMode", "2FA".into()),
             ("type", "ASSURANCE".into()),
@@ -41,21 +74,25 @@ pub(super) fn born(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(), 
         if !world.trait_is("keepSignedIn", "absent") {
             set(&mut sign_on, "/keepMeSignedIn", object([("postAuth", "NOT_ALLOWED".into())]));
         }
-        let rule = object([
-            ("id", id.as_str().into()),
-            ("status", "ACTIVE".into()),
-            ("name", "Catch-all Rule".into()),
-            ("priority", LAST.into()),
-            ("created", now.clone()),
-            ("lastUpdated", now),
-            ("system", true.into()),
-            ("conditions", Value::Null),
-            ("actions", object([("appSignOn", sign_on)])),
-            ("type", "ACCESS_POLICY".into()),
-        ]);
-        world.put(world.number("policy_rule"), std::slice::from_ref(&work.id), &id, rule);
+        put_catch_all(world, policy, kind, object([("appSignOn", sign_on)]));
     }
-    Ok(())
+}
+
+fn put_catch_all(world: &mut World, policy: &str, kind: &str, actions: Value) {
+    let (id, now) = (world.fresh("rul"), world.time());
+    let rule = object([
+        ("id", id.as_str().into()),
+        ("status", "ACTIVE".into()),
+        ("name", "Catch-all Rule".into()),
+        ("priority", LAST.into()),
+        ("created", now.clone()),
+        ("lastUpdated", now),
+        ("system", true.into()),
+        ("conditions", Value::Null),
+        ("actions", actions),
+        ("type", kind.into()),
+    ]);
+    world.put(world.number("policy_rule"), &[policy.to_owned()], &id, rule);
 }
 
 /// A rule takes a place among the others, which move down.
@@ -131,6 +168,33 @@ pub(super) fn cloned(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
     world.put(ask.route.kind, &[], &id, body.clone());
     let shown = world.shown(ask, &id, &[crate::sim::form::Stage::Show], body)?;
     Ok(Response::json(200, shown))
+}
+
+/// An authenticator that an app or a policy uses cannot be switched off.
+pub(super) fn authenticator_held(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    if !ask.route.path.ends_with("/deactivate") {
+        return Ok(());
+    }
+    let by_app = world
+        .rows(world.number("app"), &[], None)
+        .any(|(_, _, app)| text(app, "/settings/oauthClient/backchannel_custom_authenticator_id") == work.id);
+    if by_app {
+        let cause = "Cannot delete this authenticator because it is being configured for CIBA by one or more OIDC applications.";
+        return Err(Refusal::invalid("Authenticator", vec![cause.into()]));
+    }
+    let key = text(&work.body, "/key").to_owned();
+    let enrolls =
+        |rule: &Value| text(rule, "/key") == key && !matches!(text(rule, "/enroll/self"), "" | "NOT_ALLOWED");
+    let by_policy = world.rows(world.number("policy"), &[], None).any(|(_, _, policy)| {
+        let rules = at(policy, "/settings/authenticators").and_then(Value::as_array);
+        rules.is_some_and(|rules| rules.iter().any(enrolls))
+    });
+    if by_policy {
+        let summary = "Cannot modify/disable this authenticator because it is enabled in one or more policies. To continue, disable the authenticator in these policies.";
+        let refusal = Refusal::new(403, "E0000148", summary);
+        return Err(Refusal { causes: vec!["Authenticator is enabled in a policy.".into()], ..refusal });
+    }
+    Ok(())
 }
 
 /// The places of a zone stand by country.

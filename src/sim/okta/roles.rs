@@ -66,17 +66,24 @@ pub(super) fn app_target(world: &mut World, ask: &Ask) -> Result<Response, Refus
     let parents = [own(ask), part("roleAssignmentId")];
     let (name, app) = (part("appName"), part("appId"));
     let body = match world.get(world.number("app"), &[], &app) {
-        Some(found) => object([
-            ("name", name.as_str().into()),
-            ("id", app.as_str().into()),
-            ("displayName", text(found, "/label").into()),
-            ("status", text(found, "/status").into()),
-        ]),
-        None => object([
-            ("name", name.as_str().into()),
-            ("displayName", name.as_str().into()),
-            ("status", "ACTIVE".into()),
-        ]),
+        Some(found) => {
+            let itself = object([("href", format!("{}/api/v1/apps/{app}", world.org.url).into())]);
+            object([
+                ("name", text(found, "/label").into()),
+                ("id", app.as_str().into()),
+                ("status", text(found, "/status").into()),
+                ("_links", object([("self", itself)])),
+            ])
+        }
+        None => {
+            let itself = object([("href", format!("{}/api/v1/catalog/apps/{name}", world.org.url).into())]);
+            object([
+                ("name", name.as_str().into()),
+                ("displayName", name.as_str().into()),
+                ("status", "ACTIVE".into()),
+                ("_links", object([("self", itself)])),
+            ])
+        }
     };
     let id = if app.is_empty() { name } else { app };
     match ask.request.method.as_str() {

@@ -231,8 +231,11 @@ fn tidy(property: &mut Value, of_user: bool) {
             members.insert("mutability", "READ_WRITE");
         }
     } else {
+        let array = members.get("type").and_then(Value::as_str) == Some("array");
         for name in ["master", "permissions", "union"] {
-            members.remove(name);
+            if name != "union" || !array {
+                members.remove(name);
+            }
         }
     }
 }
