@@ -5,6 +5,7 @@
 //! the story.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
 
+mod absent;
 mod configuration;
 mod damage;
 mod kill;

@@ -4,9 +4,9 @@
 //! It runs on a thread of its own, because the tests wait for the binary on theirs.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 
 use axum::extract::Request;
 use axum::http::StatusCode;
@@ -24,13 +24,15 @@ pub(crate) struct Realm {
     url: String,
     state: Arc<AtomicUsize>,
     asked: Arc<AtomicUsize>,
+    left_out: Arc<Mutex<String>>,
 }
 
 impl Realm {
     /// Starts it, in state 0.
     pub(crate) fn start() -> Self {
         let (state, asked) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let (of_server, count) = (state.clone(), asked.clone());
+        let left_out = Arc::new(Mutex::new(String::new()));
+        let (of_server, count, without) = (state.clone(), asked.clone(), left_out.clone());
         let (sender, receiver) = channel();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -39,20 +41,25 @@ impl Realm {
                 sender.send(listener.local_addr().unwrap()).unwrap();
                 let router = axum::Router::new().fallback(move |request: Request| {
                     count.fetch_add(1, Ordering::SeqCst);
-                    let answer = answer(&request, of_server.load(Ordering::SeqCst));
+                    let answer = answer(&request, of_server.load(Ordering::SeqCst), &without.lock().unwrap());
                     async move { answer }
                 });
                 axum::serve(listener, router).await.unwrap();
             });
         });
         let url = format!("http://{}", receiver.recv().unwrap());
-        Self { url, state, asked }
+        Self { url, state, asked, left_out }
     }
 
     /// Brings it into another state.
     pub(crate) fn move_to(&self, state: usize) {
         self.state.store(state, Ordering::SeqCst);
         self.asked.store(0, Ordering::SeqCst);
+    }
+
+    /// Leaves a user out of the list, though he is there.
+    pub(crate) fn leave_out(&self, id: &str) {
+        *self.left_out.lock().unwrap() = id.to_owned();
     }
 
     /// Requests since the last move.
@@ -97,7 +104,7 @@ fn note(user: usize, state: usize) -> String {
     (0..600).map(|_| next()).collect()
 }
 
-fn answer(request: &Request, state: usize) -> Response {
+fn answer(request: &Request, state: usize, left_out: &str) -> Response {
     let path = request.uri().path();
     let json = |value: Value| ([("content-type", "application/json")], value.to_string()).into_response();
     if path.ends_with("/token") {
@@ -110,11 +117,21 @@ fn answer(request: &Request, state: usize) -> Response {
             json(page(request, vec![json!({ "id": "a001", "name": "Engineering", "path": "/Engineering" })]))
         }
         Some("/users") => {
-            let user = |(id, note): (String, String)| json!({ "id": id, "username": id, "enabled": true, "firstName": note });
-            json(page(request, notes(state).into_iter().map(user).collect()))
+            let listed = notes(state).into_iter().filter(|(id, _)| id != left_out);
+            json(page(request, listed.map(|(id, note)| user(&id, &note)).collect()))
         }
-        _ => StatusCode::NOT_FOUND.into_response(),
+        Some(path) => {
+            match path.strip_prefix("/users/").and_then(|id| Some((id, notes(state).remove(id)?))) {
+                Some((id, note)) => json(user(id, &note)),
+                None => StatusCode::NOT_FOUND.into_response(),
+            }
+        }
+        None => StatusCode::NOT_FOUND.into_response(),
     }
+}
+
+fn user(id: &str, note: &str) -> Value {
+    json!({ "id": id, "username": id, "enabled": true, "firstName": note })
 }
 
 /// The rows of a list that were asked for.
