@@ -65,32 +65,45 @@ pub fn grants<'a>(
     found
 }
 
-/// Who holds power by these bodies: holders of grants, and the members of those that are groups.
+/// Who holds power by these bodies: holders of grants, those who hold what holds it, and the members
+/// of those that are groups.
 #[must_use]
 pub fn administrators<'a>(
     catalog: &Provider,
     bodies: impl IntoIterator<Item = (&'a ResourceKey, &'a Value)> + Clone,
 ) -> BTreeSet<ResourceKey> {
+    let giving = granting_kinds(catalog);
+    let given = |spec: &&KindSpec| giving.contains(&spec.kind);
+    let principals: BTreeSet<&Kind> =
+        catalog.kinds.iter().filter(given).flat_map(|spec| &spec.parent).collect();
     let mut holders: BTreeSet<ResourceKey> =
         grants(catalog, bodies.clone()).into_iter().map(|grant| grant.holder).collect();
-    let principals: BTreeSet<Kind> = granting_kinds(catalog)
-        .iter()
-        .filter_map(|kind| catalog.kind(kind))
-        .flat_map(|spec| spec.parent.iter().cloned())
+    let edges: Vec<(&KindSpec, &ResourceKey)> = bodies
+        .into_iter()
+        .filter_map(|(key, _)| Some((catalog.kind(&key.kind).filter(|spec| spec.shape == Shape::Edge)?, key)))
+        .filter(|(_, key)| key.ids.len() > 1)
         .collect();
-    for (key, _) in bodies {
-        let Some(spec) = catalog.kind(&key.kind).filter(|spec| spec.shape == Shape::Edge) else { continue };
-        let above = key.ids.split_last().map(|(_, above)| above.to_vec()).unwrap_or_default();
-        let holds = spec.parent.iter().any(|kind| holders.contains(&ResourceKey::new(kind, above.clone())));
-        let members =
-            spec.refs.iter().flat_map(|reference| &reference.to).filter(|kind| principals.contains(*kind));
-        if holds && !above.is_empty() {
-            holders.extend(
-                members.map(|kind| ResourceKey::new(kind, vec![key.id().to_owned()])).collect::<Vec<_>>(),
-            );
+    loop {
+        // What an edge names is known by its own id alone; what it hangs on, by all of them.
+        let ids: BTreeSet<&str> = holders.iter().map(ResourceKey::id).collect();
+        let mut more = Vec::new();
+        for (spec, key) in &edges {
+            let above = key.ids.split_last().map(|(_, above)| above.to_vec()).unwrap_or_default();
+            let near = spec.parent.iter().map(|kind| ResourceKey::new(kind, above.clone()));
+            if giving.contains(&spec.kind) && ids.contains(key.id()) {
+                more.extend(near.filter(|holder| !holders.contains(holder)));
+            } else if near.clone().any(|holder| holders.contains(&holder)) {
+                let far = spec.refs.iter().flat_map(|reference| &reference.to);
+                let members = far.filter(|kind| principals.contains(kind) && !giving.contains(&spec.kind));
+                let members = members.map(|kind| ResourceKey::new(kind, vec![key.id().to_owned()]));
+                more.extend(members.filter(|member| !holders.contains(member)));
+            }
         }
+        if more.is_empty() {
+            return holders;
+        }
+        holders.extend(more);
     }
-    holders
 }
 
 #[cfg(test)]

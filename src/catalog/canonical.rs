@@ -137,6 +137,11 @@ fn is_masked(provider: &Provider, value: &Value) -> bool {
     }
 }
 
+/// Brings the sets of a body into order again, after a value in one was replaced.
+pub fn settle(spec: &KindSpec, body: &mut Value) {
+    sort_sets(&spec.set, body);
+}
+
 /// Sorts each set, inner ones first, so that an outer set is sorted by settled bytes.
 fn sort_sets(sets: &[Set], body: &mut Value) {
     let mut by_depth: Vec<&Set> = sets.iter().collect();

@@ -17,7 +17,7 @@ pub mod writing;
 use std::sync::LazyLock;
 
 pub use audit::*;
-pub use canonical::{Canonical, canonicalize};
+pub use canonical::{Canonical, canonicalize, settle};
 pub use condition::Condition;
 pub use context::Context;
 pub use reading::*;

@@ -99,6 +99,26 @@ pub struct Auth {
     /// Rights that allow writing; a reading credential that holds one is warned of.
     #[serde(default)]
     pub writing_rights: Vec<String>,
+    /// Whom a credential makes of Lastgood in the tenant.
+    #[serde(default)]
+    pub own: Vec<OwnIdentity>,
+    /// Two settings that are equal where those identities lie in the tenant itself.
+    pub own_where: Option<[String; 2]>,
+}
+
+/// An identity that stands behind a credential.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct OwnIdentity {
+    /// The field of the `auth` table that names it.
+    pub credential: String,
+    /// Its kind.
+    pub kind: Kind,
+    /// Where its body holds that name.
+    pub at: Pointer,
+    /// What stands before the name there.
+    #[serde(default)]
+    pub prefix: String,
 }
 
 fn bearer() -> String {
@@ -349,6 +369,9 @@ pub struct Reference {
     /// Created without it, set by an update afterwards: this is where cycles are cut.
     #[serde(default)]
     pub second_pass: bool,
+    /// Texts that may stand there and name nothing.
+    #[serde(default)]
+    pub except: Vec<String>,
     /// The target takes effect through this field at once, so it must be there with all that hangs on
     /// it before the field names it.
     #[serde(default)]

@@ -49,6 +49,41 @@ pub struct Restore {
     /// Fields whose change needs `--allow-privileged`.
     #[serde(default)]
     pub privileged: Vec<Privileged>,
+    /// What it is written with to have no effect: how it is made where its secret is not given. Nobody
+    /// signs in as, or by way of, what is so.
+    #[serde(default)]
+    pub off: Vec<Off>,
+}
+
+/// A value that switches a resource off.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Off {
+    /// Which field.
+    pub at: Pointer,
+    /// Only where this holds.
+    #[serde(default)]
+    pub only: Vec<Condition>,
+    /// What it is set to.
+    pub value: Value,
+}
+
+impl Restore {
+    /// How a resource with this body is switched off; `None` where it cannot be.
+    #[must_use]
+    pub fn off(&self, body: &Value) -> Option<&Off> {
+        self.off.iter().find(|off| off.only.iter().all(|only| only.of.is_some() || only.holds(body)))
+    }
+
+    /// Whether it is.
+    #[must_use]
+    pub fn is_off(&self, body: &Value) -> bool {
+        self.off(body).is_some_and(|off| match off.at.get(body) {
+            Some(value) => *value == off.value,
+            // Vendors leave out what is not set.
+            None => off.value == Value::Bool(false),
+        })
+    }
 }
 
 /// A class of restorability.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::base::secret::Secret;
 use crate::cli::args::{ApplyArgs, ApplyOptions, Global, SnapshotArgs};
-use crate::cli::config::Config;
+use crate::cli::config::{AuthConfig, Config, TenantConfig};
 use crate::cli::interrupt::Gently;
 use crate::cli::open::{Opened, Purpose, connect, environment, open};
 use crate::cli::output::plain;
@@ -16,6 +16,8 @@ use crate::cli::progress::Counter;
 use crate::cli::snapshot::{self, Occasion};
 use crate::cli::{Exit, Failure, plan, reference};
 use crate::json::Value;
+use crate::provider::Live;
+use crate::restore;
 use crate::restore::observe::LiveTenant;
 use crate::restore::stored_journal::applied_plan;
 use crate::restore::{
@@ -66,16 +68,12 @@ pub async fn carry_out(
     options: &ApplyOptions,
     resume: bool,
 ) -> Result<Exit, Failure> {
-    let tenant = opened.config.tenant(&plan.tenant)?;
-    let live = connect(&opened.config, tenant, Purpose::Restore).map_err(|mut failure| {
-        failure.exit = Exit::Usage;
-        failure
-    })?;
+    let (tenant, live) = connected(opened, &plan.tenant, options)?;
     let given = inputs(&opened.config, options, plan)?;
     let fingerprints = opened.repository.fingerprints(&plan.tenant)?;
     let mark = |address: &str, pointer: &str, value: &[u8]| fingerprints.mark(address, pointer, value);
     let base = base(opened, plan)?;
-    let connected = LiveTenant::new(&live, &mark);
+    let marked = LiveTenant::new(&live, &mark);
     let environment = environment()?;
     let mut journal =
         StoredJournal::open(&opened.repository, &plan.tenant, plan.id).map_err(RestoreError::from)?;
@@ -84,7 +82,7 @@ pub async fn carry_out(
         return Err(RestoreError::Begun { id: plan.id }.into());
     }
     let allow = allowed(options);
-    let own = plan::own(tenant, &live);
+    let own = plan::own(&tenant, &live);
     admit(live.catalog(), plan, &own, allow, (!begun).then(|| environment.clock.now()))?;
     // The state before is what `plan --undo` comes from, so it is kept before anything is written.
     let before = if begun {
@@ -102,7 +100,7 @@ pub async fn carry_out(
     let apply = Apply {
         catalog: live.catalog(),
         plan,
-        tenant: &connected,
+        tenant: &marked,
         journal: &mut journal,
         vault: &base,
         inputs: &given,
@@ -142,12 +140,35 @@ async fn ended(global: &Global, opened: &Opened, plan: &Plan, summary: &Summary)
     Ok(Exit::Incomplete)
 }
 
-fn allowed(options: &ApplyOptions) -> Allow {
+/// The tenant with the credential that may write, and a connection with it. Without one nothing is
+/// begun.
+///
+/// # Errors
+/// No credential for writing is configured or given, or it leads nowhere.
+pub(crate) fn connected(
+    opened: &Opened,
+    name: &str,
+    options: &ApplyOptions,
+) -> Result<(TenantConfig, Live), Failure> {
+    let mut tenant = opened.config.tenant(name)?.clone();
+    if let Some(file) = &options.restore_auth {
+        tenant.restore_auth = Some(AuthConfig::read(file)?);
+    }
+    let live = connect(&opened.config, &tenant, Purpose::Restore).map_err(|mut failure| {
+        failure.exit = Exit::Usage;
+        failure
+    })?;
+    Ok((tenant, live))
+}
+
+/// What a person allows.
+pub(crate) fn allowed(options: &ApplyOptions) -> Allow {
     Allow {
         deletes: options.allow_delete,
         privileged: options.allow_privileged,
         lockout: options.allow_lockout,
         without_secrets: options.without_secrets,
+        rotate: options.rotate,
     }
 }
 
@@ -243,7 +264,9 @@ fn inputs(
             given.insert(name, Secret::new(Value::from(value.expose().as_str())));
         }
     }
-    let missing: Vec<_> = plan.secrets.iter().filter(|wanted| !given.contains_key(&wanted.input)).collect();
+    let renewed = if options.rotate { restore::secrets::stored(plan) } else { BTreeMap::new() };
+    let wanted = plan.secrets.iter().chain(renewed.values());
+    let missing: Vec<_> = wanted.filter(|wanted| !given.contains_key(&wanted.input)).collect();
     if !missing.is_empty() && std::io::stdin().is_terminal() && config.path.is_some() {
         for wanted in missing {
             let prompt = format!("{} ({}): ", plain(&wanted.input), plain(&wanted.how));

@@ -8,7 +8,8 @@ use crate::base::key::Kind;
 use crate::cli::output::{Color, Output, ProgressForm};
 use crate::cli::{Exit, Failure};
 use crate::cli::{
-    apply, care, config, diff, find, init, kinds, log, ls, plan, reference, show, snapshot, snapshots, tenant,
+    apply, care, config, diff, find, init, kinds, log, ls, plan, reference, restore, show, snapshot,
+    snapshots, tenant,
 };
 
 /// Backup, history and restore of identity tenants.
@@ -107,6 +108,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Do exactly what a plan says.
     Apply(ApplyArgs),
+    /// Plan, show the plan, ask, and do it.
+    Restore(RestoreArgs),
     /// Check the repository.
     Check {
         /// Read and hash every body.
@@ -286,6 +289,29 @@ pub struct ApplyOptions {
     /// Create what lacks its secret, disabled.
     #[arg(long)]
     pub without_secrets: bool,
+    /// Ask for new values in place of stored secrets.
+    #[arg(long)]
+    pub rotate: bool,
+    /// The credential to write with, a TOML table as `restore_auth` is, in place of the configured one.
+    #[arg(long, value_name = "FILE")]
+    pub restore_auth: Option<PathBuf>,
+}
+
+/// `restore`.
+#[derive(Args, Debug)]
+pub struct RestoreArgs {
+    /// What, and back to when.
+    #[command(flatten)]
+    pub plan: PlanArgs,
+    /// What is given and allowed.
+    #[command(flatten)]
+    pub options: ApplyOptions,
+    /// Only show the plan.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do it without asking.
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// Runs the command.
@@ -312,6 +338,7 @@ pub async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         }
         Command::Plan(args) => plan::run(&global, args).await,
         Command::Apply(args) => apply::run(&global, args).await,
+        Command::Restore(args) => restore::run(&global, args).await,
         Command::Check { read_data } => care::check(&global, read_data),
         Command::RebuildIndex => care::rebuild_index(&global),
         Command::Stats => care::stats(&global),

@@ -71,6 +71,29 @@ pub struct AuthConfig {
     pub fields: BTreeMap<String, String>,
 }
 
+impl AuthConfig {
+    /// Reads an `auth` table from a file of its own. Its `file:` references start from that file's folder.
+    ///
+    /// # Errors
+    /// It cannot be read or is not of the form: line and column, and never what stands there.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let fault = |error| ConfigError::File { path: path.to_owned(), error };
+        let text = std::fs::read_to_string(path).map_err(fault)?;
+        let mut auth: Self = toml::from_str(&text).map_err(|error| ConfigError::Form {
+            path: path.into(),
+            message: without_values(&text, &error),
+        })?;
+        let folder =
+            std::path::absolute(path).map_err(fault)?.parent().map(Path::to_owned).unwrap_or_default();
+        for value in auth.fields.values_mut() {
+            if let Some(name) = value.strip_prefix("file:") {
+                *value = format!("file:{}", folder.join(name).display());
+            }
+        }
+        Ok(auth)
+    }
+}
+
 /// What is wrong with the configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {

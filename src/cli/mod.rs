@@ -20,6 +20,7 @@ pub mod output;
 pub mod plan;
 pub mod progress;
 pub mod reference;
+pub mod restore;
 pub mod show;
 pub mod snapshot;
 pub mod snapshots;

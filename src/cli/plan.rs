@@ -47,19 +47,38 @@ impl From<Mode> for restore::Mode {
 pub async fn run(global: &Global, args: PlanArgs) -> Result<Exit, Failure> {
     let opened = open(global)?;
     let plan = make(global, &opened, &args).await?;
+    show(global, &plan, &args)?;
+    Ok(ended(&plan, &args))
+}
+
+/// Shows a plan, and writes it where it is wanted.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn show(global: &Global, plan: &Plan, args: &PlanArgs) -> Result<(), Failure> {
     if global.output.json {
         global.output.document(&plan.to_json());
     } else {
-        global.output.line(restore::preview(&plan).trim_end());
+        global.output.line(restore::preview(plan).trim_end());
     }
     if let Some(file) = &args.out {
-        write(file, &plan)?;
+        write(file, plan)?;
         global.output.note(format!("plan written to {}; `lastgood apply` does exactly this", file.display()));
     }
-    Ok(if args.exit_code && !plan.steps.is_empty() { Exit::Differences } else { Exit::Done })
+    Ok(())
 }
 
-async fn make(global: &Global, opened: &Opened, args: &PlanArgs) -> Result<Plan, Failure> {
+/// How a plan that was only made ends.
+#[must_use]
+pub fn ended(plan: &Plan, args: &PlanArgs) -> Exit {
+    if args.exit_code && !plan.steps.is_empty() { Exit::Differences } else { Exit::Done }
+}
+
+/// Makes a plan; nothing is written.
+///
+/// # Errors
+/// The addresses mean nothing at that time, or the tenant cannot be read.
+pub async fn make(global: &Global, opened: &Opened, args: &PlanArgs) -> Result<Plan, Failure> {
     let addresses: Vec<Address> =
         args.addresses.iter().map(|text| Address::parse(text)).collect::<Result<_, _>>()?;
     let past = args.undo.as_ref().map(|apply| undo::past(&opened.repository, apply)).transpose()?;
@@ -184,14 +203,14 @@ async fn add_later(
 #[must_use]
 pub fn own(tenant: &TenantConfig, live: &Live) -> Own {
     let mut own = Own::default();
-    for auth in tenant.auth.iter().chain(&tenant.restore_auth) {
-        for (field, kind) in [("client_id", "client"), ("username", "user")] {
-            if let Some(name) = auth.fields.get(field) {
-                own.names.insert((Kind::new(kind), name.clone()));
-            }
-        }
+    let catalog = live.catalog();
+    let settings = live.settings();
+    // Accounts of another realm or directory are not in this one, whatever they are called.
+    let elsewhere =
+        catalog.auth.own_where.as_ref().is_some_and(|[one, other]| settings.get(one) != settings.get(other));
+    for auth in tenant.auth.iter().chain(&tenant.restore_auth).filter(|_| !elsewhere) {
+        own.add(catalog, |field| auth.fields.get(field).cloned());
     }
-    own.names.retain(|(kind, _)| live.catalog().kind(kind).is_some());
     own
 }
 

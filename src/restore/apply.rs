@@ -16,8 +16,8 @@ use crate::base::time::Clock;
 use crate::catalog::Provider;
 use crate::json::{Object, Value};
 use crate::restore::form::{Guard, Plan};
-use crate::restore::guard::Own;
 use crate::restore::journal::{Entry, Journal, entry, traces};
+use crate::restore::own::Own;
 use crate::restore::perform::{Done, Ended, Performer};
 use crate::restore::sides::{Recorded, gap};
 use crate::restore::tenant::Tenant;
@@ -33,8 +33,10 @@ pub struct Allow {
     pub privileged: bool,
     /// A plan after which nobody might be left to administer the tenant.
     pub lockout: bool,
-    /// Make resources without the secrets that nobody gave.
+    /// Make resources without the secrets that nobody gave, switched off.
     pub without_secrets: bool,
+    /// Take new values in place of stored secrets.
+    pub rotate: bool,
 }
 
 /// Opens what is sealed in the repository.
@@ -332,10 +334,12 @@ pub fn admit(
         return Err(RestoreError::Expired { at: plan.expires });
     }
     for step in &plan.steps {
-        let spec = catalog.kind(&step.key.kind).ok_or_else(|| RestoreError::NoKind(step.key.kind.clone()))?;
+        if catalog.kind(&step.key.kind).is_none() {
+            return Err(RestoreError::NoKind(step.key.kind.clone()));
+        }
         let body = step.fields.iter().find(|change| change.pointer.is_empty());
         let body = body.and_then(|change| change.to.as_ref().or(change.from.as_ref()));
-        if own.is_touched_by(spec, &step.key, body) {
+        if own.is_touched_by(&step.key, body) {
             return Err(RestoreError::OwnIdentity { key: step.key.clone() });
         }
     }

@@ -4,9 +4,10 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use crate::base::key::ResourceKey;
-use crate::catalog::{KindSpec, Shape};
+use crate::catalog::{KindSpec, Shape, settle};
 use crate::json::Value;
 use crate::restore::RestoreError;
+use crate::restore::guard;
 use crate::restore::links::put;
 use crate::restore::reach::{Case, Item, Reach};
 use crate::restore::steps::{Draft, Drafts};
@@ -38,13 +39,38 @@ pub(crate) fn all<'a>(reach: &mut Reach<'a>) -> Result<Drafts<'a>, RestoreError>
         if item.case != Case::Delete && (ids_change || !same(&body)) {
             links = reach.links(spec, &body, live.as_ref())?;
             links.iter().for_each(|found| put(&mut body, found));
+            // Another id can have another place in its set. What is taken out again later is found by its
+            // place, so such a body keeps its order.
+            if links.iter().all(|found| !found.second_pass) {
+                settle(spec, &mut body);
+            }
         }
         if item.case == Case::Delete || !same(&body) {
             want_surroundings(reach, &key)?;
         }
         by_key.insert(key.clone(), Draft { key, spec, item, live, desired: body, links, conflicts });
     }
+    want_governing(reach, &by_key);
     Ok(Drafts { by_key, privileged: RefCell::default() })
+}
+
+/// Who is left to administer the tenant can be said only of those who were read.
+fn want_governing(reach: &mut Reach<'_>, drafts: &BTreeMap<ResourceKey, Draft<'_>>) {
+    let catalog = reach.catalog();
+    let taking = drafts.values().any(|draft| match draft.item.case {
+        Case::Delete => guard::takes_power(catalog, &draft.key, None),
+        Case::Update if draft.live.as_ref() != Some(&draft.desired) => {
+            guard::takes_power(catalog, &draft.key, Some(&draft.desired))
+        }
+        _ => false,
+    });
+    for kind in guard::governing(catalog).into_iter().filter(|_| taking) {
+        let unread =
+            catalog.kind(&kind).is_none_or(|spec| spec.carried_by.is_some() || spec.unread.is_some());
+        if !unread && !reach.seen.is_whole(&kind, &[]) {
+            reach.wants.lists.insert((kind, Vec::new()));
+        }
+    }
 }
 
 /// The counterpart keeps the id that it has, in each field that is a part of it.

@@ -103,6 +103,9 @@ pub struct Step {
     pub loose: Vec<Pattern>,
     /// The vendor makes it in an earlier step: it is found by its natural name, then changed.
     pub found_by_name: bool,
+    /// What it is made with where a secret of it is not given: a field and the value that switches it
+    /// off.
+    pub off: Option<(Pointer, Value)>,
     /// What must be given for it: flags and inputs.
     pub needs: Vec<String>,
     /// Addresses whose steps come before and must have succeeded.

@@ -1,51 +1,15 @@
-//! What must be allowed by hand, and what is never allowed.
+//! What must be allowed by hand. What is never allowed: [`own`](crate::restore::own).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::access::{self, strength};
 use crate::base::key::{Kind, ResourceKey};
-use crate::catalog::{Context, KindSpec, Provider};
+use crate::catalog::{Context, KindSpec, Provider, Shape};
 use crate::json::Value;
-use crate::restore::form::{Guard, Op, Plan};
-use crate::restore::sides::{Seen, name_text};
-
-/// What Lastgood itself signs in with. Nothing may change it: no flag overrides that, because a
-/// restore that takes its own rights away cannot be finished or undone.
-#[derive(Clone, Debug, Default)]
-pub struct Own {
-    /// Ids of users, clients, roles and tokens, whatever their kind.
-    pub ids: BTreeSet<String>,
-    /// The same by natural name, where the id is not known.
-    pub names: BTreeSet<(Kind, String)>,
-}
-
-impl Own {
-    /// The same with the ids of all named resources among these.
-    #[must_use]
-    pub(crate) fn resolved<'a>(
-        &self,
-        catalog: &Provider,
-        bodies: impl Iterator<Item = (&'a ResourceKey, &'a Value)>,
-    ) -> Self {
-        let mut out = self.clone();
-        for (key, body) in bodies {
-            let name = catalog.kind(&key.kind).and_then(|spec| name_text(spec, body));
-            if name.is_some_and(|name| self.names.contains(&(key.kind.clone(), name))) {
-                out.ids.insert(key.id().to_owned());
-            }
-        }
-        out
-    }
-
-    /// Whether a change of this resource is a change of what Lastgood signs in with: the resource
-    /// itself, what hangs on it, and edges that lead to it.
-    #[must_use]
-    pub fn is_touched_by(&self, spec: &KindSpec, key: &ResourceKey, body: Option<&Value>) -> bool {
-        let named = body.and_then(|body| name_text(spec, body));
-        key.ids.iter().any(|id| self.ids.contains(id))
-            || named.is_some_and(|name| self.names.contains(&(key.kind.clone(), name)))
-    }
-}
+use crate::restore::form::{Guard, Op, Part, Step};
+use crate::restore::own::Holding;
+use crate::restore::sides::Seen;
+use crate::restore::wish::set_or_remove;
 
 /// Why a step hands out power; empty where it does not.
 pub(crate) fn privileged(
@@ -55,9 +19,12 @@ pub(crate) fn privileged(
     before: Option<&Value>,
     after: &Value,
 ) -> Vec<String> {
-    let hits = spec.restore.privileged.iter().filter(|rule| {
-        op != Op::Delete && strength::grows_weaker(rule, before, Some(after)) && context.satisfies(&rule.only)
-    });
+    let after = (op != Op::Delete).then_some(after);
+    let hits = spec
+        .restore
+        .privileged
+        .iter()
+        .filter(|rule| strength::grows_weaker(rule, before, after) && context.satisfies(&rule.only));
     let mut reasons: Vec<String> = Vec::new();
     for rule in hits {
         if !reasons.contains(&rule.why) {
@@ -67,33 +34,106 @@ pub(crate) fn privileged(
     reasons
 }
 
-/// Whether nobody might be left who can administer the tenant.
-pub(crate) fn lockout(catalog: &Provider, seen: &Seen, plan: &Plan) -> Option<Guard> {
-    let mut gone: BTreeSet<&ResourceKey> = BTreeSet::new();
-    for step in plan.steps.iter().filter(|step| step.op == Op::Delete) {
-        gone.insert(&step.key);
-        gone.extend(&step.takes_along);
+/// The kinds that say who can administer the tenant: those who can, what gives it to them, and who
+/// belongs to whom it is given.
+pub(crate) fn governing(catalog: &Provider) -> BTreeSet<Kind> {
+    let giving = access::granting_kinds(catalog);
+    let gives = catalog.kinds.iter().filter(|spec| giving.contains(&spec.kind));
+    let holders: BTreeSet<Kind> = gives.flat_map(|spec| spec.parent.iter().cloned()).collect();
+    let joins = catalog.kinds.iter().filter(|spec| {
+        spec.shape == Shape::Edge
+            && spec.parent.iter().any(|kind| holders.contains(kind))
+            && spec.refs.iter().flat_map(|reference| &reference.to).any(|kind| holders.contains(kind))
+    });
+    let joins: BTreeSet<Kind> = joins.map(|spec| spec.kind.clone()).collect();
+    giving.into_iter().chain(joins).chain(holders).collect()
+}
+
+/// Whether a change can take somebody's power away: something goes, or is switched off.
+pub(crate) fn takes_power(catalog: &Provider, key: &ResourceKey, off: Option<&Value>) -> bool {
+    let Some(spec) = catalog.kind(&key.kind) else { return false };
+    let switched_off = off.is_some_and(|body| spec.restore.is_off(body));
+    let everybody = spec.shape == Shape::Singleton && switched_off;
+    everybody || ((off.is_none() || switched_off) && governing(catalog).contains(&key.kind))
+}
+
+/// Whether nobody might be left who can administer the tenant, Lastgood's own accounts not counted.
+pub(crate) fn lockout(catalog: &Provider, seen: &Seen, own: &Holding, steps: &[Step]) -> Option<Guard> {
+    let after = |step: &Step| ended(seen, step);
+    let shut = steps.iter().find(|step| {
+        let spec = catalog.kind(&step.key.kind);
+        let alone = spec.is_some_and(|spec| spec.shape == Shape::Singleton && spec.parent.is_empty());
+        alone && after(step).is_some_and(|body| takes_power(catalog, &step.key, Some(&body)))
+    });
+    if let Some(step) = shut {
+        let why = format!("it switches `{}` off, and nobody can sign in then", step.key.kind);
+        return Some(Guard::Lockout { why });
     }
-    let kinds = access::granting_kinds(catalog);
-    let holders: BTreeSet<&Kind> = catalog
+    let taking = steps.iter().any(|step| takes_power(catalog, &step.key, after(step).as_ref()));
+    if !taking {
+        return None;
+    }
+    let mut left: BTreeMap<ResourceKey, Value> = catalog
         .kinds
         .iter()
-        .filter(|spec| kinds.contains(&spec.kind))
-        .flat_map(|spec| &spec.parent)
+        .flat_map(|spec| seen.of_kind(&spec.kind))
+        .map(|(key, body)| (key.clone(), body.clone()))
         .collect();
-    let touched = gone.iter().any(|key| kinds.contains(&key.kind) || holders.contains(&key.kind));
-    if !touched {
+    let before = people(catalog, own, &left);
+    for step in steps {
+        let key = at(step).unwrap_or_else(|| step.key.clone());
+        step.takes_along.iter().for_each(|gone| drop(left.remove(gone)));
+        match after(step) {
+            Some(body) => drop(left.insert(key, body)),
+            None => drop(left.remove(&key)),
+        }
+    }
+    let after = people(catalog, own, &left);
+    (!before.is_empty() && after.is_empty()).then(|| Guard::Lockout {
+        why: format!(
+            "of the {} who can administer the tenant now, Lastgood's own accounts not counted, none can afterwards",
+            before.len()
+        ),
+    })
+}
+
+/// Who can sign in and administer.
+fn people(catalog: &Provider, own: &Holding, bodies: &BTreeMap<ResourceKey, Value>) -> BTreeSet<ResourceKey> {
+    let named: BTreeSet<&Kind> = catalog.auth.own.iter().map(|identity| &identity.kind).collect();
+    let can = |key: &ResourceKey| {
+        let off = |body: &Value| catalog.kind(&key.kind).is_some_and(|spec| spec.restore.is_off(body));
+        let person = named.is_empty() || named.contains(&key.kind);
+        person && !own.is_own(key) && !bodies.get(key).is_none_or(off)
+    };
+    access::administrators(catalog, bodies.iter()).into_iter().filter(can).collect()
+}
+
+/// The address in the tenant, where it is known.
+fn at(step: &Step) -> Option<ResourceKey> {
+    let ids: Option<Vec<String>> = step
+        .target
+        .iter()
+        .map(|part| match part {
+            Part::Known(id) => Some(id.clone()),
+            Part::Coming(_) => None,
+        })
+        .collect();
+    ids.map(|ids| ResourceKey::new(&step.key.kind, ids))
+}
+
+/// The body that a step leaves; `None` where it removes.
+fn ended(seen: &Seen, step: &Step) -> Option<Value> {
+    if step.op == Op::Delete {
         return None;
     }
-    let all = || catalog.kinds.iter().flat_map(|spec| seen.of_kind(&spec.kind)).collect::<Vec<_>>();
-    let left: Vec<_> = all().into_iter().filter(|(key, _)| !gone.contains(key)).collect();
-    let before = access::administrators(catalog, all());
-    let after: BTreeSet<_> =
-        access::administrators(catalog, left).into_iter().filter(|key| !gone.contains(key)).collect();
-    let removes_grants = gone.iter().any(|key| kinds.contains(&key.kind)) || before.len() > after.len();
-    if !removes_grants || !after.is_empty() {
-        return None;
-    }
-    let why = "it removes administrators, and of those that were read none is left afterwards".to_owned();
-    Some(Guard::Lockout { why })
+    let whole =
+        step.fields.iter().find(|change| change.pointer.is_empty()).and_then(|change| change.to.clone());
+    whole.or_else(|| {
+        let mut body = seen.body(&at(step)?)?.clone();
+        for change in &step.fields {
+            // A field that has no place in the body cannot be what switches it off.
+            let _ = set_or_remove(&mut body, &change.pointer, change.to.clone());
+        }
+        Some(body)
+    })
 }

@@ -80,7 +80,8 @@ impl Reach<'_> {
         let mut found = Vec::new();
         for reference in spec.refs.iter().filter(|reference| reference.by != RefBy::Expression) {
             for (at, value) in reference.at.find(body) {
-                let Some(text) = plain(value).filter(|text| !text.is_empty()) else { continue };
+                let names = |text: &String| !text.is_empty() && !reference.except.contains(text);
+                let Some(text) = plain(value).filter(names) else { continue };
                 let held = before.and_then(|before| at.get(before)) == Some(value);
                 let link = match self.resolve(reference, body, value, &text, held)? {
                     Link::Broken { .. } | Link::Unchecked { .. } if held => Link::Same { rests_on: None },

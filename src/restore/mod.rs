@@ -18,6 +18,7 @@ pub mod journal;
 pub mod observe;
 pub mod plan_file;
 pub mod preview;
+pub mod secrets;
 pub mod sides;
 pub mod stored;
 pub mod stored_journal;
@@ -31,6 +32,7 @@ mod ids;
 mod links;
 mod order;
 mod outcome;
+mod own;
 mod perform;
 mod placeholder;
 mod plan;
@@ -41,9 +43,9 @@ mod wish;
 
 pub use apply::{Allow, Apply, Line, Outcome, Start, Summary, Vault, admit};
 pub use form::{Forecast, Mode, Op, Plan, Step};
-pub use guard::Own;
 pub use journal::Journal;
 pub use observe::LiveTenant;
+pub use own::Own;
 pub use placeholder::SecretAt;
 
 pub use plan::{Inputs, plan, wants};

@@ -1,11 +1,11 @@
 //! Whether a resource is as a step of a plan leaves it.
 
-use crate::catalog::KindSpec;
+use crate::catalog::{KindSpec, settle};
 use crate::json::redact::{UNKNOWN, fingerprint};
 use crate::json::{FieldChange, Pattern, Pointer, Value, patch};
 use crate::restore::form::{Op, Step};
 use crate::restore::ids::Ids;
-use crate::restore::placeholder::escape;
+use crate::restore::placeholder::{escape, set_deep};
 use crate::restore::wish::{differences, without};
 
 /// What a resource is compared with.
@@ -16,8 +16,10 @@ pub(crate) struct Expected<'a> {
     pub(crate) spec: &'a KindSpec,
     /// The ids so far.
     pub(crate) ids: &'a Ids,
-    /// Whether secrets that nobody gave may be missing.
+    /// Whether secrets that nobody gave may be missing, and what lacks them is switched off.
     pub(crate) without_secrets: bool,
+    /// Whether stored secrets may have new values.
+    pub(crate) renewed: bool,
 }
 
 impl Expected<'_> {
@@ -45,6 +47,8 @@ impl Expected<'_> {
             (None, Some(before)) => patch(before, &fields).map_err(|error| error.to_string())?,
             (None, None) => return Err("its state before the call is not known".into()),
         };
+        // An id that was not known when the plan was made can have another place among its like.
+        settle(self.spec, &mut wanted);
         self.forgive(&mut wanted, &now);
         let left = differences(self.spec, &wanted, &now);
         Ok(left.iter().map(|change| format!("`{}`", change.pointer)).collect())
@@ -70,12 +74,18 @@ impl Expected<'_> {
             .collect();
         let elsewhere = self.ids.target(self.step).is_some_and(|key| key != self.step.key);
         for (at, unknown) in marks.into_iter().rev() {
-            if !unknown && !elsewhere {
+            if !unknown && !elsewhere && !self.renewed {
                 continue;
             }
             match at.get(now) {
                 Some(found) if fingerprint(found).is_some() => drop(at.set(wanted, found.clone())),
-                None if self.without_secrets => drop(at.remove(wanted)),
+                None if self.without_secrets => {
+                    at.remove(wanted);
+                    if let Some((off, value)) = &self.step.off {
+                        // The object around the field was sent.
+                        let _ = set_deep(wanted, off, value.clone());
+                    }
+                }
                 _ => {}
             }
         }

@@ -7,15 +7,16 @@ use crate::base::key::ResourceKey;
 use crate::base::secret::Secret;
 use crate::catalog::{KindSpec, NewId};
 use crate::json::{Pointer, Value};
-use crate::restore::apply::{Apply, Outcome, STOPPED, moved};
+use crate::restore::apply::{Allow, Apply, Outcome, STOPPED, moved};
 use crate::restore::form::{Op, Part, Plan, Request, Step};
 use crate::restore::ids::Ids;
 use crate::restore::journal::{Trace, entry};
 use crate::restore::outcome::Expected;
 use crate::restore::placeholder::{Found, escape, fill, fill_path, set_deep};
+use crate::restore::secrets::{stored, stored_of};
 use crate::restore::tenant::{Call, Reply, TenantError};
 use crate::restore::wish::without;
-use crate::restore::{RestoreError, state_of};
+use crate::restore::{RestoreError, SecretAt, state_of};
 use crate::store::Phase;
 
 /// While an answer is waited for, the right to apply is renewed this often.
@@ -47,6 +48,8 @@ pub(crate) struct Performer<'p, 'a> {
     run: &'p mut Apply<'a>,
     plan: &'a Plan,
     ids: Ids,
+    /// Names of the new values that are taken in place of stored secrets.
+    renewed: BTreeMap<SecretAt, String>,
     /// States that this apply itself left behind, by address in the tenant.
     states: BTreeMap<ResourceKey, Option<String>>,
 }
@@ -55,7 +58,11 @@ impl<'p, 'a> Performer<'p, 'a> {
     pub(crate) fn new(run: &'p mut Apply<'a>) -> Self {
         let plan = run.plan;
         let states = plan.inputs.iter().map(|input| (input.key.clone(), input.state.clone())).collect();
-        Self { ids: Ids::of(plan), states, plan, run }
+        let renewed = match run.allow.rotate {
+            true => stored(plan).into_iter().map(|(secret, asked)| (secret, asked.input)).collect(),
+            false => BTreeMap::new(),
+        };
+        Self { ids: Ids::of(plan), renewed, states, plan, run }
     }
 
     pub(crate) fn step(&self, index: usize) -> Option<&'a Step> {
@@ -71,11 +78,22 @@ impl<'p, 'a> Performer<'p, 'a> {
         if let Some(key) = step.after.iter().find(|key| lost.contains(*key)) {
             return Some(format!("it needs `{key}`, which was not restored"));
         }
-        let given = |need: &&String| {
-            need.strip_prefix("input ").is_some_and(|name| !self.run.inputs.contains_key(name))
-        };
-        let missing = step.needs.iter().find(given)?;
-        (!self.run.allow.without_secrets).then(|| format!("{missing} was not given"))
+        let missing = self.missing(step).into_iter().next()?;
+        match (self.run.allow.without_secrets, &step.off) {
+            (true, Some(_)) => None,
+            (true, None) => Some(format!(
+                "`{missing}` was not given, and without it there is no way to make it switched off"
+            )),
+            (false, _) => Some(format!("`{missing}` was not given")),
+        }
+    }
+
+    /// The names of the secrets that a step needs and nobody gave.
+    fn missing(&self, step: &Step) -> Vec<String> {
+        let asked = step.needs.iter().filter_map(|need| need.strip_prefix("input ")).map(str::to_owned);
+        let renewed =
+            stored_of(step).into_iter().filter_map(|(_, secret)| self.renewed.get(&secret).cloned());
+        asked.chain(renewed).filter(|name| !self.run.inputs.contains_key(name)).collect()
     }
 
     pub(crate) async fn perform(
@@ -217,9 +235,10 @@ impl<'p, 'a> Performer<'p, 'a> {
         }
         let expected = self.states.get(&key);
         let fits = match (expected, step.op) {
-            (Some(expected), _) => *expected == state,
             // Made by the vendor along with something else of this apply.
-            (None, Op::Update) => fresh && now.is_some(),
+            (None | Some(None), Op::Update) if fresh => now.is_some(),
+            (Some(expected), _) => *expected == state,
+            (None, Op::Update) => false,
             (None, Op::Create) => now.is_none(),
             (None, Op::Delete) => false,
         };
@@ -250,7 +269,7 @@ impl<'p, 'a> Performer<'p, 'a> {
         before: Option<Value>,
     ) -> Result<Ended, Stop> {
         for (number, request) in step.requests.iter().enumerate().skip(first) {
-            let mut call = self.ready(request)?;
+            let mut call = self.ready(step, request)?;
             if request.if_differs && !self.settles(index, number, step, spec, request, &mut call).await? {
                 continue;
             }
@@ -363,8 +382,8 @@ impl<'p, 'a> Performer<'p, 'a> {
         before: Option<&Value>,
         now: Option<&Value>,
     ) -> Result<Vec<String>, Stop> {
-        let without_secrets = self.run.allow.without_secrets;
-        let expected = Expected { step, spec, ids: &self.ids, without_secrets };
+        let Allow { without_secrets, rotate, .. } = self.run.allow;
+        let expected = Expected { step, spec, ids: &self.ids, without_secrets, renewed: rotate };
         expected.differences(before, now).map_err(Stop::Words)
     }
 
@@ -410,35 +429,49 @@ impl<'p, 'a> Performer<'p, 'a> {
     }
 
     /// A request with everything in place.
-    fn ready(&self, request: &Request) -> Result<Call, Stop> {
+    fn ready(&self, step: &Step, request: &Request) -> Result<Call, Stop> {
         let path = fill_path(&request.path, |of| self.ids.get(of).map(str::to_owned))
             .map_err(|of| Stop::Words(format!("the id of `{of}` is not known")))?;
-        let body = request.body.as_ref().map(|body| self.resolve(body)).transpose()?;
+        let body = request.body.as_ref().map(|body| self.resolve(step, body)).transpose()?;
         Ok(Call { method: request.method.clone(), path, body, content_type: request.content_type.clone() })
     }
 
-    fn resolve(&self, body: &Value) -> Result<Secret<Value>, Stop> {
+    fn resolve(&self, step: &Step, body: &Value) -> Result<Secret<Value>, Stop> {
         let mut missing = Vec::new();
         let filled = fill(body, &mut Pointer::root(), &mut |at, found| match found {
             Found::Id(of) => match self.ids.get(&of) {
                 Some(id) => Ok(Some(Value::from(id))),
                 None => Err(format!("the id of `{of}` is not known")),
             },
-            Found::Secret(secret) => self.run.vault.open(&secret).map(|value| Some(value.expose().clone())),
-            Found::Input(name) => match self.run.inputs.get(name) {
-                Some(value) => Ok(Some(value.expose().clone())),
-                None => {
-                    missing.push(at.clone());
-                    Ok(None)
-                }
+            Found::Secret(secret) => match self.renewed.get(&secret) {
+                Some(name) => Ok(self.given(name, at, &mut missing)),
+                None => self.run.vault.open(&secret).map(|value| Some(value.expose().clone())),
             },
+            Found::Input(name) => Ok(self.given(name, at, &mut missing)),
             Found::Literal(inner) => Ok(Some(inner.clone())),
         });
         let mut filled = filled.map_err(Stop::Words)?;
         for at in missing.iter().rev() {
             at.remove(&mut filled);
         }
+        self.switch_off(step, &mut filled)?;
         Ok(Secret::new(filled))
+    }
+
+    fn given(&self, name: &str, at: &Pointer, missing: &mut Vec<Pointer>) -> Option<Value> {
+        let value = self.run.inputs.get(name).map(|value| value.expose().clone());
+        if value.is_none() {
+            missing.push(at.clone());
+        }
+        value
+    }
+
+    /// What lacks a secret is made, and stays, switched off.
+    fn switch_off(&self, step: &Step, body: &mut Value) -> Result<(), Stop> {
+        if let Some((at, value)) = step.off.as_ref().filter(|_| !self.missing(step).is_empty()) {
+            set_deep(body, at, value.clone()).map_err(|error| Stop::Words(error.to_string()))?;
+        }
+        Ok(())
     }
 }
 

@@ -14,9 +14,10 @@ use crate::restore::atlas::Atlas;
 use crate::restore::form::{
     Effect, Forecast, Guard, IdChange, Input, Mode, Op, Part, Plan, Refusal, Rewrite,
 };
-use crate::restore::guard::{self, Own};
+use crate::restore::guard;
 use crate::restore::links::Link;
 use crate::restore::order;
+use crate::restore::own::{Holding, Own};
 use crate::restore::reach::{Case, Reach, Scope};
 use crate::restore::sides::{Recorded, Seen, Wants};
 use crate::restore::steps::{Drafts, Outcome};
@@ -119,11 +120,7 @@ impl<'i, 'a> Maker<'i, 'a> {
     }
 
     fn make(mut self) -> Result<Plan, RestoreError> {
-        let catalog = self.inputs.catalog;
-        let here = catalog.kinds.iter().flat_map(|spec| self.inputs.live.of_kind(&spec.kind));
-        let recorded: Vec<_> =
-            self.reach.items.iter().filter_map(|(key, item)| Some((key, item.goal.as_ref()?))).collect();
-        let own = self.inputs.own.resolved(catalog, here.chain(recorded));
+        let own = self.inputs.own.resolved(self.reach.atlas, self.inputs.live)?;
         let mut nodes = Vec::new();
         let keys: Vec<ResourceKey> = self.drafts.by_key.keys().cloned().collect();
         for key in &keys {
@@ -158,7 +155,7 @@ impl<'i, 'a> Maker<'i, 'a> {
         }
         self.drop_dependents();
         self.tell();
-        self.guards();
+        self.guards(&own);
         self.witnesses();
         self.forecast();
         self.plan.refused.sort_by(|a, b| {
@@ -222,7 +219,7 @@ impl<'i, 'a> Maker<'i, 'a> {
         }
     }
 
-    fn guards(&mut self) {
+    fn guards(&mut self, own: &Holding) {
         let count = self.plan.deletes();
         if count > 0 {
             self.plan.guards.push(Guard::Delete { count });
@@ -239,7 +236,7 @@ impl<'i, 'a> Maker<'i, 'a> {
                 }
             }
         }
-        let lockout = guard::lockout(self.inputs.catalog, self.inputs.live, &self.plan);
+        let lockout = guard::lockout(self.inputs.catalog, self.inputs.live, own, &self.plan.steps);
         self.plan.guards.extend(lockout);
     }
 

@@ -225,6 +225,13 @@ fn step_json(tenant: &str, step: &Step) -> Value {
         ("fields", list(step.fields.iter().map(field_json))),
         ("loose", list(step.loose.iter().map(|pattern| pattern.to_string().into()))),
         ("found_by_name", step.found_by_name.into()),
+        (
+            "off",
+            step.off
+                .as_ref()
+                .map(|(at, value)| object([("at", pointer(at)), ("value", value.clone())]))
+                .into(),
+        ),
         ("needs", texts(&step.needs)),
         ("after", list(step.after.iter().map(|key| address(tenant, key)))),
         ("notes", texts(&step.notes)),
@@ -359,6 +366,10 @@ impl Reader<'_> {
             })?,
             loose: each(value, "loose", |pattern| Pattern::parse(pattern.as_str()?).ok())?,
             found_by_name: value.get("found_by_name")?.as_bool()?,
+            off: match value.get("off")? {
+                Value::Null => None,
+                off => Some((Pointer::parse(off.get("at")?.as_str()?).ok()?, off.get("value")?.clone())),
+            },
             needs: each(value, "needs", string)?,
             after: each(value, "after", |address| self.address(address))?,
             notes: each(value, "notes", string)?,

@@ -8,6 +8,7 @@ use crate::json::redact::{UNKNOWN, fingerprint};
 use crate::json::{Object, Pattern, Pointer, Value};
 use crate::restore::form::{Request, SecretInput};
 use crate::restore::placeholder::{self, Found, SecretAt, fill};
+use crate::restore::secrets::free_name;
 use crate::restore::wish::blocked;
 
 /// The text that stands in an envelope for the body.
@@ -261,14 +262,8 @@ impl Shaper<'_> {
         if let Some(asked) = secrets.iter().find(|asked| asked.key == *self.key && asked.pointer == *at) {
             return asked.input.clone();
         }
-        let stem = input_name(self.key.kind.as_str(), &self.name, at);
         let taken = |name: &str| secrets.iter().any(|asked| asked.input == name);
-        let mut name = stem.clone();
-        let mut number = 2;
-        while taken(&name) {
-            name = format!("{stem}_{number}");
-            number += 1;
-        }
+        let name = free_name(self.key, &self.name, at, taken);
         let how = format!(
             "the vendor shows only a mask of it, so nobody has the value: give `{name}` in the file of `--secrets`, or type it when asked"
         );
@@ -301,12 +296,4 @@ fn unset(write: &Write, live: &Value, body: &mut Value) {
             }
         }
     }
-}
-
-fn input_name(kind: &str, name: &str, at: &Pointer) -> String {
-    let parts: Vec<&str> = [kind, name].into_iter().chain(at.segments()).collect();
-    let text = parts.join("_").to_uppercase();
-    let plain: String = text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    let words: Vec<&str> = plain.split('_').filter(|word| !word.is_empty()).collect();
-    words.join("_")
 }

@@ -181,14 +181,26 @@ pub(crate) fn gap(ledger: &Ledger, key: &ResourceKey) -> Option<String> {
     if row_is_whole(row, &key.kind, above(key), Some(key)) {
         return None;
     }
-    let why = if row.reason.is_empty() { "not all of it was read" } else { row.reason.as_str() };
+    let named =
+        row.exceptions.iter().find(|exception| names(&exception.at, &key.kind, above(key), Some(key)));
+    let why = match named {
+        Some(exception) if row.state == State::Complete => {
+            return Some(format!("`{}` of `{}` {}", key.kind, exception.at, exception.reason));
+        }
+        Some(exception) => exception.reason.as_str(),
+        None if row.reason.is_empty() => "not all of it was read",
+        None => row.reason.as_str(),
+    };
     Some(format!("`{}` is {}: {why}", key.kind, row.state.as_str()))
 }
 
 fn row_is_whole(row: &Row, kind: &Kind, parent: &[String], key: Option<&ResourceKey>) -> bool {
-    let named = |at: &str| {
-        let Some(at) = ResourceKey::from_path(at) else { return true };
-        at.ids.as_slice() == parent || Some(&at) == key || (at.kind == *kind && parent.is_empty())
-    };
-    row.state == State::Complete && !row.exceptions.iter().any(|exception| named(&exception.at))
+    row.state == State::Complete
+        && !row.exceptions.iter().any(|exception| names(&exception.at, kind, parent, key))
+}
+
+/// Whether an exception is about the resources of a kind below a parent, or about this one.
+fn names(at: &str, kind: &Kind, parent: &[String], key: Option<&ResourceKey>) -> bool {
+    let Some(at) = ResourceKey::from_path(at) else { return true };
+    at.ids.as_slice() == parent || Some(&at) == key || (at.kind == *kind && parent.is_empty())
 }

@@ -4,15 +4,16 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::key::{Kind, ResourceKey};
-use crate::catalog::{Context, KindSpec, RestoreClass, Shape};
+use crate::catalog::{Body, Context, KindSpec, RestoreClass, Shape};
 use crate::json::{FieldChange, Pattern, Pointer, Value};
 use crate::restore::form::{Conflict, Op, Part, SecretInput, Step};
-use crate::restore::guard::{self, Own};
+use crate::restore::guard;
 use crate::restore::links::{Found, Link};
+use crate::restore::own::Holding;
 use crate::restore::plan::Inputs;
 use crate::restore::reach::{Case, Item, Reach, far_ends};
 use crate::restore::shape::{Shaper, Stand};
-use crate::restore::sides::above;
+use crate::restore::sides::{above, gap};
 use crate::restore::wish::{applicable, blocked, differences, needed, without};
 use crate::restore::{RestoreError, placeholder};
 
@@ -102,7 +103,7 @@ impl Drafts<'_> {
         &self,
         reach: &Reach<'_>,
         inputs: &Inputs<'_>,
-        own: &Own,
+        own: &Holding,
         draft: &Draft<'_>,
         secrets: &mut Vec<SecretInput>,
     ) -> Result<Outcome, RestoreError> {
@@ -114,7 +115,11 @@ impl Drafts<'_> {
                 return Ok(Outcome::Unchanged);
             }
         }
-        if let Some(reason) = refusal(draft, own) {
+        let along = reach.takes_along.get(&draft.key).into_iter().flatten();
+        let body = draft.item.goal.as_ref().or(draft.item.live.as_ref());
+        let keys = [&draft.key, &draft.item.live_key];
+        if let Some(reason) = own.forbids(spec, draft.item.case, keys, body, along).or_else(|| refusal(draft))
+        {
             return Ok(Outcome::Refused(reason));
         }
         let work = Work { drafts: self, reach, inputs, draft };
@@ -128,13 +133,9 @@ impl Drafts<'_> {
     }
 }
 
-fn refusal(draft: &Draft<'_>, own: &Own) -> Option<String> {
+fn refusal(draft: &Draft<'_>) -> Option<String> {
     let spec = draft.spec;
     let body = draft.item.goal.as_ref().or(draft.item.live.as_ref());
-    let both = [Some(&draft.key), Some(&draft.item.live_key)];
-    if both.into_iter().flatten().any(|key| own.is_touched_by(spec, key, body)) {
-        return Some("Lastgood itself signs in with it; nothing here may change it".into());
-    }
     if spec.restore.class == RestoreClass::Never {
         return Some(spec.restore.reason.clone());
     }
@@ -293,7 +294,7 @@ impl Work<'_, '_> {
             };
             loose.extend(blocked(draft.spec, first, false).into_iter().filter(also));
         }
-        let expected = draft.desired.clone();
+        let expected = without(&draft.desired, &loose);
         let fields = vec![FieldChange { pointer: Pointer::root(), from: None, to: Some(expected.clone()) }];
         let mut step = self.step(Op::Update, Calls { requests, expected, loose }, fields);
         step.found_by_name = draft.spec.shape == Shape::Object;
@@ -338,12 +339,14 @@ impl Work<'_, '_> {
         if draft.spec.restore.class == RestoreClass::Partial && op != Op::Delete {
             notes.push(draft.spec.restore.reason.clone());
         }
+        notes.extend(self.unrecorded().filter(|_| op == Op::Create));
         notes.extend(draft.links.iter().filter_map(|found| match &found.link {
             Link::Unchecked { why } => Some(why.clone()),
             _ => None,
         }));
         let mut stand = self.stand();
-        let bodies = self.surroundings(&mut stand, &draft.desired);
+        let own = if op == Op::Delete { draft.live.as_ref() } else { None };
+        let bodies = self.surroundings(&mut stand, own.unwrap_or(&draft.desired));
         let why =
             guard::privileged(draft.spec, &self.context(&bodies), op, draft.live.as_ref(), &calls.expected);
         if !why.is_empty() {
@@ -365,15 +368,41 @@ impl Work<'_, '_> {
             key: draft.key.clone(),
             target: self.target(),
             name: shown.map_or_else(String::new, |body| self.reach.atlas.full_name(&draft.key, body)),
-            requests: calls.requests,
             fields,
             loose: calls.loose,
             found_by_name: false,
+            off: self.off(op, &needs, &calls.expected),
+            requests: calls.requests,
             needs,
             after,
             notes,
             takes_along: Vec::new(),
         }
+    }
+
+    /// How it is made without a secret that nobody gives: switched off, where it can be.
+    fn off(&self, op: Op, needs: &[String], body: &Value) -> Option<(Pointer, Value)> {
+        let off = self.draft.spec.restore.off(body)?;
+        let whole = self.draft.spec.create.iter().all(|write| write.body == Body::Whole);
+        let asked = op == Op::Create && whole && !needs.is_empty();
+        asked.then(|| (off.at.clone(), off.value.clone()))
+    }
+
+    /// What went with the resource and cannot come with it, because the recorded state does not have it.
+    fn unrecorded(&self) -> Option<String> {
+        let ledger = self.reach.atlas.recorded.ledger();
+        let lost = self.draft.spec.restore.cascades.iter().filter_map(|kind| {
+            let spec = self.inputs.catalog.kind(kind).filter(|spec| spec.carried_by.is_none())?;
+            let mut ids = if spec.parent.contains(&self.draft.key.kind) {
+                self.draft.key.ids.clone()
+            } else {
+                Vec::new()
+            };
+            ids.push(String::new());
+            gap(ledger, &ResourceKey::new(kind, ids))
+        });
+        let lost: Vec<String> = lost.collect();
+        (!lost.is_empty()).then(|| format!("not recorded, and so not restored: {}", lost.join("; ")))
     }
 
     /// What the references of a step lead to must be there before it, but for fields of which nothing

@@ -128,7 +128,7 @@ impl Past {
         // Also what the vendor made along with something else, and a step then changed.
         let made = touched.steps.iter().flat_map(|step| &step.fields);
         let made = made.into_iter().any(|change| change.pointer.is_empty() && change.from.is_none());
-        let expected = Expected { step: last, spec, ids, without_secrets: true };
+        let expected = Expected { step: last, spec, ids, without_secrets: true, renewed: false };
         let as_left = touched.left == Some(now.map(state_of))
             || expected.differences(touched.before, now).is_ok_and(|left| left.is_empty());
         let removed = last.op == Op::Delete;
@@ -153,7 +153,7 @@ impl Past {
                 .iter()
                 // The last change first: what it left is what is there.
                 .rev()
-                .flat_map(|step| Expected { step, spec, ids, without_secrets: true }.fields())
+                .flat_map(|step| Expected { step, spec, ids, without_secrets: true, renewed: false }.fields())
                 .collect();
             scope.add(key, Wish::Revert(changes));
         }

@@ -133,7 +133,13 @@ impl World {
             journal: &mut journal,
             vault: &vault,
             inputs: &BTreeMap::new(),
-            allow: Allow { deletes: 9, privileged: true, lockout: true, without_secrets: false },
+            allow: Allow {
+                deletes: 9,
+                privileged: true,
+                lockout: true,
+                without_secrets: false,
+                rotate: false,
+            },
             own: &Own::default(),
             clock: &*self.clock,
             start: match &before {

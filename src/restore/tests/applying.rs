@@ -98,7 +98,7 @@ fn guards_and_time_are_kept() {
     let refused = try_with(Allow::default(), &Own::default(), 0);
     let Err(RestoreError::Guarded { needs }) = refused else { panic!("{refused:?}") };
     assert_eq!(needs, ["--allow-delete 1", "--allow-privileged"]);
-    let all = Allow { deletes: 1, privileged: true, lockout: false, without_secrets: false };
+    let all = Allow { deletes: 1, privileged: true, lockout: false, without_secrets: false, rotate: false };
     assert!(matches!(try_with(all, &Own::default(), 25), Err(RestoreError::Expired { .. })));
     let own = Own { ids: ["a2".to_owned()].into(), ..Own::default() };
     assert!(matches!(try_with(all, &own, 0), Err(RestoreError::OwnIdentity { .. })));

@@ -187,6 +187,25 @@ fn what_is_bound_is_whole_before_it_is_named() {
 }
 
 #[test]
+fn a_new_id_may_stand_elsewhere_in_a_set() {
+    let memory = full();
+    memory.put("role/a1", r#"{"id":"a1","name":"first"}"#);
+    memory.put("app/a3", r#"{"id":"a3","name":"door","attributes":{},"roles":[{"id":"a1"},{"id":"b1"}]}"#);
+    memory.put("role/b1", r#"{"id":"b1","name":"second"}"#);
+    let goal = memory.record();
+    memory.drop("role/a1");
+    memory.put("app/a3", r#"{"id":"a3","name":"door","attributes":{},"roles":[{"id":"b1"}]}"#);
+    let plan = planned(&memory, &goal, &["role/a1"], Mode::Merge);
+    let summary = applied(&memory, &plan, &mut Notes::default(), false).unwrap();
+    assert!(summary.is_good(), "{:?}", summary.lines);
+    let made = summary.ids[&key("role/a1")].clone();
+    assert!(made.as_str() > "b1", "it stood before the other and stands after it now: {made}");
+    assert!(memory.raw("app/a3").unwrap().get("roles").unwrap().to_line().contains(&made));
+    let again = planned(&memory, &goal, &["role/a1", "app/a3"], Mode::Merge);
+    assert!(again.steps.is_empty(), "{:?}", again.steps);
+}
+
+#[test]
 fn an_id_of_two_fields_stays_two_fields() {
     let memory = full();
     memory.put("account/corp:7", r#"{"provider":"corp","user":"7"}"#);
@@ -209,7 +228,8 @@ fn never_and_by_the_vendor_and_own_are_refused() {
     assert_eq!(reason(&plan, "token/t1"), "a token is shown once");
     assert!(reason(&plan, "role/r2").contains("the vendor makes it"));
     assert!(reason(&plan, "grant/g3/r2").contains("not restored"), "{}", reason(&plan, "grant/g3/r2"));
-    let named = Own { names: [(Kind::new("app"), "shop".to_owned())].into(), ..Own::default() };
+    let mark = (Kind::new("app"), Pointer::parse("/name").unwrap(), "shop".to_owned());
+    let named = Own { marks: [mark].into(), ..Own::default() };
     let by_id = Own { ids: ["a1".to_owned()].into(), ..Own::default() };
     for own in [named, by_id] {
         let plan = planned_by(&memory, &goal, &scope(&["app/a1"]), Mode::Merge, &own);
@@ -238,18 +258,19 @@ fn later_things_go_only_in_a_rollback_and_only_when_both_sides_are_known() {
 }
 
 #[test]
-fn taking_the_last_known_grant_away_is_a_lockout() {
+fn taking_the_last_grant_away_is_a_lockout() {
     let memory = full();
-    memory.drop("grant/g3/r2");
+    for grant in ["grant/g1/r1", "grant/g2/r1", "grant/g3/r2"] {
+        memory.drop(grant);
+    }
     let goal = memory.record();
     memory.put("grant/g3/r2", r#"{"id":"r2"}"#);
     let locked = |plan: &Plan| plan.guards.iter().any(|guard| matches!(guard, Guard::Lockout { .. }));
     let plan = planned(&memory, &goal, &["grant/g3/r2"], Mode::Rollback);
     assert!(locked(&plan), "{:?}", plan.guards);
-    memory.put("role/r3", r#"{"id":"r3","name":"other"}"#);
-    memory.put("grant/g3/r3", r#"{"id":"r3"}"#);
+    memory.put("grant/g1/r1", r#"{"id":"r1"}"#);
     let plan = planned(&memory, &goal, &["grant/g3/r2"], Mode::Rollback);
-    assert!(!locked(&plan), "another grant of the same list is left: {:?}", plan.guards);
+    assert!(!locked(&plan), "another group still has a role: {:?}", plan.guards);
 }
 
 #[test]

@@ -39,10 +39,10 @@ what = "An application"
 id = "/id"
 name = ["/name"]
 read = [{ path = "/apps" }]
-set = [{ at = "/urls" }]
+set = [{ at = "/urls" }, { at = "/roles", by = "/id" }]
 secret = [{ at = "/secret", returned = "clear" }]
 assigned = ["/id"]
-refs = [{ at = "/role", to = ["role"] }, { at = "/friend", to = ["app"], second_pass = true }, { at = "/rules/*/group", to = ["group"] }, { at = "/flow", to = ["flow"], binds = true }]
+refs = [{ at = "/role", to = ["role"] }, { at = "/roles/*/id", to = ["role"] }, { at = "/friend", to = ["app"], second_pass = true }, { at = "/rules/*/group", to = ["group"] }, { at = "/flow", to = ["flow"], binds = true }]
 create = [{ call = "POST /apps", send = ["/id"], new_id = "sent" }]
 update = [{ call = "PUT /apps/{app}", merges = [{ at = "/attributes", remove_with = "" }] }]
 delete = [{ call = "DELETE /apps/{app}" }]

@@ -4,6 +4,7 @@
 //! it, the apply, and what is different afterwards, line by line.
 
 mod damage;
+mod secrets;
 mod way_back;
 
 use insta::Settings;

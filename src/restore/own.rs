@@ -1,0 +1,176 @@
+//! What Lastgood signs in with. Nothing may change it, and no flag overrides that: a restore that
+//! takes its own rights away can be neither finished nor undone.
+//!
+//! Three things are its own: the identities behind its credentials (`own` in the catalogue), what
+//! hangs on them and leads to them, and the roles and groups through which its rights come to them. Of
+//! the last only changes that can take a right away are refused: everybody's default role may gain one.
+
+use std::collections::BTreeSet;
+
+use crate::access;
+use crate::base::key::{Kind, ResourceKey};
+use crate::catalog::{KindSpec, Provider, Shape};
+use crate::json::{Pointer, Value};
+use crate::restore::RestoreError;
+use crate::restore::atlas::Atlas;
+use crate::restore::reach::Case;
+use crate::restore::sides::{Seen, above, name_text};
+
+/// The identities behind Lastgood's credentials, for reading and for restoring.
+#[derive(Clone, Debug, Default)]
+pub struct Own {
+    /// Ids of users, clients and tokens, whatever their kind.
+    pub ids: BTreeSet<String>,
+    /// The same by a field of their bodies, where the id is not known.
+    pub marks: BTreeSet<(Kind, Pointer, String)>,
+}
+
+impl Own {
+    /// The identities behind a credential: `field` gives what its `auth` table holds.
+    pub fn add(&mut self, catalog: &Provider, field: impl Fn(&str) -> Option<String>) {
+        for identity in &catalog.auth.own {
+            if let Some(name) = field(&identity.credential) {
+                let text = format!("{}{name}", identity.prefix).to_lowercase();
+                self.marks.insert((identity.kind.clone(), identity.at.clone(), text));
+            }
+        }
+    }
+
+    /// Whether a body is one of these identities. Vendors do not tell names apart by case.
+    fn is(&self, kind: &Kind, body: &Value) -> bool {
+        self.marks.iter().any(|(of, at, text)| {
+            of == kind
+                && at.get(body).and_then(Value::as_str).is_some_and(|name| name.to_lowercase() == *text)
+        })
+    }
+
+    /// Whether a step changes such an identity, or what hangs on it or leads to it.
+    #[must_use]
+    pub fn is_touched_by(&self, key: &ResourceKey, body: Option<&Value>) -> bool {
+        key.ids.iter().any(|id| self.ids.contains(id)) || body.is_some_and(|body| self.is(&key.kind, body))
+    }
+
+    /// The same with all that the bodies tell of it.
+    pub(crate) fn resolved(&self, atlas: &Atlas<'_>, seen: &Seen) -> Result<Holding, RestoreError> {
+        let catalog = atlas.catalog;
+        let mut own = self.clone();
+        let mut edges = Vec::new();
+        let people: BTreeSet<&Kind> = self.marks.iter().map(|(kind, _, _)| kind).collect();
+        let giving = access::granting_kinds(catalog);
+        let holders: BTreeSet<&Kind> = catalog
+            .kinds
+            .iter()
+            .filter(|spec| giving.contains(&spec.kind))
+            .flat_map(|spec| &spec.parent)
+            .collect();
+        let rights = rights(catalog);
+        for spec in &catalog.kinds {
+            let gives = giving.contains(&spec.kind);
+            let joins = !gives
+                && spec.shape == Shape::Edge
+                && spec.parent.iter().any(|kind| holders.contains(kind))
+                && spec.refs.iter().flat_map(|reference| &reference.to).any(|kind| people.contains(kind));
+            if !people.contains(&spec.kind) && !gives && !joins {
+                continue;
+            }
+            let recorded = atlas.all(&spec.kind)?;
+            let recorded = recorded.iter().map(|(key, body)| (key, body));
+            for (key, body) in recorded.chain(seen.of_kind(&spec.kind)) {
+                if self.is(&spec.kind, body) {
+                    own.ids.insert(key.id().to_owned());
+                }
+                if let Some(near) = above(key).last().filter(|_| gives || joins) {
+                    let right =
+                        gives && name_text(spec, body).is_some_and(|name| rights.contains(name.as_str()));
+                    edges.push(Edge { near: near.clone(), far: key.id().to_owned(), gives, right });
+                }
+            }
+        }
+        let through = through(&own.ids, &edges);
+        Ok(Holding { own, through })
+    }
+}
+
+/// The names of rights that the catalogue says a credential needs.
+fn rights(catalog: &Provider) -> BTreeSet<&str> {
+    let named = catalog.kinds.iter().flat_map(|spec| spec.scopes.read.iter().chain(&spec.scopes.write));
+    named.chain(&catalog.auth.writing_rights).map(String::as_str).collect()
+}
+
+/// A role that someone has, or someone who is in a group.
+struct Edge {
+    near: String,
+    far: String,
+    /// The far end is given to the near one; else the far end belongs to the near one.
+    gives: bool,
+    /// The far end is a right itself.
+    right: bool,
+}
+
+/// The roles and groups on a way from an identity to a right.
+fn through(own: &BTreeSet<String>, edges: &[Edge]) -> BTreeSet<String> {
+    let grow = |mut set: BTreeSet<String>, next: &dyn Fn(&Edge, &BTreeSet<String>) -> Option<String>| loop {
+        let more: Vec<String> = edges.iter().filter_map(|edge| next(edge, &set)).collect();
+        let before = set.len();
+        set.extend(more);
+        if set.len() == before {
+            return set;
+        }
+    };
+    let held = grow(own.clone(), &|edge, held| match edge.gives {
+        true => held.contains(&edge.near).then(|| edge.far.clone()),
+        false => own.contains(&edge.far).then(|| edge.near.clone()),
+    });
+    let rights = edges.iter().filter(|edge| edge.right).map(|edge| edge.far.clone()).collect();
+    let leading =
+        grow(rights, &|edge, leading| (edge.gives && leading.contains(&edge.far)).then(|| edge.near.clone()));
+    held.intersection(&leading).filter(|id| !own.contains(*id)).cloned().collect()
+}
+
+/// What of a tenant is Lastgood's own.
+pub(crate) struct Holding {
+    own: Own,
+    /// Ids of the roles and groups through which its rights come.
+    through: BTreeSet<String>,
+}
+
+impl Holding {
+    /// Whether a principal is one of its identities.
+    pub(crate) fn is_own(&self, key: &ResourceKey) -> bool {
+        self.own.ids.contains(key.id())
+    }
+
+    /// Why nothing may be done to a resource; `along` is what goes with it.
+    pub(crate) fn forbids<'k>(
+        &self,
+        spec: &KindSpec,
+        case: Case,
+        keys: [&ResourceKey; 2],
+        body: Option<&Value>,
+        along: impl IntoIterator<Item = &'k ResourceKey>,
+    ) -> Option<String> {
+        if keys.into_iter().any(|key| self.own.is_touched_by(key, body)) {
+            return Some("Lastgood itself signs in with it; nothing here may change it".into());
+        }
+        let bears = |id: &String| self.through.contains(id) || self.own.ids.contains(id);
+        let takes = |key: &ResourceKey, edge: bool| {
+            let ends = key.ids.iter().rev().take(2);
+            if edge {
+                key.ids.len() > 1 && ends.clone().all(bears)
+            } else {
+                key.ids.last().is_some_and(bears)
+            }
+        };
+        let edge = spec.shape == Shape::Edge;
+        let changes = match case {
+            Case::Create => false,
+            Case::Update | Case::Brought => !edge && takes(keys[0], false),
+            Case::Delete => keys.into_iter().any(|key| takes(key, edge)),
+        };
+        let mut along = along.into_iter();
+        if changes || along.any(|key| takes(key, true) || self.own.is_touched_by(key, None)) {
+            return Some("Lastgood's own rights come through it; nothing here may change it".into());
+        }
+        None
+    }
+}
