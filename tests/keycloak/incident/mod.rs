@@ -4,6 +4,8 @@
 //! it, the apply, and what is different afterwards, line by line.
 
 mod damage;
+mod guards;
+mod parts;
 mod secrets;
 mod way_back;
 

@@ -36,6 +36,40 @@ async fn provider(realm: &Realm) -> Value {
 }
 
 #[test]
+fn a_secret_that_nobody_has_is_asked_for() {
+    on_server(async |server| {
+        let (realm, home, at) = lost(server, "secret-asked").await;
+        let idp = ["restore", "kc/identity_provider/corp", "--at", &at, "--yes", "--allow-privileged"];
+        let ran = home.run(&idp).code(3);
+        assert!(ran.out.contains(IDP_INPUT), "{}", ran.out);
+        assert_eq!(
+            ran.out.matches(". refused  create").count(),
+            2,
+            "the mapper needs its provider: {}",
+            ran.out
+        );
+        assert_eq!(realm.status("/identity-provider/instances/corp").await, 404);
+
+        home.run(&[&idp[..], &["--without-secrets"]].concat()).ok();
+        let made = provider(&realm).await;
+        assert_eq!((&made["enabled"], made["config"].get("clientSecret")), (&json!(false), None), "{made}");
+        let mappers = realm.list("/identity-provider/instances/corp/mappers").await;
+        assert_eq!(mappers.len(), 1, "what hangs on it is there: {mappers:?}");
+
+        realm.delete("/identity-provider/instances/corp").await;
+        home.write("secrets.toml", &format!("{IDP_INPUT} = \"file:given\"\n"));
+        home.write("given", "lgcanary-given");
+        home.run(&[&idp[..], &["--secrets", "secrets.toml"]].concat()).ok();
+        let made = provider(&realm).await;
+        assert_eq!(
+            (&made["enabled"], &made["config"]["clientSecret"]),
+            (&json!(true), &json!("**********")),
+            "{made}"
+        );
+    });
+}
+
+#[test]
 fn a_new_value_can_take_the_place_of_a_stored_one() {
     on_server(async |server| {
         let (realm, home, at) = lost(server, "secret-rotated").await;
