@@ -154,6 +154,10 @@ impl<'i, 'a> Maker<'i, 'a> {
             self.plan.refused.extend(refused);
         }
         self.drop_dependents();
+        // What goes with something that is removed is listed there, whether it could be removed alone or not.
+        let along = self.plan.steps.iter().filter(|step| step.op == Op::Delete);
+        let along: BTreeSet<ResourceKey> = along.flat_map(|step| step.takes_along.clone()).collect();
+        self.plan.refused.retain(|refusal| !along.contains(&refusal.key));
         self.tell();
         self.guards(&own);
         self.witnesses();

@@ -12,7 +12,7 @@ use crate::json::{FieldChange, Pointer, Value};
 use crate::restore::atlas::{Atlas, Mention};
 use crate::restore::form::{Mode, Refusal};
 use crate::restore::links::holds;
-use crate::restore::sides::{Seen, Sight, Wants, above, gap, natural_name, parents_of};
+use crate::restore::sides::{Seen, Sight, Wants, above, gap, name_text, natural_name, parents_of};
 use crate::restore::{RestoreError, sides};
 
 /// What is wanted of one resource.
@@ -301,9 +301,10 @@ impl<'a> Reach<'a> {
         Ok(())
     }
 
-    /// What goes with a resource when it is deleted.
+    /// What goes with a resource when it is deleted, and with that in turn.
     fn along(&mut self, spec: &KindSpec, key: &ResourceKey) -> Result<(), RestoreError> {
         let mut gone = BTreeSet::new();
+        let name = self.seen.body(key).and_then(|body| name_text(spec, body)).unwrap_or_default();
         for kind in &spec.restore.cascades {
             let below = self.atlas.spec(kind)?;
             let parent = if below.parent.contains(&key.kind) { key.ids.clone() } else { Vec::new() };
@@ -318,20 +319,41 @@ impl<'a> Reach<'a> {
                 let inside = other.ids.starts_with(&key.ids) && other != key;
                 let lies_in = self.atlas.outer(below, other, body).as_ref() == Some(key);
                 let refers = below.refs.iter().any(|reference| {
+                    let means = if reference.by == RefBy::Name { name.as_str() } else { key.id() };
+                    let found = reference.at.find(body);
                     reference.to.contains(&key.kind)
-                        && reference
-                            .at
-                            .find(body)
-                            .iter()
-                            .any(|(_, value)| holds(reference.by, value, key.id()))
+                        && found.iter().any(|(_, value)| holds(reference.by, value, means))
                 });
                 if inside || lies_in || (below.shape == Shape::Edge && refers) {
                     gone.insert(other.clone());
                 }
             }
         }
-        self.takes_along.insert(key.clone(), gone);
+        self.takes_along.insert(key.clone(), gone.clone());
+        for other in
+            gone.into_iter().filter(|other| !self.takes_along.contains_key(other)).collect::<Vec<_>>()
+        {
+            let spec = self.atlas.spec(&other.kind)?;
+            if !spec.restore.cascades.is_empty() {
+                self.along(spec, &other)?;
+            }
+        }
         Ok(())
+    }
+
+    /// Everything that goes with a resource, however far down.
+    pub(crate) fn all_along(&self, key: &ResourceKey) -> BTreeSet<ResourceKey> {
+        let mut all = BTreeSet::new();
+        let mut waiting = vec![key.clone()];
+        while let Some(key) = waiting.pop() {
+            for other in self.takes_along.get(&key).into_iter().flatten() {
+                if all.insert(other.clone()) {
+                    waiting.push(other.clone());
+                }
+            }
+        }
+        all.remove(key);
+        all
     }
 
     /// Where a recorded resource is now. What is needed and was not read is noted.

@@ -322,8 +322,7 @@ impl Work<'_, '_> {
         let fields = vec![FieldChange { pointer: Pointer::root(), from: Some(live.clone()), to: None }];
         let calls = Calls { requests: vec![request], expected: Value::Null, loose: Vec::new() };
         let mut step = self.step(Op::Delete, calls, fields);
-        let along = self.reach.takes_along.get(&draft.key).into_iter().flatten();
-        step.takes_along = along.cloned().collect();
+        step.takes_along = self.reach.all_along(&draft.key).into_iter().collect();
         Ok(vec![step])
     }
 

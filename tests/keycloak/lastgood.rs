@@ -1,7 +1,7 @@
 //! The binary as a person uses it: a folder of its own, a configuration, and commands.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -25,6 +25,15 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
+    /// What a process left when it ended.
+    pub(crate) fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     /// The command ended with 0.
     #[track_caller]
     pub(crate) fn ok(self) -> Self {
@@ -104,7 +113,21 @@ impl Home {
 
     /// Runs the binary in the folder, with an environment of its own.
     pub(crate) fn run(&self, args: &[&str]) -> Ran {
-        let output = Command::new(env!("CARGO_BIN_EXE_lastgood"))
+        let ran = Ran::of(self.command(args).output().unwrap());
+        if std::env::var_os("LASTGOOD_STORY").is_some() {
+            notice(&format!("\n$ lastgood {}\n{}", args.join(" "), shortened(&(ran.err.clone() + &ran.out))));
+        }
+        ran
+    }
+
+    /// Starts the binary likewise and leaves it running.
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
+        self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lastgood"));
+        command
             .args(args)
             .current_dir(self.path())
             .env_clear()
@@ -112,18 +135,8 @@ impl Home {
             .env("LASTGOOD_PASSPHRASE", "correct horse")
             .env("XDG_CACHE_HOME", self.path().join("cache"))
             .env("HOME", self.path())
-            .env("TZ", "UTC")
-            .output()
-            .unwrap();
-        let ran = Ran {
-            code: output.status.code().unwrap_or(-1),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        };
-        if std::env::var_os("LASTGOOD_STORY").is_some() {
-            notice(&format!("\n$ lastgood {}\n{}", args.join(" "), shortened(&(ran.err.clone() + &ran.out))));
-        }
-        ran
+            .env("TZ", "UTC");
+        command
     }
 
     /// Takes a snapshot and returns its document. Kinds that a reader cannot see do not count as

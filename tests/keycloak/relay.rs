@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -30,6 +30,14 @@ pub(crate) enum Fault {
     Renew(usize),
     /// This request waits until [`Relay::release`]: something can be changed meanwhile.
     Hold(usize),
+    /// This call that changes something waits until [`Relay::release`]: before it reaches the server,
+    /// or with the server's answer.
+    HoldWrite {
+        /// Its number among the calls that change something.
+        at: usize,
+        /// Whether the server has done it.
+        answered: bool,
+    },
     /// A list whose path ends so lacks its last row, with status 200.
     Fewer(&'static str),
 }
@@ -44,9 +52,11 @@ struct Shared {
     server: String,
     fault: Mutex<Fault>,
     asked: AtomicUsize,
+    wrote: AtomicUsize,
     stop: Notify,
     held: Notify,
     released: Notify,
+    forgotten: Notify,
     client: reqwest::Client,
 }
 
@@ -57,9 +67,11 @@ impl Relay {
             server: server.to_owned(),
             fault: Mutex::new(Fault::None),
             asked: AtomicUsize::new(0),
+            wrote: AtomicUsize::new(0),
             stop: Notify::new(),
             held: Notify::new(),
             released: Notify::new(),
+            forgotten: Notify::new(),
             client: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap(),
         });
         let (sender, receiver) = channel();
@@ -90,6 +102,7 @@ impl Relay {
     /// From now on this goes wrong.
     pub(crate) fn set(&self, fault: Fault) {
         self.shared.asked.store(0, Ordering::SeqCst);
+        self.shared.wrote.store(0, Ordering::SeqCst);
         *self.shared.fault.lock().unwrap() = fault;
     }
 
@@ -101,6 +114,12 @@ impl Relay {
     /// Lets the request that is held back go on.
     pub(crate) fn release(&self) {
         self.shared.released.notify_one();
+    }
+
+    /// Whoever sent the call that is held is gone: it is never passed on, and nothing more is held.
+    pub(crate) fn forget(&self) {
+        self.set(Fault::None);
+        self.shared.forgotten.notify_waiters();
     }
 
     /// Requests to the admin API since the fault was set.
@@ -123,8 +142,25 @@ async fn relay(shared: Arc<Shared>, request: Request) -> Response {
     } else {
         shared.asked.load(Ordering::SeqCst)
     };
+    let writes = admin && request.method() != Method::GET;
+    let wrote = if writes { shared.wrote.fetch_add(1, Ordering::SeqCst) + 1 } else { 0 };
     let fault = shared.fault.lock().unwrap().clone();
     match fault {
+        Fault::HoldWrite { at, answered: true } if wrote == at => {
+            let answer = pass_on(&shared, request).await;
+            shared.held.notify_one();
+            tokio::select! {
+                () = shared.released.notified() => answer,
+                () = shared.forgotten.notified() => StatusCode::BAD_GATEWAY.into_response(),
+            }
+        }
+        Fault::HoldWrite { at, answered: false } if wrote == at => {
+            shared.held.notify_one();
+            tokio::select! {
+                () = shared.released.notified() => pass_on(&shared, request).await,
+                () = shared.forgotten.notified() => StatusCode::BAD_GATEWAY.into_response(),
+            }
+        }
         Fault::Stop(from) if asked >= from => {
             shared.stop.notify_one();
             std::future::pending().await

@@ -1,11 +1,15 @@
 //! A day on which much goes at once, and the way back.
 //!
 //! [`damage`] is what happens; [`way_back`] holds the whole restore of it: the plan as a person reads
-//! it, the apply, and what is different afterwards, line by line.
+//! it, the apply, and what is different afterwards, line by line. [`midpoints`] stops that apply after
+//! each call and goes on or back; [`killed`] kills it.
 
 mod damage;
 mod guards;
+mod killed;
+mod midpoints;
 mod parts;
+mod scene;
 mod secrets;
 mod way_back;
 

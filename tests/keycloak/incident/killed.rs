@@ -1,0 +1,141 @@
+//! The binary killed while it applies, at chosen calls and at random moments: the repository is whole,
+//! the apply is gone on with or undone, and no call is sent twice.
+//!
+//! `tests/campaigns/kill-apply ROUNDS` runs many more rounds than the suite; it sets
+//! `LASTGOOD_KILL_ROUNDS`.
+
+use std::time::Duration;
+
+use lastgood::base::entropy::{SystemEntropy, draw};
+
+use super::scene::{Planned, Scene, outcomes};
+use crate::dump::Dump;
+use crate::log::Mark;
+use crate::server::{notice, on_server};
+
+/// What is put back: creates, updates, new ids, and things that the vendor makes along.
+const SCOPE: [&str; 5] =
+    ["kc/group/*", "kc/realm_role/operator", "kc/client/backend", "kc/client_scope/billing", "kc/realm/-"];
+
+/// Rounds in the suite: each with its moment.
+const CHOSEN: [When; 4] = [
+    When::Call { write: 1, answered: false },
+    When::Call { write: 3, answered: true },
+    When::Call { write: 9, answered: true },
+    When::Call { write: 12, answered: false },
+];
+
+/// When the process is killed.
+#[derive(Clone, Copy, Debug)]
+enum When {
+    /// While this call is held: before it reached the server, or before its answer came back.
+    Call { write: usize, answered: bool },
+    /// After so long.
+    After(Duration),
+}
+
+/// What came of the rounds.
+#[derive(Default, Debug)]
+struct Rounds {
+    /// The apply was over before it could be killed.
+    late: usize,
+    /// Killed before the plan was taken up.
+    unbegun: usize,
+    /// Killed while it ran.
+    cut_off: usize,
+    finished: usize,
+    undone: usize,
+}
+
+/// Kills the apply of a plan; whether it was still running.
+async fn killed(scene: &Scene, planned: &Planned, when: When) -> bool {
+    let args = Scene::command(planned, false);
+    let mut child = match when {
+        When::Call { write, answered } => match scene.held(&args, write, answered).await {
+            Ok(child) => child,
+            Err(_) => return false,
+        },
+        When::After(time) => {
+            let child = scene.home.start(&args);
+            tokio::time::sleep(time).await;
+            child
+        }
+    };
+    let ran = child.try_wait().unwrap().is_none();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    scene.relay.forget();
+    ran
+}
+
+/// One round: plan, apply, kill, check, then go on or undo. It begins and ends in the damaged realm.
+async fn round(scene: &Scene, number: usize, when: When, mended: &Dump, rounds: &mut Rounds) {
+    let case = format!("round {number}, {when:?}");
+    let planned = scene.plan_of(&SCOPE, &format!("plan-{number}.json"));
+    let mark = Mark::now();
+    let ran = killed(scene, &planned, when).await;
+    scene.home.run(&["check"]).ok();
+    let begun = scene.home.run(&["plan", "--undo", &planned.id, "--json"]).code == 0;
+    match (ran, begun) {
+        (false, _) => rounds.late += 1,
+        (true, false) => rounds.unbegun += 1,
+        (true, true) => rounds.cut_off += 1,
+    }
+    if !begun || number.is_multiple_of(2) {
+        let ended = scene.home.run(&Scene::command(&planned, begun)).ok();
+        let good = |outcome: &String| outcome == "done" || outcome == "already";
+        assert!(outcomes(&ended).iter().all(good), "{case}: {}", ended.out);
+        if let Some(mark) = mark {
+            planned.assert_sent_once(&mark.requests(&scene.seed.realm).await, &case);
+        }
+        assert_eq!(scene.since(mended).await, Vec::<String>::new(), "{case}");
+        rounds.finished += 1;
+    }
+    let back = scene.plan(&["--undo", &planned.id], &format!("back-{number}.json"));
+    scene.home.run(&Scene::command(&back, false)).ok();
+    assert_eq!(scene.since(&scene.damaged).await, Vec::<String>::new(), "{case}");
+    rounds.undone += 1;
+    scene.home.run(&["check"]).ok();
+}
+
+/// A random moment within the time that an apply takes.
+fn some_time(whole: Duration) -> Duration {
+    let bytes: [u8; 4] = draw(&SystemEntropy).unwrap();
+    whole.mul_f64(f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX))
+}
+
+#[test]
+fn killed_anywhere_it_is_finished_or_undone_and_nothing_is_sent_twice() {
+    on_server(async |server| {
+        let wanted = std::env::var("LASTGOOD_KILL_ROUNDS").ok().and_then(|text| text.parse().ok());
+        let scene = Scene::set(server, "killed").await;
+        let planned = scene.plan_of(&SCOPE, "whole.json");
+        let begun = std::time::Instant::now();
+        scene.home.run(&Scene::command(&planned, false)).ok();
+        let whole = begun.elapsed();
+        let mended = Dump::read(&scene.seed.realm).await;
+        let back = scene.plan(&["--undo", &planned.id], "back.json");
+        scene.home.run(&Scene::command(&back, false)).ok();
+        assert_eq!(scene.since(&scene.damaged).await, Vec::<String>::new(), "the undo of a whole apply");
+
+        let mut rounds = Rounds::default();
+        let moments: Vec<When> = match wanted {
+            None => CHOSEN.to_vec(),
+            Some(count) => (0..count).map(|_: usize| When::After(some_time(whole))).collect(),
+        };
+        for (number, when) in moments.iter().enumerate() {
+            round(&scene, number, *when, &mended, &mut rounds).await;
+            if number % 10 == 9 {
+                notice(&format!("{} rounds: {rounds:?}", number + 1));
+            }
+        }
+        notice(&format!(
+            "{} rounds of SIGKILL while applying {} steps: {rounds:?}",
+            moments.len(),
+            planned.steps
+        ));
+        if wanted.is_none() {
+            assert_eq!(rounds.cut_off, CHOSEN.len(), "{rounds:?}");
+        }
+    });
+}
