@@ -78,7 +78,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, RestoreError> {
     if !reach.wants.is_empty() {
         let keys = reach.wants.keys.iter().map(ToString::to_string);
         let first = keys.chain(reach.wants.lists.iter().map(|(kind, _)| kind.to_string())).next();
-        let count = reach.wants.keys.len() + reach.wants.lists.len();
+        let count = reach.wants.keys.len() + reach.wants.lists.len() + reach.wants.along.len();
         return Err(RestoreError::NotRead { count, first: first.unwrap_or_default() });
     }
     Maker::new(inputs, reach, drafts).make()

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::key::ResourceKey;
+use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{KindSpec, Provider, RefBy, Reference, RestoreClass, Shape};
 use crate::json::{FieldChange, Pointer, Value};
 use crate::restore::atlas::{Atlas, Mention};
@@ -125,6 +125,8 @@ pub(crate) struct Reach<'a> {
     /// Recorded addresses whose resource is known under another one now.
     pub(crate) moved: BTreeMap<ResourceKey, ResourceKey>,
     pub(crate) takes_along: BTreeMap<ResourceKey, BTreeSet<ResourceKey>>,
+    /// Kinds of which something may go with a resource, and that cannot be read.
+    unseen_along: BTreeMap<ResourceKey, BTreeSet<Kind>>,
     wishes: BTreeMap<ResourceKey, Wish>,
     /// What the vendor may have deleted along with something that is gone.
     cascaded: BTreeSet<ResourceKey>,
@@ -159,6 +161,7 @@ impl<'a> Reach<'a> {
             wants: Wants::default(),
             moved: BTreeMap::new(),
             takes_along: BTreeMap::new(),
+            unseen_along: BTreeMap::new(),
             wishes: BTreeMap::new(),
             cascaded: BTreeSet::new(),
             queue: Vec::new(),
@@ -312,7 +315,11 @@ impl<'a> Reach<'a> {
                 continue;
             }
             if !self.seen.is_whole(kind, &parent) {
-                self.wants.lists.insert((kind.clone(), parent));
+                if self.seen.is_closed(kind, &parent) {
+                    self.unseen_along.entry(key.clone()).or_default().insert(kind.clone());
+                } else {
+                    self.wants.along.insert((kind.clone(), parent));
+                }
                 continue;
             }
             for (other, body) in self.seen.of_kind(kind) {
@@ -354,6 +361,12 @@ impl<'a> Reach<'a> {
         }
         all.remove(key);
         all
+    }
+
+    /// The kinds of which something may go with a resource that nobody has seen.
+    pub(crate) fn unseen_along(&self, key: &ResourceKey) -> BTreeSet<Kind> {
+        let all = std::iter::once(key.clone()).chain(self.all_along(key));
+        all.filter_map(|key| self.unseen_along.get(&key)).flatten().cloned().collect()
     }
 
     /// Where a recorded resource is now. What is needed and was not read is noted.

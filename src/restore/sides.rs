@@ -55,6 +55,7 @@ pub struct Seen {
     bodies: BTreeMap<ResourceKey, Option<Value>>,
     rows: BTreeMap<Kind, Row>,
     lists: BTreeSet<(Kind, Vec<String>)>,
+    closed: BTreeSet<(Kind, Vec<String>)>,
     /// When the first of it was read.
     pub at: Timestamp,
 }
@@ -66,13 +67,15 @@ pub struct Wants {
     pub keys: BTreeSet<ResourceKey>,
     /// Whole lists: a kind below one parent, or all of it where the ids are empty.
     pub lists: BTreeSet<(Kind, Vec<String>)>,
+    /// Lists of what goes along with a removal: where one cannot be read, the plan says so.
+    pub along: BTreeSet<(Kind, Vec<String>)>,
 }
 
 impl Wants {
     /// Whether nothing is missing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.lists.is_empty()
+        self.keys.is_empty() && self.lists.is_empty() && self.along.is_empty()
     }
 }
 
@@ -91,6 +94,17 @@ impl Seen {
     /// Notes that all of a kind below one parent is in here now.
     pub fn list(&mut self, kind: &Kind, parent: &[String]) {
         self.lists.insert((kind.clone(), parent.to_vec()));
+    }
+
+    /// Notes that a list cannot be read.
+    pub fn closed(&mut self, kind: &Kind, parent: &[String]) {
+        self.closed.insert((kind.clone(), parent.to_vec()));
+    }
+
+    /// Whether a list was asked for and could not be read.
+    #[must_use]
+    pub fn is_closed(&self, kind: &Kind, parent: &[String]) -> bool {
+        self.closed.contains(&(kind.clone(), parent.to_vec()))
     }
 
     /// Notes how far a whole kind was read.

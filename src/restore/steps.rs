@@ -323,6 +323,9 @@ impl Work<'_, '_> {
         let calls = Calls { requests: vec![request], expected: Value::Null, loose: Vec::new() };
         let mut step = self.step(Op::Delete, calls, fields);
         step.takes_along = self.reach.all_along(&draft.key).into_iter().collect();
+        for kind in self.reach.unseen_along(&draft.key) {
+            step.notes.push(format!("what of `{kind}` goes with it is not known: it could not be read"));
+        }
         Ok(vec![step])
     }
 

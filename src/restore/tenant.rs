@@ -114,6 +114,12 @@ pub async fn observe(
         for (kind, parent) in wants.lists {
             take_list(tenant, &kind, &parent, seen).await?;
         }
+        for (kind, parent) in wants.along {
+            match take_list(tenant, &kind, &parent, seen).await {
+                Err(RestoreError::Tenant(TenantError::Unread { .. })) => seen.closed(&kind, &parent),
+                read => read?,
+            }
+        }
         let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
         keys.iter().for_each(|key| *counts.entry(key.kind.clone()).or_default() += 1);
         for (kind, _) in counts.into_iter().filter(|(_, count)| *count >= LISTED_FROM) {

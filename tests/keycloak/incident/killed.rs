@@ -2,7 +2,7 @@
 //! the apply is gone on with or undone, and no call is sent twice.
 //!
 //! `tests/campaigns/kill-apply ROUNDS` runs many more rounds than the suite; it sets
-//! `LASTGOOD_KILL_ROUNDS`.
+//! `LASTGOOD_KILL_APPLY_ROUNDS`.
 
 use std::time::Duration;
 
@@ -107,7 +107,7 @@ fn some_time(whole: Duration) -> Duration {
 #[test]
 fn killed_anywhere_it_is_finished_or_undone_and_nothing_is_sent_twice() {
     on_server(async |server| {
-        let wanted = std::env::var("LASTGOOD_KILL_ROUNDS").ok().and_then(|text| text.parse().ok());
+        let wanted = std::env::var("LASTGOOD_KILL_APPLY_ROUNDS").ok().and_then(|text| text.parse().ok());
         let scene = Scene::set(server, "killed").await;
         let planned = scene.plan_of(&SCOPE, "whole.json");
         let begun = std::time::Instant::now();

@@ -4,8 +4,23 @@
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::scene::{Guarding, Planned, Scene, outcomes, weaker};
+use crate::dump::Dump;
 use crate::lastgood::Ran;
 use crate::server::{notice, on_server};
+
+/// What is put back: all that was deleted, with what hangs on it, and the client that was changed.
+const SCOPE: [&str; 10] = [
+    "kc/authentication_flow/*",
+    "kc/client/backend",
+    "kc/client/portal",
+    "kc/client_scope/*",
+    "kc/component/*",
+    "kc/group/*",
+    "kc/identity_provider/*",
+    "kc/organization/*",
+    "kc/realm_role/*",
+    "kc/user/*",
+];
 
 /// Stops the apply of a plan after its call number `write` by Ctrl-C; `Err` where it ended before.
 async fn stopped(scene: &Scene, planned: &Planned, resume: bool, write: usize) -> Result<Ran, Ran> {
@@ -18,9 +33,9 @@ async fn stopped(scene: &Scene, planned: &Planned, resume: bool, write: usize) -
     Ok(ran.code(130))
 }
 
-/// Goes through an apply `stride` calls at a time; gives how often it was stopped.
-async fn step_by_step(scene: &Scene, stride: usize) -> usize {
-    let planned = scene.way_back("step.json");
+/// Goes through an apply `stride` calls at a time; gives its plan, and how often it was stopped.
+async fn step_by_step(scene: &Scene, stride: usize) -> (Planned, usize) {
+    let planned = scene.plan_of(&SCOPE, "step.json");
     let before = scene.guarding().await;
     let mut between: Vec<Guarding> = Vec::new();
     let mut done = 0;
@@ -43,33 +58,50 @@ async fn step_by_step(scene: &Scene, stride: usize) -> usize {
     for (at, state) in between.iter().enumerate() {
         assert_eq!(weaker(&before, state, &after), Vec::<String>::new(), "after stop {}", at + 1);
     }
-    between.len()
+    (planned, between.len())
 }
 
-/// Stops an apply after call `write`, and undoes what was done.
+/// Stops an apply after call `write`, and undoes what was done; false where it has fewer calls.
 async fn there_and_back(scene: &Scene, write: usize) -> bool {
-    let file = format!("there-{write}.json");
-    let planned = scene.way_back(&file);
+    let planned = scene.plan_of(&SCOPE, &format!("there-{write}.json"));
     let Ok(_) = stopped(scene, &planned, false, write).await else { return false };
-    let back = scene.plan(&["--undo", &planned.id], &format!("back-{write}.json"));
-    scene.home.run(&Scene::command(&back, false)).ok();
-    let left = scene.since(&scene.damaged).await;
-    assert_eq!(left, Vec::<String>::new(), "undone after call {write}");
+    undo(scene, &planned, &format!("after call {write}")).await;
     true
 }
 
+/// Takes an apply back, and holds that nothing of it is left.
+async fn undo(scene: &Scene, planned: &Planned, case: &str) {
+    let back = scene.plan(&["--undo", &planned.id], &format!("back-{}", planned.file));
+    scene.home.run(&Scene::command(&back, false)).ok();
+    assert_eq!(scene.since(&scene.damaged).await, Vec::<String>::new(), "undone {case}");
+}
+
+/// `tests/campaigns/midpoints` asks for every call; the suite tries a spread of them.
 #[test]
 fn stopped_anywhere_it_is_undone_or_finished() {
     on_server(async |server| {
+        let every = std::env::var_os("LASTGOOD_EVERY_MIDPOINT").is_some();
         let begun = std::time::Instant::now();
         let scene = Scene::set(server, "midpoints").await;
-        notice(&format!("set {:?}", begun.elapsed()));
-        let undone = there_and_back(&scene, 40).await;
-        notice(&format!("undone {undone} {:?}", begun.elapsed()));
-        let stops = step_by_step(&scene, 25).await;
-        notice(&format!("{stops} stops {:?}", begun.elapsed()));
-        let left = scene.since(&scene.good).await;
-        assert_eq!(left, Vec::<String>::new());
-        assert!(scene.way_back("again.json").steps == 0);
+        let whole = scene.plan_of(&SCOPE, "whole.json");
+        scene.home.run(&Scene::command(&whole, false)).ok();
+        let mended = Dump::read(&scene.seed.realm).await;
+        undo(&scene, &whole, "from the end").await;
+
+        let (planned, stops) = step_by_step(&scene, if every { 1 } else { 21 }).await;
+        assert_eq!(scene.since(&mended).await, Vec::<String>::new(), "as the unbroken apply left it");
+        undo(&scene, &planned, "after many stops").await;
+
+        let mut undone = 0;
+        let mut write = if every { 1 } else { 33 };
+        while there_and_back(&scene, write).await {
+            undone += 1;
+            write += if every { 2 } else { 1_000 };
+        }
+        let took = begun.elapsed().as_secs();
+        notice(&format!(
+            "{} steps: stopped {stops} times and gone on with, undone from {undone} places, in {took} s",
+            whole.steps
+        ));
     });
 }
