@@ -6,12 +6,16 @@ use std::sync::Arc;
 
 use lastgood::base::coverage::Ledger;
 use lastgood::base::entropy::SeededEntropy;
+use lastgood::base::ids::PlanId;
 use lastgood::base::key::{Kind, ResourceKey};
 use lastgood::base::secret::Secret;
 use lastgood::base::time::FixedClock;
+use lastgood::base::when::When;
+use lastgood::catalog;
+use lastgood::history::History;
 use lastgood::restore::{Recorded as _, SecretAt, Stored, Vault as _};
 use lastgood::storage::Memory;
-use lastgood::store::{Environment, Flags, KdfCost, Meta, Parts, Repository, Snapshot, Unlock};
+use lastgood::store::{Environment, Flags, KdfCost, Meta, Parts, Phase, Repository, Snapshot, Unlock};
 
 fn repository() -> Repository {
     let at = "2026-11-03T14:00:00Z".parse().unwrap();
@@ -21,6 +25,10 @@ fn repository() -> Repository {
 }
 
 fn committed(repository: &Repository, rows: &[(&str, &str, Option<&str>)]) -> Snapshot {
+    flagged(repository, rows, Flags::default())
+}
+
+fn flagged(repository: &Repository, rows: &[(&str, &str, Option<&str>)], flags: Flags) -> Snapshot {
     let mut session = repository.session("acme").unwrap();
     for (path, main, secret) in rows {
         let parts = Parts {
@@ -40,7 +48,7 @@ fn committed(repository: &Repository, rows: &[(&str, &str, Option<&str>)]) -> Sn
         permission: [8; 32],
         requests: 1,
         full_sweep: true,
-        flags: Flags::default(),
+        flags,
         rules: 1,
         notes: BTreeMap::new(),
     };
@@ -81,5 +89,35 @@ fn a_snapshot_gives_bodies_in_key_order_and_opens_its_own_secrets_only() {
     ] {
         let refused = open(blob, pointer).unwrap_err();
         assert!(!refused.contains("lgcanary"), "{refused}");
+    }
+}
+
+#[test]
+fn no_snapshot_around_an_apply_is_the_latest_to_go_back_to() {
+    let repository = repository();
+    let row = |name: &'static str| [("app/a", name, None)];
+    let good = committed(&repository, &row(r#"{"id":"a","name":"good"}"#));
+    let before = flagged(&repository, &row(r#"{"id":"a","name":"damaged"}"#), Flags::APPLY);
+    let append = |phase| {
+        repository.lease("acme").unwrap().append(PlanId([1; 32]), phase, 0, b"{}".to_vec()).unwrap();
+    };
+    append(Phase::Accepted);
+    // An hourly run knows nothing of the apply that is under way.
+    let during = committed(&repository, &row(r#"{"id":"a","name":"half"}"#));
+    let history =
+        History { repository: &repository, catalog: catalog::provider("keycloak").unwrap(), tenant: "acme" };
+    let latest = || history.moment_to_restore(&When::Latest).unwrap().snapshot.id;
+    assert_eq!(latest(), good.id);
+    append(Phase::Finished);
+    assert_eq!(latest(), good.id);
+    assert_eq!(
+        history.moment(&When::Latest).unwrap().snapshot.id,
+        during.id,
+        "it is the latest all the same"
+    );
+    // Whoever names one means it.
+    for named in [&before, &during] {
+        let moment = history.moment_to_restore(&When::Snapshot(named.id.to_string())).unwrap();
+        assert_eq!(moment.snapshot.id, named.id);
     }
 }

@@ -3,6 +3,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 use crate::cli::output::Output;
 
 static GENTLE: AtomicBool = AtomicBool::new(false);
@@ -32,17 +34,28 @@ impl Drop for Gently {
     }
 }
 
+/// Hears signals from the moment it is made: between that and the first wait none ends the process.
+pub struct Signals(Signal);
+
+impl Signals {
+    /// Begins to listen; within a runtime.
+    ///
+    /// # Errors
+    /// The system does not let signals be heard.
+    pub fn listen() -> std::io::Result<Self> {
+        signal(SignalKind::interrupt()).map(Self)
+    }
+}
+
 /// Returns when the program is to end.
-pub async fn the_end(output: Output) {
-    loop {
-        if tokio::signal::ctrl_c().await.is_err() {
-            // Nobody can interrupt then.
-            return std::future::pending().await;
-        }
+pub async fn the_end(mut signals: Signals, output: Output) {
+    while signals.0.recv().await.is_some() {
         let first = !WANTED.swap(true, Ordering::SeqCst);
         if !(first && GENTLE.load(Ordering::SeqCst)) {
             return;
         }
         output.note("stopping after the call under way; Ctrl-C once more ends at once");
     }
+    // No signal comes any more.
+    std::future::pending().await
 }

@@ -69,10 +69,12 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         .map_err(|error| Failure::new(Exit::Error, format!("the runtime did not start: {error}")))?;
     let output = output::Output::new(cli.json, cli.quiet, cli.color, cli.progress);
     runtime.block_on(async {
+        let signals = interrupt::Signals::listen()
+            .map_err(|error| Failure::new(Exit::Error, format!("signals cannot be heard: {error}")))?;
         tokio::select! {
             result = args::dispatch(cli) => result,
             // What was begun and not committed is absent; what was committed is whole.
-            () = interrupt::the_end(output) => Ok(Exit::Interrupted),
+            () = interrupt::the_end(signals, output) => Ok(Exit::Interrupted),
         }
     })
 }

@@ -191,7 +191,7 @@ impl RestoreError {
                 Some("`lastgood check` says what of the repository is damaged".into())
             }
             Self::NoApply { .. } | Self::SeveralApplies { .. } => {
-                Some("`lastgood stats` counts applies; the id is printed by `apply`, or give the plan's file".into())
+                Some("`lastgood snapshots` shows before and after which apply each was taken; or give the plan's file".into())
             }
             Self::NotKept { .. } => {
                 Some("what `auth` cannot read, nobody could bring back; give it the right to read, or make the plan again".into())

@@ -403,6 +403,16 @@ fn plans() {
     --- stderr
     error: none.json: No such file or directory (os error 2)
     ");
+    insta::allow_duplicates! {
+        for args in [&["apply", "0123abcd", "--resume"][..], &["plan", "--undo", "0123abcd"]] {
+            shows!(world.run(args).story(), @"
+            exit 2
+            --- stderr
+            error: no apply of a plan whose id begins with `0123abcd` was begun
+            hint: `lastgood snapshots` shows before and after which apply each was taken; or give the plan's file
+            ");
+        }
+    }
     world.write("plan.json", "{}");
     shows!(world.run(&["apply", "plan.json"]).story(), @"
     exit 2

@@ -51,10 +51,12 @@ struct Rounds {
 async fn killed(scene: &Scene, planned: &Planned, when: When) -> bool {
     let args = Scene::command(planned, false);
     let mut child = match when {
-        When::Call { write, answered } => match scene.held(&args, write, answered).await {
-            Ok(child) => child,
-            Err(_) => return false,
-        },
+        When::Call { write, answered } => {
+            let Ok(child) = scene.held(&args, write, answered).await else { return false };
+            let other = scene.home.run(&args).code(11);
+            assert!(other.err.contains(&format!("process {} on this machine", child.id())), "{}", other.err);
+            child
+        }
         When::After(time) => {
             let child = scene.home.start(&args);
             tokio::time::sleep(time).await;
