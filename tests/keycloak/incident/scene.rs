@@ -99,7 +99,7 @@ impl Scene {
     }
 
     /// The command that carries a plan out, by its file, or goes on with it, by its id.
-    pub(super) fn command<'p>(planned: &'p Planned, resume: bool) -> Vec<&'p str> {
+    pub(super) fn command(planned: &Planned, resume: bool) -> Vec<&str> {
         let mut args = vec!["apply", if resume { &planned.id } else { &planned.file }, "--json"];
         args.extend(planned.options.iter().map(String::as_str));
         args.extend(resume.then_some("--resume"));
