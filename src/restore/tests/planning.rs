@@ -249,8 +249,8 @@ fn later_things_go_only_in_a_rollback_and_only_when_both_sides_are_known() {
     let plan = planned(&memory, &goal, &["group/g9", "group/g8"], Mode::Rollback);
     assert_eq!(steps(&plan), ["delete group/g9"]);
     let along: Vec<_> = plan.steps[0].takes_along.iter().map(ResourceKey::to_path).collect();
-    assert_eq!(along, ["group/g8"], "the inner grant goes with the inner group");
-    assert!(plan.guards.contains(&Guard::Delete { count: 2 }), "{:?}", plan.guards);
+    assert_eq!(along, ["grant/g8/r1", "group/g8"], "also what goes with what goes along");
+    assert!(plan.guards.contains(&Guard::Delete { count: 3 }), "{:?}", plan.guards);
     goal.ledger.rows.get_mut(&Kind::new("group")).unwrap().state = State::Partial;
     let plan = planned(&memory, &goal, &["group/g9"], Mode::Rollback);
     assert!(plan.steps.is_empty());
