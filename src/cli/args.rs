@@ -8,8 +8,8 @@ use crate::base::key::Kind;
 use crate::cli::output::{Color, Output, ProgressForm};
 use crate::cli::{Exit, Failure};
 use crate::cli::{
-    apply, care, config, diff, find, init, kinds, log, ls, plan, reference, restore, show, snapshot,
-    snapshots, tenant,
+    apply, care, config, diff, find, init, kinds, log, ls, plan, reference, restore, show, simulate,
+    snapshot, snapshots, tenant,
 };
 
 /// Backup, history and restore of identity tenants.
@@ -120,6 +120,8 @@ pub enum Command {
     RebuildIndex,
     /// Show what the repository holds and what it costs.
     Stats,
+    /// Serve a made-up tenant on this machine: prints one JSON line with its URL and a tenant table.
+    Simulate(simulate::SimulateArgs),
     /// Show the catalogue: every kind and every excluded endpoint.
     Kinds {
         /// The provider [default: list the providers].
@@ -342,6 +344,7 @@ pub async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Check { read_data } => care::check(&global, read_data),
         Command::RebuildIndex => care::rebuild_index(&global),
         Command::Stats => care::stats(&global),
+        Command::Simulate(args) => simulate::run(&global, args).await,
         Command::Kinds { provider } => kinds::run(&global, provider.as_deref()),
         Command::Config(ConfigCommand::Check) => config_check(&global),
         Command::Completions { shell } => {

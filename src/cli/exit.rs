@@ -145,6 +145,16 @@ impl From<RestoreError> for Failure {
     }
 }
 
+impl From<crate::sim::ServeError> for Failure {
+    fn from(error: crate::sim::ServeError) -> Self {
+        let exit = match error {
+            crate::sim::ServeError::NotLoopback(_) => Exit::Usage,
+            crate::sim::ServeError::Listen(..) => Exit::Error,
+        };
+        Self::of(exit, &error, None)
+    }
+}
+
 impl From<CatalogError> for Failure {
     fn from(error: CatalogError) -> Self {
         Self::of(Exit::Usage, &error, None)

@@ -22,6 +22,7 @@ pub mod progress;
 pub mod reference;
 pub mod restore;
 pub mod show;
+pub mod simulate;
 pub mod snapshot;
 pub mod snapshots;
 pub mod tenant;

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::json::Value;
+use crate::sim::log::Habits;
 use crate::sim::wire::{Body, Refusal, Request, Response};
 
 /// A script, as a file holds it.
@@ -12,6 +13,9 @@ pub struct Faults {
     /// The faults, in order; the first that fits a request strikes.
     #[serde(default, rename = "fault")]
     pub faults: Vec<Fault>,
+    /// How events reach the log.
+    #[serde(default)]
+    pub log: Habits,
 }
 
 /// One fault.

@@ -23,6 +23,9 @@ pub struct Forms {
     /// Calls that the catalogue leaves out, because they read nothing that is kept.
     #[serde(default, rename = "route")]
     pub routes: Vec<Extra>,
+    /// Which event a deed writes.
+    #[serde(default)]
+    pub events: crate::sim::log::EventNames,
 }
 
 /// JSON written as a text.
@@ -276,6 +279,8 @@ pub struct Extra {
     pub set: Option<Json>,
     /// The calculation that makes the answer.
     pub hook: Option<String>,
+    /// What it does, in the words of the events.
+    pub deed: Option<String>,
     /// The vendor's code, where the call is always refused.
     pub code: Option<String>,
     /// What it says then.

@@ -54,9 +54,7 @@ pub fn handle(world: &mut World, request: &Request) -> Response {
     };
     let headers = world.windows.headers();
     answer.headers.extend(headers);
-    let answer = world.faults.distort(request, answer);
-    crate::sim::log::note(world, request, &answer);
-    answer
+    world.faults.distort(request, answer)
 }
 
 fn admitted(world: &mut World, request: &Request) -> Result<(), Refusal> {
@@ -130,7 +128,9 @@ fn extra(world: &mut World, ask: &mut Ask, number: usize, values: Vec<String>) -
         return Err(Refusal::new(route.status, code, &route.summary));
     }
     if let Some(hook) = route.hook.as_ref().and_then(|name| vendor.call_hook(name)) {
-        return hook(world, ask);
+        let answer = hook(world, ask)?;
+        note_extra(world, ask, route, &id);
+        return Ok(answer);
     }
     if let (Some(set), Some(_)) = (&route.set, &route.of) {
         let rendered = world.scope(ask, &id, &Value::Null, |scope, body| scope.render(&set.0, body));
@@ -138,6 +138,7 @@ fn extra(world: &mut World, ask: &mut Ask, number: usize, values: Vec<String>) -
             crate::sim::fill::merge(body, value);
         }
     }
+    note_extra(world, ask, route, &id);
     let body = match route.of {
         Some(_) => world.get(ask.route.kind, &[], &id).cloned().unwrap_or_default(),
         None => Value::Null,
@@ -149,6 +150,15 @@ fn extra(world: &mut World, ask: &mut Ask, number: usize, values: Vec<String>) -
         Some(value) => Response::json(route.status, value),
         None => Response::empty(route.status),
     })
+}
+
+/// The event of a call outside the catalogue, where the vendor writes one.
+fn note_extra(world: &mut World, ask: &Ask, route: &Extra, id: &str) {
+    if let (Some(deed), Some(_)) = (&route.deed, &route.of) {
+        let body = world.get(ask.route.kind, &[], id).cloned().unwrap_or_default();
+        let work = Work { id: id.to_owned(), body, old: Value::Null, stage: Stage::Update, made: false };
+        crate::sim::log::note_verb(world, ask, &work, deed);
+    }
 }
 
 impl World {

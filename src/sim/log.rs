@@ -1,42 +1,247 @@
 //! The System Log: who did what, as far as the vendor tells.
 //!
-//! A call that the vendor writes no event for writes none here either. Events may come late, out
-//! of order or not at all, when somebody asks for that.
+//! A deed for which the vendor documents no event writes none here either; `okta/events.toml` says
+//! which. An event becomes readable some time after the deed, and when somebody asks for it, later
+//! than its successors or never: a collector must not believe that a silent log means no change.
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
 
-use crate::json::Value;
-use crate::sim::wire::{Request, Response};
+use crate::base::entropy::Entropy;
+use crate::json::{Object, Value};
+use crate::sim::fill::{fresh_id, time_text};
+use crate::sim::form::Stage;
+use crate::sim::handle::{Ask, Work};
+use crate::sim::page;
+use crate::sim::wire::{Refusal, Response};
 use crate::sim::world::World;
 
-/// The events of a tenant, in the order in which they become visible.
+/// Rows of a page where the request does not say, and at the most.
+const PAGE: (usize, usize) = (100, 1000);
+
+/// The events of a tenant.
 #[derive(Default)]
 pub struct Log {
+    /// By the time at which they can be read, then in the order in which they happened.
     events: Vec<Event>,
-    /// How long after the deed an event becomes visible.
-    pub delay: SignedDuration,
+    /// How it misbehaves.
+    pub habits: Habits,
+    count: u64,
+}
+
+/// How events reach the log.
+#[derive(Deserialize, Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Habits {
+    /// How long after the deed an event can be read, in seconds.
+    pub delay_seconds: u32,
+    /// By how much the delay varies, in seconds: events overtake each other.
+    pub jitter_seconds: u32,
+    /// Every so many-th event is lost; 0: none.
+    pub lose_every: u64,
 }
 
 /// One event.
 #[derive(Clone, Debug)]
-pub struct Event {
-    /// When it can be read.
-    pub visible: Timestamp,
-    /// As the vendor shows it.
-    pub body: Value,
+struct Event {
+    visible: Timestamp,
+    body: Value,
 }
+
+/// Which event a deed writes: by kind, then by what was done.
+pub type EventNames = std::collections::BTreeMap<String, std::collections::BTreeMap<String, String>>;
 
 impl Log {
-    /// Adds an event.
-    pub fn push(&mut self, event: Event) {
-        self.events.push(event);
+    /// How many events were written, lost ones not counted.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.events.len()
     }
 
-    /// The events that can be read at a time, in the order in which they became visible.
-    pub fn visible(&self, now: Timestamp) -> impl Iterator<Item = &Event> {
-        self.events.iter().filter(move |event| event.visible <= now)
+    /// True without events.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// Begins anew.
+    pub fn forget(&mut self) {
+        self.events.clear();
+        self.count = 0;
+    }
+
+    fn push(&mut self, event: Event) {
+        let place = self.events.partition_point(|other| other.visible <= event.visible);
+        self.events.insert(place, event);
     }
 }
 
-/// Writes down what a request did.
-pub(super) fn note(_world: &mut World, _request: &Request, _answer: &Response) {}
+/// Writes down what a request did to an instance.
+pub(super) fn note(world: &mut World, ask: &Ask, work: &Work, stage: Stage) {
+    let verb = match stage {
+        Stage::Created => "create",
+        Stage::Updated => "update",
+        Stage::Delete => "delete",
+        _ => ask.route.path.rsplit('/').next().unwrap_or_default(),
+    };
+    let verb = match ask.params.get("lifecycle") {
+        Some(word) => word.to_ascii_lowercase(),
+        None => verb.to_owned(),
+    };
+    note_verb(world, ask, work, &verb);
+}
+
+/// Writes down a deed that a name of its own says.
+pub(super) fn note_verb(world: &mut World, ask: &Ask, work: &Work, verb: &str) {
+    let kind = &world.provider().kinds[ask.route.kind].kind;
+    let named = world.vendor.forms.events.get(kind.as_str()).and_then(|verbs| verbs.get(verb));
+    let Some(event_type) = named.cloned() else { return };
+    world.log.count += 1;
+    let habits = world.log.habits;
+    if habits.lose_every > 0 && world.log.count.is_multiple_of(habits.lose_every) {
+        return;
+    }
+    let mut chance = [0; 4];
+    world.entropy.fill(&mut chance).expect("a seeded stream does not end");
+    let jitter = u32::from_be_bytes(chance) % habits.jitter_seconds.saturating_add(1);
+    let wait = i64::from(habits.delay_seconds) + i64::from(jitter);
+    let visible = world.now + SignedDuration::from_secs(wait);
+    let body = event(world, ask, work, &event_type);
+    world.log.push(Event { visible, body });
+}
+
+fn event(world: &World, ask: &Ask, work: &Work, event_type: &str) -> Value {
+    let object = |members: Vec<(&str, Value)>| Value::from(Object::from_pairs(members));
+    let kind = &world.provider().kinds[ask.route.kind];
+    let mut targets = vec![target(kind.kind.as_str(), &work.id, &name_of(&work.body))];
+    if let Some((number, above, id)) = world.parent_of(ask.route.kind, &ask.parents) {
+        let parent = world.get(number, &above, &id).map(name_of).unwrap_or_default();
+        targets.push(target(world.provider().kinds[number].kind.as_str(), &id, &parent));
+    }
+    let uuid = format!("{}-sim-{:08}", time_text(world.now).replace([':', '.'], "-"), world.log.count);
+    object(vec![
+        (
+            "actor",
+            object(vec![
+                ("id", world.org.me.as_str().into()),
+                ("type", "User".into()),
+                ("alternateId", "admin@example.com".into()),
+                ("displayName", "Org Admin".into()),
+                ("detailEntry", Value::Null),
+            ]),
+        ),
+        (
+            "client",
+            object(vec![
+                ("ipAddress", "192.0.2.10".into()),
+                ("zone", "null".into()),
+                ("device", "Computer".into()),
+                ("id", Value::Null),
+            ]),
+        ),
+        ("displayMessage", event_type.replace(['.', '_'], " ").into()),
+        ("eventType", event_type.into()),
+        ("outcome", object(vec![("result", "SUCCESS".into()), ("reason", Value::Null)])),
+        ("published", time_text(world.now).into()),
+        ("severity", "INFO".into()),
+        ("target", targets.into()),
+        (
+            "transaction",
+            object(vec![
+                ("type", "WEB".into()),
+                ("id", fresh_id(&world.entropy, "").into()),
+                ("detail", Object::new().into()),
+            ]),
+        ),
+        ("uuid", uuid.into()),
+        ("version", "0".into()),
+    ])
+}
+
+fn target(kind: &str, id: &str, name: &str) -> Value {
+    let word = match kind {
+        "user" | "group_membership" => "User".to_owned(),
+        "group" => "UserGroup".to_owned(),
+        "app" => "AppInstance".to_owned(),
+        other => other.split('_').map(capital).collect(),
+    };
+    Object::from_pairs([
+        ("id", Value::from(id)),
+        ("type", word.into()),
+        ("alternateId", name.into()),
+        ("displayName", name.into()),
+        ("detailEntry", Value::Null),
+    ])
+    .into()
+}
+
+fn capital(word: &str) -> String {
+    let (first, rest) = word.split_at(usize::from(!word.is_empty()));
+    first.to_uppercase() + rest
+}
+
+fn name_of(body: &Value) -> String {
+    let places = [&["profile", "login"][..], &["profile", "name"], &["label"], &["name"]];
+    let found = places.iter().find_map(|path| {
+        let at = crate::json::Pointer::from_segments(path.iter().copied());
+        at.get(body).and_then(Value::as_str)
+    });
+    found.unwrap_or("unknown").to_owned()
+}
+
+/// `GET /logs`: a span, oldest or newest first; oldest first without an end goes on for ever.
+pub(super) fn read(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let time = |name: &str| match ask.request.asked(name) {
+        None => Ok(None),
+        Some(text) => text.parse::<Timestamp>().map(Some).map_err(|_| {
+            let cause = format!("{name}: The time must be in ISO 8601 format.");
+            Refusal::invalid(name, vec![cause])
+        }),
+    };
+    let (since, until) = (time("since")?, time("until")?);
+    let ascending = ask.request.asked("sortOrder").is_none_or(|order| order == "ASCENDING");
+    let filter = match ask.request.asked("filter") {
+        Some(text) => crate::sim::filter::Filter::parse(text)
+            .map_err(|message| Refusal::new(400, "E0000053", format!("Invalid filter: {message}")))?,
+        None => crate::sim::filter::Filter::default(),
+    };
+    let size = ask.request.asked("limit").and_then(|text| text.parse().ok()).unwrap_or(PAGE.0);
+    let after = page::after(ask.request)?;
+    let mut rows: Vec<(u64, &Event)> =
+        (0..).zip(world.log.events.iter().filter(|event| event.visible <= world.now)).collect();
+    if !ascending {
+        rows.reverse();
+    }
+    let published = |event: &Event| {
+        let text = event.body.get("published").and_then(Value::as_str);
+        text.and_then(|text| text.parse::<Timestamp>().ok()).unwrap_or(event.visible)
+    };
+    let fits = |event: &Event| {
+        let at = published(event);
+        since.is_none_or(|since| at >= since || after.is_some())
+            && until.is_none_or(|until| at < until)
+            && filter.holds(&event.body)
+    };
+    let past = |place: u64| after.is_none_or(|after| if ascending { place > after } else { place < after });
+    let left: Vec<(u64, Value)> = rows
+        .iter()
+        .filter(|(place, event)| past(*place) && fits(event))
+        .take(size.min(PAGE.1) + 1)
+        .map(|(place, event)| (*place, event.body.clone()))
+        .collect();
+    let more = left.len() > size.min(PAGE.1);
+    let shown: Vec<(u64, Value)> = left.into_iter().take(size.min(PAGE.1)).collect();
+    let polling = ascending && until.is_none();
+    let last = shown.last().map(|(place, _)| *place).or(after);
+    let mut answer = Response::json(200, shown.into_iter().map(|(_, body)| body).collect());
+    let own = page::own(&world.org.url, ask.request);
+    answer.headers.push(("link".into(), format!("<{own}>; rel=\"self\"")));
+    let next = match last {
+        Some(place) => Some(page::link(&world.org.url, ask.request, place)),
+        None => Some(own),
+    };
+    if let Some(url) = next.filter(|_| more || polling) {
+        answer.headers.push(("link".into(), format!("<{url}>; rel=\"next\"")));
+    }
+    Ok(answer)
+}

@@ -63,6 +63,7 @@ impl Vendor {
             let read: Forms = toml::from_str(text).map_err(|error| format!("{file}: {error}"))?;
             forms.kinds.extend(read.kinds);
             forms.routes.extend(read.routes);
+            forms.events.extend(read.events);
         }
         let numbers: HashMap<Kind, usize> =
             provider.kinds.iter().zip(0..).map(|(spec, number)| (spec.kind.clone(), number)).collect();

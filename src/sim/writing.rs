@@ -226,6 +226,7 @@ fn special<'f>(world: &World, ask: &Ask, form: Option<&'f Form>, body: &Value) -
 fn reply(world: &mut World, ask: &Ask, work: Work, stage: Stage) -> Result<Response, Refusal> {
     let vendor = world.vendor;
     let form = vendor.form(ask.route.kind);
+    crate::sim::log::note(world, ask, &work, stage);
     let special = special(world, ask, form, &work.body);
     let sent_id = vendor.provider.kinds[ask.route.kind]
         .create

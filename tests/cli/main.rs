@@ -15,4 +15,5 @@ mod questions;
 mod realm;
 mod reference;
 mod refused;
+mod simulate;
 mod world;

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
 #![allow(clippy::print_stdout, reason = "the count of scenarios that pass is what a run is for")]
 
+mod behaviour;
+mod document;
 mod recording;
 mod replay;
 mod seed;

@@ -17,8 +17,21 @@ pub(crate) struct Miss {
     pub(crate) what: Vec<String>,
 }
 
+/// An answer: method, path as the document has it, status, body.
+pub(crate) type Answer = (String, String, u16, Value);
+
+/// What the simulator answers to a scenario.
+pub(crate) fn answers(scenario: &Scenario) -> Vec<Answer> {
+    run(scenario).1
+}
+
 /// Replays a scenario in a fresh world; the first miss says what is not as recorded.
 pub(crate) fn replay(scenario: &Scenario) -> Vec<Miss> {
+    run(scenario).0
+}
+
+fn run(scenario: &Scenario) -> (Vec<Miss>, Vec<Answer>) {
+    let mut given = Vec::new();
     let now = "2026-06-15T12:00:00Z".parse().unwrap();
     let mut world = World::new(vendor("okta").unwrap(), "https://acme.okta.example", 7, now);
     if classic(scenario) {
@@ -42,6 +55,7 @@ pub(crate) fn replay(scenario: &Scenario) -> Vec<Miss> {
         let answer = handle(&mut world, &request);
         let body = body_of(&answer.body, exchange);
         names.learn(&exchange.response, &body);
+        given.push((exchange.method.clone(), exchange.template.clone(), answer.status, body.clone()));
         let links: String = answer.headers.iter().map(|(_, value)| value.as_str()).collect();
         if let (Some(recorded), Some(simulated)) = (cursor(&exchange.link), cursor(&links)) {
             cursors.insert(recorded, simulated);
@@ -57,7 +71,7 @@ pub(crate) fn replay(scenario: &Scenario) -> Vec<Miss> {
             misses.push(Miss { call: format!("{} {}", exchange.method, exchange.template), what });
         }
     }
-    misses
+    (misses, given)
 }
 
 /// The cursor of the page that follows, in a `Link` header.

@@ -25,6 +25,7 @@ pub(super) const FORMS: &[(&str, &str)] = &[
     ("security.toml", include_str!("security.toml")),
     ("servers.toml", include_str!("servers.toml")),
     ("org.toml", include_str!("org.toml")),
+    ("events.toml", include_str!("events.toml")),
 ];
 
 /// Calculations on a body.
@@ -84,6 +85,7 @@ pub(super) const CALL_HOOKS: &[(&str, CallHook)] = &[
     ("email_customizations_gone", policies::customizations_gone),
     ("sign_in_default", policies::sign_in_default),
     ("org_patched", policies::org_patched),
+    ("logs", crate::sim::log::read),
 ];
 
 fn object<const N: usize>(members: [(&str, Value); N]) -> Value {

@@ -256,8 +256,15 @@ pub(super) fn sign_in_default(_: &mut World, _: &Ask) -> Result<Response, Refusa
         "authenticatorPageCustomLinkUrl",
         "classicRecoveryFlowEmailOrUsernameLabel",
     ];
-    let texts: Object = names.into_iter().map(|name| (name, Value::Null)).collect();
-    let body = object([("pageContent", "<!DOCTYPE html>".into()), ("widgetCustomizations", texts.into())]);
+    let mut texts: Object = names.into_iter().map(|name| (name, "".into())).collect();
+    texts.insert("showPasswordVisibilityToggle", true);
+    texts.insert("showUserIdentifier", true);
+    texts.insert("widgetGeneration", "G3");
+    let body = object([
+        ("pageContent", "<!DOCTYPE html>".into()),
+        ("widgetCustomizations", texts.into()),
+        ("widgetVersion", "*".into()),
+    ]);
     Ok(Response { status: 200, headers: Vec::new(), body: Body::Json(body) })
 }
 

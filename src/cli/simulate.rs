@@ -1,0 +1,141 @@
+//! `simulate`: a tenant on loopback, made up and strict, for tests and rehearsals.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+
+use crate::base::entropy::{SystemEntropy, draw};
+use crate::base::time::{Clock as _, SystemClock};
+use crate::cli::args::Global;
+use crate::cli::{Exit, Failure};
+use crate::json::{Object, Value};
+use crate::sim::faults::Faults;
+use crate::sim::rate::Windows;
+use crate::sim::{Listening, World, populate, vendor};
+
+/// Version of the JSON form.
+const FORMAT: &str = "lastgood.simulate/1";
+
+/// `simulate`.
+#[derive(Args, Debug)]
+pub struct SimulateArgs {
+    /// Whose tenant.
+    pub provider: String,
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// How many users the tenant has.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub users: usize,
+    /// The same seed makes the same tenant.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// Where the token's file is written [default: a folder of its own for temporary files].
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// What goes wrong on purpose, as TOML.
+    #[arg(long, value_name = "FILE")]
+    pub faults: Option<PathBuf>,
+    /// Multiply every rate limit; 0 for none.
+    #[arg(long, value_name = "F", default_value_t = 1)]
+    pub rate: u32,
+}
+
+/// Makes the tenant, says where it is, and answers until it is interrupted.
+///
+/// # Errors
+/// No simulator of this provider, no such address, an unreadable fault file.
+pub async fn run(global: &Global, args: SimulateArgs) -> Result<Exit, Failure> {
+    let simulated = vendor(&args.provider).map_err(Failure::usage)?;
+    let faults = args.faults.as_deref().map(read_faults).transpose()?.unwrap_or_default();
+    let listening = Listening::on(args.listen).await?;
+    let url = format!("http://{}", listening.address);
+    let token = new_token()?;
+    let dir = folder(args.dir)?;
+    let file = dir.join("token");
+    write_token(&file, &token)?;
+    let clock = SystemClock;
+    let mut world = World::new(simulated, &url, args.seed, clock.now());
+    world.log.habits = faults.log;
+    populate(&mut world, args.users, args.seed);
+    world.token = Some(token);
+    if args.rate > 0 {
+        world.windows = Windows::of(world.provider(), args.rate);
+    }
+    world.faults = faults;
+    global.output.document(&announcement(&args.provider, &simulated.provider.settings, &url, &file));
+    listening.answer(world, Arc::new(clock)).await?;
+    Ok(Exit::Done)
+}
+
+/// A token of the vendor's form.
+fn new_token() -> Result<String, Failure> {
+    let bytes: [u8; 20] =
+        draw(&SystemEntropy).map_err(|error| Failure::new(Exit::Error, error.to_string()))?;
+    Ok(format!("00{}", data_encoding::HEXLOWER.encode(&bytes)))
+}
+
+fn folder(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    let failed =
+        |error: std::io::Error| Failure::new(Exit::Error, format!("no folder for the token: {error}"));
+    match given {
+        Some(dir) => {
+            fs::create_dir_all(&dir).map_err(failed)?;
+            fs::canonicalize(dir).map_err(failed)
+        }
+        None => Ok(tempfile::Builder::new().prefix("lastgood-").tempdir().map_err(failed)?.keep()),
+    }
+}
+
+/// Only the owner may read it, from its first byte on.
+fn write_token(file: &Path, token: &str) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::new(Exit::Error, format!("cannot write the token to `{}`: {error}", file.display()))
+    };
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    let mut out =
+        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(failed)?;
+    out.write_all(token.as_bytes()).map_err(failed)
+}
+
+fn read_faults(file: &Path) -> Result<Faults, Failure> {
+    let wrong = |message: String| Failure::usage(format!("`{}`: {message}", file.display()));
+    let text = fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
+    Faults::parse(&text).map_err(wrong)
+}
+
+/// One line for programs: where it is, and a tenant table that is ready to use.
+fn announcement(provider: &str, settings: &BTreeMap<String, String>, url: &str, file: &Path) -> Value {
+    let reference = format!("file:{}", file.display());
+    let auth = || {
+        let members = [("kind", Value::from("token")), ("token", reference.as_str().into())];
+        Value::from(Object::from_pairs(members))
+    };
+    let mut tenant = Object::from_pairs([
+        ("name", Value::from(format!("{provider}-sim"))),
+        ("provider", provider.into()),
+        ("url", url.into()),
+        ("auth", auth()),
+        ("restore_auth", auth()),
+    ]);
+    // Settings without a default must be given; nothing in the simulated tenant depends on them.
+    for (name, _) in settings.iter().filter(|(_, default)| default.is_empty()) {
+        tenant.insert(name.as_str(), "sim");
+    }
+    Object::from_pairs([
+        ("format", FORMAT.into()),
+        ("url", url.into()),
+        ("tenant", tenant.into()),
+        ("ca_file", Value::Null),
+    ])
+    .into()
+}

@@ -1,0 +1,142 @@
+//! A world behind a socket on this machine.
+//!
+//! Nothing here decides anything: it turns HTTP into [`Request`] and [`Response`] into HTTP. It
+//! listens on loopback only, because the tenant behind it is made up and its token is known.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::body::{Body as HttpBody, Bytes, to_bytes};
+use axum::extract::{Request as HttpRequest, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response as HttpResponse;
+use tokio::net::TcpListener;
+
+use crate::base::time::Clock;
+use crate::json::{Limits, parse};
+use crate::sim::handle::handle;
+use crate::sim::wire::{Body, Request, Response, read_query};
+use crate::sim::world::World;
+
+/// The largest body that is read.
+const BODY_BYTES_MAX: usize = 16 << 20;
+
+/// Why a simulator does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Others could reach it.
+    #[error("`{0}` is not an address of this machine alone; a simulator listens on 127.0.0.1 or ::1 only")]
+    NotLoopback(SocketAddr),
+    /// The address cannot be had.
+    #[error("cannot listen on {0}; another program may hold the port")]
+    Listen(SocketAddr, #[source] std::io::Error),
+}
+
+/// A simulator that listens and does not answer yet: its address is known.
+pub struct Listening {
+    listener: TcpListener,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+impl Listening {
+    /// Takes an address; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// It must be a loopback address, and free.
+    pub async fn on(address: SocketAddr) -> Result<Self, ServeError> {
+        if !address.ip().is_loopback() {
+            return Err(ServeError::NotLoopback(address));
+        }
+        let failed = |error| ServeError::Listen(address, error);
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, address })
+    }
+
+    /// Answers until the process ends.
+    ///
+    /// # Errors
+    /// The socket may fail.
+    pub async fn answer(self, world: World, clock: Arc<dyn Clock>) -> Result<(), ServeError> {
+        let shared = Arc::new(Shared { world: Mutex::new(world), clock });
+        let app = Router::new().fallback(turn).with_state(shared);
+        let failed = |error| ServeError::Listen(self.address, error);
+        axum::serve(self.listener, app).await.map_err(failed)
+    }
+}
+
+struct Shared {
+    world: Mutex<World>,
+    clock: Arc<dyn Clock>,
+}
+
+async fn turn(State(shared): State<Arc<Shared>>, request: HttpRequest) -> HttpResponse {
+    let (parts, body) = request.into_parts();
+    let Ok(bytes) = to_bytes(body, BODY_BYTES_MAX).await else {
+        return plain(StatusCode::PAYLOAD_TOO_LARGE);
+    };
+    let asked = read(&parts, &bytes);
+    let mut world = shared.world.lock().unwrap_or_else(PoisonError::into_inner);
+    world.now = shared.clock.now();
+    let answer = handle(&mut world, &asked);
+    drop(world);
+    write(answer)
+}
+
+fn read(parts: &axum::http::request::Parts, bytes: &Bytes) -> Request {
+    let headers: BTreeMap<String, String> = parts
+        .headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect();
+    let json = headers.get("content-type").is_none_or(|kind| kind.contains("json"));
+    let body = match bytes.is_empty() || !json {
+        true => None,
+        false => parse(bytes, &Limits::body()).ok(),
+    };
+    Request {
+        method: parts.method.as_str().to_owned(),
+        path: parts.uri.path().to_owned(),
+        query: read_query(parts.uri.query().unwrap_or_default()),
+        broken: json && !bytes.is_empty() && body.is_none(),
+        headers,
+        body,
+    }
+}
+
+fn write(answer: Response) -> HttpResponse {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let (kind, body) = match answer.body {
+        Body::None => (None, HttpBody::empty()),
+        Body::Json(value) => (Some("application/json"), HttpBody::from(value.to_canonical())),
+        Body::Text(kind, text) => (Some(kind), HttpBody::from(text)),
+        // A body that fails before its first byte ends the connection.
+        Body::Dropped => {
+            let broken = futures::stream::once(async { Err::<Bytes, _>(std::io::Error::other("dropped")) });
+            let mut response = HttpResponse::new(HttpBody::from_stream(broken));
+            response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("1"));
+            return response;
+        }
+    };
+    let mut response = HttpResponse::new(body);
+    *response.status_mut() = status;
+    if let Some(kind) = kind {
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    }
+    for (name, value) in answer.headers {
+        let pair = (HeaderName::try_from(name), HeaderValue::try_from(value));
+        if let (Ok(name), Ok(value)) = pair {
+            response.headers_mut().append(name, value);
+        }
+    }
+    response
+}
+
+fn plain(status: StatusCode) -> HttpResponse {
+    let mut response = HttpResponse::new(HttpBody::empty());
+    *response.status_mut() = status;
+    response
+}
