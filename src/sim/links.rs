@@ -70,7 +70,7 @@ fn switch(spec: &KindSpec, status: &str) -> Option<&'static str> {
     let ends = |ending: &str| spec.action.iter().any(|action| action.call.path.bare().ends_with(ending));
     match status {
         "ACTIVE" if ends("/lifecycle/deactivate") => Some("deactivate"),
-        "INACTIVE" if ends("/lifecycle/activate") => Some("activate"),
+        "INACTIVE" | "DEACTIVATED" if ends("/lifecycle/activate") => Some("activate"),
         _ => None,
     }
 }

@@ -133,8 +133,8 @@ fn shown(world: &mut World, exchange: &Exchange, at: &Place, seen: &mut Seen) {
             if let Some(kind) = extra_kind(world, &at.route) {
                 ensure_one(world, kind, &[], at.parents.first());
             }
-            if exchange.response.as_object().is_some() {
-                world.aside.insert(exchange.path.clone(), exchange.response.clone());
+            if !exchange.response.is_null() {
+                world.aside.entry(exchange.path.clone()).or_insert_with(|| exchange.response.clone());
                 if let Some(id) = exchange.response.get("id").and_then(Value::as_str) {
                     world.aside.insert(id.to_owned(), exchange.response.clone());
                 }

@@ -363,6 +363,16 @@ pub(super) fn features(_: &mut World, ask: &Ask) -> Result<Response, Refusal> {
     Err(Refusal::invalid("feature", vec!["Provisioning is not supported.".into()]))
 }
 
+/// A list of apps can show the assignment of one user.
+pub(super) fn expanded(_: &mut World, ask: &Ask, _: &mut Work) -> Result<(), Refusal> {
+    match ask.request.asked("expand") {
+        Some(text) if text.contains(',') || !text.starts_with("user/") => {
+            Err(Refusal::invalid("RequestParams", vec!["Expand query is malformed.".into()]))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A new assignment comes last.
 pub(super) fn assignment_priority(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(), Refusal> {
     if at(&work.body, "/priority").is_none() {

@@ -7,6 +7,7 @@ mod apps;
 mod policies;
 mod roles;
 mod schemas;
+mod servers;
 mod sessions;
 mod users;
 
@@ -55,6 +56,8 @@ pub(super) const BODY_HOOKS: &[(&str, BodyHook)] = &[
     ("rule_born", policies::rule_born),
     ("rule_changed", policies::rule_changed),
     ("authenticator_held", policies::authenticator_held),
+    ("server_born", servers::born),
+    ("apps_expanded", apps::expanded),
     ("zone_sorted", policies::zone_sorted),
     ("feature_switched", policies::feature_switched),
 ];

@@ -122,7 +122,9 @@ pub(super) fn import_put(world: &mut World, ask: &Ask) -> Result<Response, Refus
         set(&mut body, "/created", world.time());
         set(&mut body, "/lastUpdated", world.time());
     }
-    world.aside.insert(format!("{}/{}", ask.request.path, text(&body, "/externalId")), body.clone());
+    for name in ["/externalId", "/id"] {
+        world.aside.insert(format!("{}/{}", ask.request.path, text(&body, name)), body.clone());
+    }
     Ok(Response::json(200, body))
 }
 
