@@ -274,7 +274,7 @@ fn admin_url(org: &Org) -> String {
     }
 }
 
-fn uuid(entropy: &SeededEntropy) -> String {
+pub(super) fn uuid(entropy: &SeededEntropy) -> String {
     let mut bytes = [0_u8; 16];
     entropy.fill(&mut bytes).expect("a seeded stream does not end");
     bytes[6] = bytes[6] & 0x0f | 0x40;

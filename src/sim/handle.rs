@@ -41,6 +41,8 @@ pub struct Work {
     pub stage: Stage,
     /// The request makes it.
     pub made: bool,
+    /// A deletion leaves it where it is, in another state.
+    pub stays: bool,
 }
 
 /// Answers a request and changes the world accordingly.
@@ -156,7 +158,14 @@ fn extra(world: &mut World, ask: &mut Ask, number: usize, values: Vec<String>) -
 fn note_extra(world: &mut World, ask: &Ask, route: &Extra, id: &str) {
     if let (Some(deed), Some(_)) = (&route.deed, &route.of) {
         let body = world.get(ask.route.kind, &[], id).cloned().unwrap_or_default();
-        let work = Work { id: id.to_owned(), body, old: Value::Null, stage: Stage::Update, made: false };
+        let work = Work {
+            id: id.to_owned(),
+            body,
+            old: Value::Null,
+            stage: Stage::Update,
+            made: false,
+            stays: false,
+        };
         crate::sim::log::note_verb(world, ask, &work, deed);
     }
 }
@@ -276,7 +285,8 @@ impl World {
     /// # Errors
     /// A calculation may refuse.
     pub fn shown(&mut self, ask: &Ask, id: &str, stages: &[Stage], body: Value) -> Result<Value, Refusal> {
-        let mut work = Work { id: id.to_owned(), body, old: Value::Null, stage: Stage::Show, made: false };
+        let mut work =
+            Work { id: id.to_owned(), body, old: Value::Null, stage: Stage::Show, made: false, stays: false };
         for stage in stages {
             work.stage = *stage;
             self.shape(ask, &mut work)?;

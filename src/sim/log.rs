@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::base::entropy::Entropy;
 use crate::json::{Object, Value};
-use crate::sim::fill::{fresh_id, time_text};
+use crate::sim::fill::{fresh_id, time_text, uuid};
 use crate::sim::form::Stage;
 use crate::sim::handle::{Ask, Work};
 use crate::sim::page;
@@ -118,7 +118,6 @@ fn event(world: &World, ask: &Ask, work: &Work, event_type: &str) -> Value {
         let parent = world.get(number, &above, &id).map(name_of).unwrap_or_default();
         targets.push(target(world.provider().kinds[number].kind.as_str(), &id, &parent));
     }
-    let uuid = format!("{}-sim-{:08}", time_text(world.now).replace([':', '.'], "-"), world.log.count);
     object(vec![
         (
             "actor",
@@ -153,7 +152,7 @@ fn event(world: &World, ask: &Ask, work: &Work, event_type: &str) -> Value {
                 ("detail", Object::new().into()),
             ]),
         ),
-        ("uuid", uuid.into()),
+        ("uuid", uuid(&world.entropy).into()),
         ("version", "0".into()),
     ])
 }

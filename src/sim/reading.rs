@@ -51,6 +51,7 @@ pub(super) fn born(world: &mut World, ask: &Ask, id: &str) -> Result<Value, Refu
         old: Value::Null,
         stage: Stage::Create,
         made: true,
+        stays: false,
     };
     crate::sim::writing::assign(world, &world.provider().kinds[ask.route.kind], &mut work);
     world.shape(ask, &mut work)?;

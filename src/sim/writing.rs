@@ -26,7 +26,7 @@ pub(super) fn create(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
         _ => fresh_id(&world.entropy, form.map_or("", |form| form.prefix.as_str())),
     };
     let old = world.get(ask.route.kind, &ask.parents, &id).cloned().unwrap_or_default();
-    let mut work = Work { id, body, old, stage: Stage::Create, made: true };
+    let mut work = Work { id, body, old, stage: Stage::Create, made: true, stays: false };
     drop_assigned(spec, form, &mut work.body);
     assign(world, spec, &mut work);
     world.shape(ask, &mut work)?;
@@ -104,7 +104,7 @@ pub(super) fn update(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
     let old = world.get(ask.route.kind, &ask.parents, &id).cloned().unwrap_or_else(empty_object);
     let merging =
         ask.request.method == Method::Patch.as_str() || form.is_some_and(|form| form.update == Update::Merge);
-    let mut work = Work { id: id.clone(), body, old, stage: Stage::Update, made: new };
+    let mut work = Work { id: id.clone(), body, old, stage: Stage::Update, made: new, stays: false };
     drop_assigned(spec, form, &mut work.body);
     if merging {
         let mut whole = work.old.clone();
@@ -166,10 +166,10 @@ pub(super) fn delete(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
     let id = existing(world, ask)?;
     let old = world.get(ask.route.kind, &ask.parents, &id).cloned().unwrap_or_default();
     refuse(world, ask, form, Stage::Delete, &old)?;
-    let mut work = Work { id: id.clone(), body: old, old: Value::Null, stage: Stage::Delete, made: false };
+    let mut work =
+        Work { id: id.clone(), body: old, old: Value::Null, stage: Stage::Delete, made: false, stays: false };
     world.shape(ask, &mut work)?;
-    // A calculation that puts the body back in another state keeps it from going.
-    if !matches!(work.old, Value::Bool(true)) {
+    if !work.stays {
         world.remove(ask.route.kind, &ask.parents, &id);
     }
     reply(world, ask, work, Stage::Delete)
@@ -187,7 +187,7 @@ pub(super) fn act(world: &mut World, ask: &Ask, number: usize) -> Result<Respons
     let id = if below { String::new() } else { existing(world, ask)? };
     let old = world.get(ask.route.kind, &ask.parents, &id).cloned().unwrap_or_else(empty_object);
     refuse(world, ask, form, Stage::Action, &old)?;
-    let mut work = Work { id, body: old.clone(), old, stage: Stage::Action, made: false };
+    let mut work = Work { id, body: old.clone(), old, stage: Stage::Action, made: false, stays: false };
     for condition in &spec.action[number].makes {
         if let [value] = condition.any_of.as_slice() {
             let _ = condition.at.set(&mut work.body, value.clone());

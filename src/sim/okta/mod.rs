@@ -148,3 +148,33 @@ fn show(world: &mut World, ask: &Ask, status: u16) -> Result<Response, Refusal> 
     let shown = world.shown(ask, &id, &[crate::sim::form::Stage::Show], body)?;
     Ok(Response::json(status, shown))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::sim::vendor;
+
+    /// Every kind that a calculation names.
+    fn named(text: &str) -> impl Iterator<Item = &str> {
+        text.split("number(\"").skip(1).filter_map(|rest| rest.split('"').next())
+    }
+
+    #[test]
+    fn every_kind_that_is_named_is_in_the_catalogue() {
+        let sources = [
+            include_str!("apps.rs"),
+            include_str!("policies.rs"),
+            include_str!("roles.rs"),
+            include_str!("schemas.rs"),
+            include_str!("servers.rs"),
+            include_str!("sessions.rs"),
+            include_str!("users.rs"),
+        ];
+        let kinds: Vec<&str> =
+            vendor("okta").unwrap().provider.kinds.iter().map(|spec| spec.kind.as_str()).collect();
+        let names: Vec<&str> = sources.into_iter().flat_map(named).collect();
+        assert!(names.len() > 20, "{}", names.len());
+        for name in names {
+            assert!(kinds.contains(&name), "{name}");
+        }
+    }
+}

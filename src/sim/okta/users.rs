@@ -168,7 +168,7 @@ pub(super) fn deleted(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(
     set(&mut work.body, "/statusChanged", now.clone());
     set(&mut work.body, "/lastUpdated", now);
     world.put(ask.route.kind, &ask.parents, &work.id, work.body.clone());
-    work.old = true.into();
+    work.stays = true;
     Ok(())
 }
 
