@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::key::{Kind, ResourceKey};
-use crate::catalog::{Body, Context, KindSpec, RestoreClass, Shape};
+use crate::catalog::{Body, Context, KindSpec, Read, RestoreClass, Shape};
 use crate::json::{FieldChange, Pattern, Pointer, Value};
 use crate::restore::form::{Conflict, Op, Part, SecretInput, Step};
 use crate::restore::guard;
@@ -98,6 +98,26 @@ impl Drafts<'_> {
         }
     }
 
+    /// Why the parent of something that is made cannot have it: a setting of the parent says so, which
+    /// this plan does not change.
+    fn homeless(&self, reach: &Reach<'_>, draft: &Draft<'_>) -> Option<String> {
+        let parent = reach.atlas.parent(&draft.key).filter(|_| draft.item.case == Case::Create)?;
+        let spec = reach.catalog().kind(&parent.kind)?;
+        let body = match self.by_key.get(&parent) {
+            Some(parent) => &parent.desired,
+            None => reach.seen.body(reach.moved.get(&parent).unwrap_or(&parent))?,
+        };
+        // What the server sets there follows from what hangs on it.
+        let set = |at: &Pointer| !spec.assigned.iter().any(|pattern| pattern.matches(at));
+        let fits = |read: &Read| {
+            let own = read.only.iter().filter(|condition| condition.of.is_none() && set(&condition.at));
+            own.clone().all(|condition| condition.holds(body))
+        };
+        let reads = &draft.spec.read;
+        (!reads.is_empty() && !reads.iter().any(fits))
+            .then(|| format!("`{parent}` is not set up to have it; add that address to the restore"))
+    }
+
     /// The steps of one draft.
     pub(crate) fn steps(
         &self,
@@ -118,7 +138,10 @@ impl Drafts<'_> {
         let along = reach.takes_along.get(&draft.key).into_iter().flatten();
         let body = draft.item.goal.as_ref().or(draft.item.live.as_ref());
         let keys = [&draft.key, &draft.item.live_key];
-        if let Some(reason) = own.forbids(spec, draft.item.case, keys, body, along).or_else(|| refusal(draft))
+        if let Some(reason) = own
+            .forbids(spec, draft.item.case, keys, body, along)
+            .or_else(|| refusal(draft))
+            .or_else(|| self.homeless(reach, draft))
         {
             return Ok(Outcome::Refused(reason));
         }
