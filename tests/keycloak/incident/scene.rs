@@ -162,7 +162,9 @@ fn but_for_new_ids(lines: Vec<String>) -> Vec<String> {
     };
     let made_anew: Vec<(String, String)> = lines
         .iter()
-        .filter_map(|line| sides(line).filter(|(place, ..)| place.ends_with("#id")))
+        .filter_map(|line| {
+            sides(line).filter(|(place, ..)| place.ends_with("#id") || place.ends_with("#_id"))
+        })
         .map(|(_, old, new)| (old.replace('"', ""), new.replace('"', "")))
         .collect();
     let only_ids = |line: &String| {
