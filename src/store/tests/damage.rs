@@ -142,3 +142,27 @@ fn swapped_objects_are_found() {
         }
     }
 }
+
+#[test]
+fn a_lost_body_is_stored_anew_by_the_sweep_that_brings_it() {
+    let (memory, repository) = memory();
+    let model = state_of(&[("user/1", "ann"), ("user/2", "bob")]);
+    assert_eq!(snapshot(&repository, &model).unwrap().seq, 1);
+    drop(repository);
+    let (record, _) =
+        objects(&memory).into_iter().find(|(path, _)| path.as_str().ends_with("/000000000001")).unwrap();
+    // The first frame holds the bodies.
+    assert!(memory.damage(&record, |bytes| bytes[180] ^= 1));
+    let repository = opened(&memory).unwrap();
+    assert!(matches!(read(&repository, 1), Err(StoreError::Damaged { .. })));
+    let next = snapshot(&repository, &model).unwrap();
+    assert_eq!((next.added, next.changed, next.removed), (0, 2, 0));
+    for repository in [repository, opened(&memory).unwrap()] {
+        assert_eq!(read(&repository, 2).unwrap(), model);
+        assert!(matches!(read(&repository, 1), Err(StoreError::Damaged { .. })));
+        let report = repository.check(true, &|_, _| {}).unwrap();
+        let faults: Vec<&str> = report.faults.iter().map(|fault| fault.object.as_str()).collect();
+        assert_eq!(faults, [record.as_str()], "what was lost is still said to be");
+        assert!(report.faults[0].affected.iter().all(|affected| affected.seq == 1), "{report:?}");
+    }
+}

@@ -103,8 +103,6 @@ const PATHS: [&str; 4] = ["user/1", "user/2", "user/3", "user/4"];
 impl Indexed {
     fn new() -> Self {
         let (folder, (memory, repository)) = (tempfile::tempdir().unwrap(), memory());
-        drop(repository);
-        let repository = open(memory.clone(), Some(folder.path()), 3).unwrap();
         let mut models = BTreeMap::new();
         for round in 0..8 {
             let model = state_of(&[
@@ -114,6 +112,10 @@ impl Indexed {
             ]);
             models.insert(snapshot(&repository, &model).unwrap().seq, model);
         }
+        drop(repository);
+        // Built by a question, it holds what answers questions: a commit adds the leaves of the state root,
+        // many times as many bytes.
+        let repository = open(memory.clone(), Some(folder.path()), 3).unwrap();
         let histories = PATHS.map(|path| (path, history(&repository, path))).into();
         Self { memory, folder, models, histories }
     }
