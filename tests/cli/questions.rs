@@ -319,8 +319,8 @@ fn care() {
         exit 0
         --- stdout
         4 objects, [size]
-        tenant  snapshots  resources  bytes
-        kc      3          9          [size]
+        tenant  snapshots  applies  resources  bytes
+        kc      3          0        9          [size]
         ");
     });
     let before = world.run(&["log", "--json", "-p"]).ok().out;
