@@ -140,7 +140,9 @@ fn a_server_that_stops_in_the_middle_loses_nothing() {
         relay.set(Fault::Stop(all / 2));
         let after = incomplete(&home);
         assert!(kinds_in(&after, "complete") > 5, "what was read before it stopped counts: {after}");
-        assert!(kinds_in(&after, "failed") > 5, "what came after did not: {after}");
+        // Where it stops decides whether a kind is met whole or in its middle.
+        let short = kinds_in(&after, "failed") + kinds_in(&after, "partial");
+        assert!(short > 5, "what came after did not: {after}");
     });
 }
 
@@ -154,7 +156,7 @@ fn a_token_that_expires_in_the_middle_loses_nothing() {
 
         relay.set(Fault::Expire(all / 2));
         let after = incomplete(&home);
-        assert!(kinds_in(&after, "failed") > 5, "{after}");
+        assert!(kinds_in(&after, "failed") + kinds_in(&after, "partial") > 5, "{after}");
         relay.set(Fault::None);
         let whole = home.snapshot();
         assert_eq!((&whole["added"], &whole["removed"]), (&json!(0), &json!(0)), "{whole}");
