@@ -25,7 +25,6 @@ pub mod stored_journal;
 pub mod tenant;
 pub mod undo;
 
-mod along;
 mod atlas;
 mod drafts;
 mod guard;

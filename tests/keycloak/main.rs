@@ -22,6 +22,5 @@ mod scale;
 mod seed;
 mod server;
 mod story;
-mod table;
 mod who;
 mod window;
