@@ -101,3 +101,26 @@ fn text(value: &Value) -> Option<String> {
         _ => None,
     }
 }
+
+impl Provider {
+    /// Whether anything that is asked of the tenant needs this setting: kinds that are only declared
+    /// ask for nothing.
+    #[must_use]
+    pub fn needs_setting(&self, setting: &str) -> bool {
+        let read = self.kinds.iter().filter(|spec| spec.unread.is_none());
+        let paths = read.flat_map(|spec| spec.gets()).chain([self.identity.path.bare()]);
+        let token = self.auth.token.as_ref().map(Template::bare);
+        let texts = self.auth.extra.values().chain(&self.auth.at).cloned();
+        let named = format!("{{{setting}}}");
+        let by_param = |name: &str| {
+            let meant = self.params.get(name).into_iter().flatten();
+            meant.into_iter().any(|param| param.of.as_str() == "setting" && param.at.last() == Some(setting))
+        };
+        let needs = |text: &str| {
+            text == setting
+                || text.contains(&named)
+                || Template::parse(text).is_ok_and(|path| path.placeholders().any(by_param))
+        };
+        paths.chain(token).chain(texts).any(|text| needs(&text))
+    }
+}

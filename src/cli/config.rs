@@ -283,7 +283,13 @@ impl TenantConfig {
                 None => None,
             };
             let value = given.or_else(|| (!default.is_empty()).then(|| default.clone()));
-            out.insert(name.clone(), value.ok_or_else(|| fault(format!("needs `{name}`")))?);
+            match value {
+                Some(value) => {
+                    out.insert(name.clone(), value);
+                }
+                None if catalog.needs_setting(name) => return Err(fault(format!("needs `{name}`"))),
+                None => {}
+            }
         }
         // `schedule` and the like belong to the scheduler.
         let known = ["schedule", "full_sweep"];

@@ -1,6 +1,5 @@
 //! `simulate`: a tenant on loopback, made up and strict, for tests and rehearsals.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -12,6 +11,7 @@ use clap::Args;
 
 use crate::base::entropy::{SystemEntropy, draw};
 use crate::base::time::{Clock as _, SystemClock};
+use crate::catalog::Provider;
 use crate::cli::args::Global;
 use crate::cli::{Exit, Failure};
 use crate::json::{Object, Value};
@@ -69,7 +69,7 @@ pub async fn run(global: &Global, args: SimulateArgs) -> Result<Exit, Failure> {
         world.windows = Windows::of(world.provider(), args.rate);
     }
     world.faults = faults;
-    global.output.document(&announcement(&args.provider, &simulated.provider.settings, &url, &file));
+    global.output.document(&announcement(simulated.provider, &url, &file));
     listening.answer(world, Arc::new(clock)).await?;
     Ok(Exit::Done)
 }
@@ -114,7 +114,8 @@ fn read_faults(file: &Path) -> Result<Faults, Failure> {
 }
 
 /// One line for programs: where it is, and a tenant table that is ready to use.
-fn announcement(provider: &str, settings: &BTreeMap<String, String>, url: &str, file: &Path) -> Value {
+fn announcement(catalog: &Provider, url: &str, file: &Path) -> Value {
+    let provider = catalog.provider.as_str();
     let reference = format!("file:{}", file.display());
     let auth = || {
         let members = [("kind", Value::from("token")), ("token", reference.as_str().into())];
@@ -128,7 +129,8 @@ fn announcement(provider: &str, settings: &BTreeMap<String, String>, url: &str, 
         ("restore_auth", auth()),
     ]);
     // Settings without a default must be given; nothing in the simulated tenant depends on them.
-    for (name, _) in settings.iter().filter(|(_, default)| default.is_empty()) {
+    let settings = catalog.settings.iter().filter(|(_, default)| default.is_empty());
+    for (name, _) in settings.filter(|(name, _)| catalog.needs_setting(name)) {
         tenant.insert(name.as_str(), "sim");
     }
     Object::from_pairs([

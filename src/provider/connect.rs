@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::catalog::{AuthForm, Provider, Template};
+use crate::catalog::{AuthForm, Provider};
 use crate::http::{Credential, Lane, Login};
 use crate::provider::error::ProviderError;
 use crate::provider::live::Target;
@@ -19,32 +19,12 @@ pub(crate) fn settings(
     }
     let mut settings = catalog.settings.clone();
     settings.extend(given.iter().map(|(name, value)| (name.clone(), value.clone())));
-    match settings.iter().find(|(name, value)| value.is_empty() && is_used(catalog, name)) {
+    match settings.iter().find(|(name, value)| value.is_empty() && catalog.needs_setting(name)) {
         Some((name, _)) => {
             Err(ProviderError::Config(format!("{} needs the setting `{name}`", catalog.title)))
         }
         None => Ok(settings),
     }
-}
-
-/// Whether anything that is asked of the tenant needs this setting: kinds that are only declared
-/// ask for nothing.
-fn is_used(catalog: &Provider, setting: &str) -> bool {
-    let read = catalog.kinds.iter().filter(|spec| spec.unread.is_none());
-    let paths = read.flat_map(|spec| spec.gets()).chain([catalog.identity.path.bare()]);
-    let token = catalog.auth.token.as_ref().map(Template::bare);
-    let texts = catalog.auth.extra.values().chain(&catalog.auth.at).cloned();
-    let named = format!("{{{setting}}}");
-    let by_param = |name: &str| {
-        let meant = catalog.params.get(name).into_iter().flatten();
-        meant.into_iter().any(|param| param.of.as_str() == "setting" && param.at.last() == Some(setting))
-    };
-    let needs = |text: &str| {
-        text == setting
-            || text.contains(&named)
-            || Template::parse(text).is_ok_and(|path| path.placeholders().any(by_param))
-    };
-    paths.chain(token).chain(texts).any(|text| needs(&text))
 }
 
 /// How the tenant is told who we are.

@@ -28,9 +28,10 @@ pub(crate) fn sent(world: &World, exchange: &Exchange) -> Option<Value> {
     for pattern in spec.assigned.iter().filter(|pattern| !kept(pattern)) {
         pattern.remove_all(&mut body);
     }
-    let own_id = Pattern::parse("/id").unwrap();
+    // An id that a creation brings is one that names something else.
+    let brings_id = spec.fixed.contains(&Pattern::parse("/id").unwrap());
     for member in ["id", "created", "lastUpdated", "_links", "_embedded"] {
-        if member == "id" && takes.is_some_and(|takes| takes.contains(&own_id)) {
+        if member == "id" && brings_id {
             continue;
         }
         if let Some(members) = body.as_object_mut() {

@@ -30,7 +30,7 @@ IDS = {
     "group_role_app_target": "/name", "client_role_app_target": "/name", "feature_dependency": "/id",
 }
 # Rows that do not say which they are: the placeholder that says it.
-ID_OF = {"brand_well_known_uri": "path", "first_party_app_settings": "appName", "user_schema": "schemaId"}
+ID_OF = {"brand_well_known_uri": "path", "first_party_app_settings": "appName", "user_schema": "schemaId", "app_ui_schema": "appName"}
 # Rows that are the far end of a link: only its id belongs to the link.
 EDGES = {
     "group_membership": "/id", "user_role_group_target": "/id", "group_role_group_target": "/id", "client_role_group_target": "/id",
@@ -58,7 +58,7 @@ PARAMS = {
     "entitlementId": "entitlement:/id", "governance_bundle_entitlement_value.entitlementId": "governance_bundle_entitlement:/id",
     "opa_secret.secret_id": "opa_secret:/id", "capability": "row:/capability",
     "user_factor.factorId": "user_factor:/id", "lifecycle": "feature:/lifecycle",
-    "app_ui_schema.appName": "app:/name", "clientRoleId": "client_role_assignment:/id",
+    "roleRef": "custom_role:/id", "clientRoleId": "client_role_assignment:/id",
 }
 POLICY_TYPES = [
     "ACCESS_POLICY", "CLIENT_UPDATE", "DEVICE_SIGNAL_COLLECTION", "ENTITY_RISK", "IDENTITY_CLAIM_SOURCING", "IDP_DISCOVERY",
@@ -90,7 +90,7 @@ READS = {
         "values_of": {"orn": {"of": "app", "at": "/orn"}}},
     "user_linked_object": {
         "values_of": {"relationshipName": {"of": "linked_object_definition", "at": "/associated/name"}}},
-    "role_subscription": {"values_of": {"roleRef": {"of": "custom_role", "at": "/id"}}},
+    "app_interclient_trust": {"wrap": "id"},
     "brand_well_known_uri": {
         "path": "/api/v1/brands/{brandId}/well-known-uris/{path}/customized",
         "values": {"path": ["apple-app-site-association", "assetlinks.json", "webauthn"]}},
@@ -101,7 +101,9 @@ READS = {
     "authenticator_custom_aaguid": {"only": [{"of": "authenticator", "at": "/key", "is": ["webauthn"]}]},
     "user_subscription": {"each": ["user"]},
     "privileged_resource": {"each": ["app"]},
-    "app_ui_schema": {"each": ["app"]},
+    "app_ui_schema": {"values_of": {"appName": {"of": "app", "at": "/name"}}},
+    "app_feature": {"statuses": [
+        {"status": 400, "code": "E0000001", "state": "not_entitled", "reason": "The application has no provisioning."}]},
     "entitlement_settings": {"each": ["app"]},
     "resource_request_settings": {"each": ["app"]},
     "opa_secret": {"inside": True, "each": ["opa_secret_folder"], "items": ["/items/*"], "path": None},
@@ -140,6 +142,26 @@ SECRETS = {
 }
 PLAIN_KEYS = ("name", "label", "type", "key")
 LEVER = {"activate": "ACTIVE", "deactivate": "INACTIVE"}
+# Kinds whose switch has other words.
+LEVERS = {
+    "user": {"deactivate": "DEPROVISIONED"}, "device": {"deactivate": "DEACTIVATED"},
+    "app_provisioning_connection": {"activate": "ENABLED", "deactivate": "DISABLED"},
+}
+# Fields that the document calls read-only and a write takes, as its own request bodies or recorded traffic show.
+TAKEN = {
+    "app": ["/name", "/features"], "app_user_assignment": ["/id", "/scope"], "event_hook": ["/status"],
+    "app_group_push_mapping": ["/sourceGroupId", "/targetGroupId", "/status"], "inline_hook": ["/version"],
+    "user": ["/realmId", "/credentials/provider"], "user_factor": ["/profile"], "group_owner": ["/id"],
+    "user_role_assignment": ["/role", "/resource-set"], "group_role_assignment": ["/role", "/resource-set"],
+    "client_role_assignment": ["/role", "/resource-set"], "idp_user_link": ["/externalId"],
+}
+# Of these, and beside them, what a later change does not move.
+FIXED = {
+    "app": ["/name", "/signOnMode"], "app_user_assignment": ["/id"], "group_owner": ["/id"],
+    "app_group_push_mapping": ["/sourceGroupId", "/targetGroupId"], "user_factor": ["/profile"],
+    "user_role_assignment": ["/role", "/resource-set"], "group_role_assignment": ["/role", "/resource-set"],
+    "client_role_assignment": ["/role", "/resource-set"],
+}
 TOGGLES = {
     "showEndUserFooter": ("/showEndUserFooter", True), "hideEndUserFooter": ("/showEndUserFooter", False),
     "optIn": ("/optOutEmailUsers", False), "optOut": ("/optOutEmailUsers", True),
@@ -223,7 +245,8 @@ def reads(catalog, docs, kind, row):
         read["items"] = [""]
     read |= plan
     if row["optional"]:
-        read["statuses"] = [{"status": 404, "state": "not_entitled", "reason": "The organisation does not have the feature."}]
+        absent = {"status": 404, "state": "not_entitled", "reason": "The organisation does not have the feature."}
+        read["statuses"] = read.get("statuses", []) + [absent]
     if row["parent"] == "user" or "user" in plan.get("each", []):
         read["costly"] = True
     kind["read"] = [read]
@@ -234,7 +257,8 @@ def writes(catalog, kind, row):
     ops = row["operations"]
     calls = {name: [f"{op['method']} {op['path']}" for op in ops.get(name, [])] for name in ops}
     updates = calls.get("replace", []) + calls.get("update", []) + calls.get("patch", [])
-    kind["action"] = [action(op) for name in ("lifecycle", "action") for op in ops.get(name, [])]
+    lever = LEVER | LEVERS.get(row["type"], {})
+    kind["action"] = [action(op, lever) for name in ("lifecycle", "action") for op in ops.get(name, [])]
     if row["type"].endswith("_app_target"):
         app_target(kind, calls)
         leftover = [call for call in updates if call.endswith("/apps")]
@@ -269,13 +293,13 @@ def app_target(kind, calls):
         write["new_id"] = "sent"
 
 
-def action(op):
+def action(op, lever):
     """A call that switches or does something, with what holds afterwards where that is known."""
     last = op["path"].rsplit("/", 1)[-1]
     does = re.sub(r"(?<!^)([A-Z])", r"_\1", op["operationId"] if "operationId" in op else last).lower()
     out = {"does": does, "call": f"{op['method']} {op['path']}"}
-    if "/lifecycle/" in op["path"] and last in LEVER:
-        out["makes"] = [{"at": "/status", "is": [LEVER[last]]}]
+    if "/lifecycle/" in op["path"] and last in lever:
+        out["makes"] = [{"at": "/status", "is": [lever[last]]}]
     elif last in TOGGLES:
         at, value = TOGGLES[last]
         out["makes"] = [{"at": at, "is": [value]}]
@@ -365,13 +389,15 @@ def one(catalog, docs, row, known):
         kind |= {"shape": "object", "id_of": [ID_OF[row["type"]]]}
         kind.pop("id", None)
     if row["type"] == "app_ui_schema":
-        kind["shape"] = "singleton"
-        kind.pop("id")
+        # The vendor has one form for each application of its catalogue, whatever the number of instances.
         row["extra_get_paths"], row["get_path"] = [row["get_path"]], row["list_path"]
     kind["parent"] = [row["parent"]] if row["parent"] else []
     kind["what"] = describe(kind, ACRONYMS, kind["parent"])
     if row["type"] == "user_schema":
         kind["parent"] = []
+    if row["type"] == "role_subscription":
+        # Each role has the same types of notification.
+        kind["parent"] = ["custom_role"]
     if row["spec"] == "undocumented":
         kind["stage"] = "undocumented"
     elif row["lifecycle"] in STAGES:
@@ -393,7 +419,9 @@ def one(catalog, docs, row, known):
     assigned = catalog.places(kind, row["read_only_fields"], "Set by the server")
     rows = kind["read"][0].get("items", [""])[0] + "/"
     assigned = list(dict.fromkeys("/" + at[len(rows):] if len(rows) > 1 and at.startswith(rows) else at for at in assigned))
-    kind["assigned"] = [] if kind["shape"] == "edge" else assigned
+    taken = TAKEN.get(row["type"], [])
+    kind["assigned"] = [] if kind["shape"] == "edge" else [at for at in assigned if at not in taken]
+    kind["fixed"] = FIXED.get(row["type"], [])
     refs(catalog, kind, row, known)
     links = any(ref["at"].startswith("/_links") for ref in kind["refs"]) or kind.get("id", "").startswith("/_links")
     kind["volatile"] = VOLATILE.get(row["type"], []) + ([] if links or "/_links" not in kind["assigned"] else ["/_links"])

@@ -354,13 +354,26 @@ pub(super) fn user_changed(world: &mut World, ask: &Ask) -> Result<Response, Ref
     Ok(Response::json(200, shown))
 }
 
-/// Features need provisioning, which no simulated app has.
-pub(super) fn features(_: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+/// What an app that provisions accounts does with them; other apps refuse the question.
+pub(super) fn features(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
     let body = &ask.request.body;
     if ask.request.method == "PUT" && body.is_none() {
         return Err(Refusal::new(400, "E0000003", "The request body was not well-formed."));
     }
-    Err(Refusal::invalid("feature", vec!["Provisioning is not supported.".into()]))
+    let (kind, parents) = (world.number("app_feature"), [own(ask)]);
+    let rows: Vec<Value> = world.rows(kind, &parents, None).map(|(_, _, row)| row.clone()).collect();
+    if rows.is_empty() {
+        return Err(Refusal::invalid("feature", vec!["Provisioning is not supported.".into()]));
+    }
+    let Some(name) = ask.params.get("featureName").cloned() else {
+        return Ok(Response::json(200, rows.into()));
+    };
+    let absent = || Refusal::absent(&name, "ApplicationFeature");
+    let feature = world.get_mut(kind, &parents, &name).ok_or_else(absent)?;
+    if let ("PUT", Some(sent)) = (ask.request.method.as_str(), body) {
+        set(feature, "/capabilities", sent.clone());
+    }
+    Ok(Response::json(200, feature.clone()))
 }
 
 /// A list of apps can show the assignment of one user.

@@ -26,6 +26,8 @@ pub(super) const FORMS: &[(&str, &str)] = &[
     ("security.toml", include_str!("security.toml")),
     ("servers.toml", include_str!("servers.toml")),
     ("org.toml", include_str!("org.toml")),
+    ("brands.toml", include_str!("brands.toml")),
+    ("governance.toml", include_str!("governance.toml")),
     ("events.toml", include_str!("events.toml")),
 ];
 
