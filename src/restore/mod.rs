@@ -38,6 +38,7 @@ mod placeholder;
 mod plan;
 mod reach;
 mod shape;
+mod stand_in;
 mod steps;
 mod wish;
 

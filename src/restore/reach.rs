@@ -179,6 +179,7 @@ impl<'a> Reach<'a> {
         while let Some(key) = self.queue.pop() {
             self.visit(&key)?;
         }
+        self.keep_stand_ins();
         Ok(())
     }
 

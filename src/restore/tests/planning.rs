@@ -70,6 +70,23 @@ fn somebody_made_it_anew_so_it_is_matched() {
 }
 
 #[test]
+fn what_stands_in_for_something_recorded_is_not_removed_as_what_came_later() {
+    let memory = full();
+    let goal = memory.record();
+    memory.drop("role/r1");
+    memory.put("role/zz", r#"{"id":"zz","name":"operator","note":"x"}"#);
+    memory.put("grant/g1/zz", r#"{"id":"zz"}"#);
+    memory.put("role/yy", r#"{"id":"yy","name":"later"}"#);
+    let all = ["role/r1", "role/zz", "role/yy", "grant/g1/r1", "grant/g1/zz"];
+    let plan = planned(&memory, &goal, &all, Mode::Rollback);
+    assert_eq!(steps(&plan), ["update app/a1", "create grant/g2/r1", "delete role/yy"]);
+    assert!(applied(&memory, &plan, &mut Notes::default(), false).unwrap().is_good());
+    let keys = memory.keys();
+    let kept = ["role/zz", "grant/g1/zz", "grant/g2/zz"];
+    assert!(kept.iter().all(|path| keys.contains(&(*path).to_owned())), "{keys:?}");
+}
+
+#[test]
 fn an_edge_alone_finds_what_was_made_anew() {
     let memory = full();
     let goal = memory.record();
