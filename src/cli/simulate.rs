@@ -17,7 +17,7 @@ use crate::cli::{Exit, Failure};
 use crate::json::{Object, Value};
 use crate::sim::faults::Faults;
 use crate::sim::rate::Windows;
-use crate::sim::{Listening, World, populate, vendor};
+use crate::sim::{Listening, World, populate, sample, vendor};
 
 /// Version of the JSON form.
 const FORMAT: &str = "lastgood.simulate/1";
@@ -42,6 +42,12 @@ pub struct SimulateArgs {
     /// What goes wrong on purpose, as TOML.
     #[arg(long, value_name = "FILE")]
     pub faults: Option<PathBuf>,
+    /// Put in at least one instance of every kind that can be read.
+    #[arg(long)]
+    pub every_kind: bool,
+    /// Where each request is written down, as NDJSON: method, target, status.
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
     /// Multiply every rate limit; 0 for none.
     #[arg(long, value_name = "F", default_value_t = 1)]
     pub rate: u32,
@@ -54,7 +60,8 @@ pub struct SimulateArgs {
 pub async fn run(global: &Global, args: SimulateArgs) -> Result<Exit, Failure> {
     let simulated = vendor(&args.provider).map_err(Failure::usage)?;
     let faults = args.faults.as_deref().map(read_faults).transpose()?.unwrap_or_default();
-    let listening = Listening::on(args.listen).await?;
+    let mut listening = Listening::on(args.listen).await?;
+    listening.log = args.log.as_deref().map(new_log).transpose()?;
     let url = format!("http://{}", listening.address);
     let token = new_token()?;
     let dir = folder(args.dir)?;
@@ -64,6 +71,9 @@ pub async fn run(global: &Global, args: SimulateArgs) -> Result<Exit, Failure> {
     let mut world = World::new(simulated, &url, args.seed, clock.now());
     world.log.habits = faults.log;
     populate(&mut world, args.users, args.seed);
+    if args.every_kind {
+        sample(&mut world).map_err(|why| Failure::new(Exit::Error, why))?;
+    }
     world.token = Some(token);
     if args.rate > 0 {
         world.windows = Windows::of(world.provider(), args.rate);
@@ -105,6 +115,14 @@ fn write_token(file: &Path, token: &str) -> Result<(), Failure> {
     let mut out =
         fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(failed)?;
     out.write_all(token.as_bytes()).map_err(failed)
+}
+
+/// The log of requests, new.
+fn new_log(file: &Path) -> Result<Box<dyn std::io::Write + Send>, Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::new(Exit::Error, format!("cannot write the log to `{}`: {error}", file.display()))
+    };
+    Ok(Box::new(fs::File::create(file).map_err(failed)?))
 }
 
 fn read_faults(file: &Path) -> Result<Faults, Failure> {

@@ -241,6 +241,8 @@ impl Live {
                     }
                 },
                 Ok(None) => break Ok(()),
+                // The path names the one instance that it could give: there is none.
+                Err(fault) if own.is_some() && fault.sort == Sort::Vanished => break Ok(()),
                 Err(fault) => break Err(fault),
             }
         };

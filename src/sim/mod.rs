@@ -16,6 +16,7 @@ pub mod log;
 pub mod population;
 pub mod rate;
 pub mod routes;
+pub mod sample;
 pub mod serve;
 pub mod vendor;
 pub mod wire;
@@ -29,6 +30,7 @@ mod writing;
 
 pub use handle::handle;
 pub use population::populate;
+pub use sample::sample;
 pub use serve::{Listening, ServeError};
 pub use vendor::{Vendor, vendor};
 pub use wire::{Body, Refusal, Request, Response};

@@ -4,6 +4,7 @@
 //! listens on loopback only, because the tenant behind it is made up and its token is known.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,7 +16,7 @@ use axum::response::Response as HttpResponse;
 use tokio::net::TcpListener;
 
 use crate::base::time::Clock;
-use crate::json::{Limits, parse};
+use crate::json::{Limits, Object, Value, parse};
 use crate::sim::handle::handle;
 use crate::sim::wire::{Body, Request, Response, read_query};
 use crate::sim::world::World;
@@ -39,6 +40,9 @@ pub struct Listening {
     listener: TcpListener,
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where each request is written down: one line of JSON with its method, target and status, and nothing of
+    /// its headers or bodies.
+    pub log: Option<Box<dyn Write + Send>>,
 }
 
 impl Listening {
@@ -53,7 +57,7 @@ impl Listening {
         let failed = |error| ServeError::Listen(address, error);
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address })
+        Ok(Self { listener, address, log: None })
     }
 
     /// Answers until the process ends.
@@ -61,7 +65,7 @@ impl Listening {
     /// # Errors
     /// The socket may fail.
     pub async fn answer(self, world: World, clock: Arc<dyn Clock>) -> Result<(), ServeError> {
-        let shared = Arc::new(Shared { world: Mutex::new(world), clock });
+        let shared = Arc::new(Shared { world: Mutex::new(world), clock, log: Mutex::new(self.log) });
         let app = Router::new().fallback(turn).with_state(shared);
         let failed = |error| ServeError::Listen(self.address, error);
         axum::serve(self.listener, app).await.map_err(failed)
@@ -71,6 +75,26 @@ impl Listening {
 struct Shared {
     world: Mutex<World>,
     clock: Arc<dyn Clock>,
+    log: Mutex<Option<Box<dyn Write + Send>>>,
+}
+
+impl Shared {
+    /// Writes a request down, before its answer is sent: whoever has the answer finds the line.
+    fn note(&self, method: &str, target: &str, status: u16) {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(out) = log.as_mut() else { return };
+        let line = Object::from_pairs([
+            ("method", Value::from(method)),
+            ("target", target.into()),
+            ("status", i64::from(status).into()),
+        ]);
+        let mut line = Value::from(line).to_canonical();
+        line.push(b'\n');
+        // A log that cannot be written ends: half of one would look whole.
+        if out.write_all(&line).and_then(|()| out.flush()).is_err() {
+            *log = None;
+        }
+    }
 }
 
 async fn turn(State(shared): State<Arc<Shared>>, request: HttpRequest) -> HttpResponse {
@@ -83,6 +107,8 @@ async fn turn(State(shared): State<Arc<Shared>>, request: HttpRequest) -> HttpRe
     world.now = shared.clock.now();
     let answer = handle(&mut world, &asked);
     drop(world);
+    let target = parts.uri.path_and_query().map_or_else(|| parts.uri.path(), |target| target.as_str());
+    shared.note(parts.method.as_str(), target, answer.status);
     write(answer)
 }
 

@@ -10,6 +10,7 @@ use crate::sim::form::{Form, Forms};
 use crate::sim::handle::{Ask, Work};
 use crate::sim::okta;
 use crate::sim::routes::Routes;
+use crate::sim::sample::{Sample, Step};
 use crate::sim::wire::{Refusal, Response};
 use crate::sim::world::World;
 
@@ -27,6 +28,8 @@ pub struct Vendor {
     pub routes: Routes,
     /// Calls outside the catalogue, as the forms say.
     pub forms: Forms,
+    /// Steps that make one of each kind.
+    pub sample: Vec<Step>,
     body_hooks: &'static [(&'static str, BodyHook)],
     call_hooks: &'static [(&'static str, CallHook)],
     numbers: HashMap<Kind, usize>,
@@ -34,7 +37,7 @@ pub struct Vendor {
 }
 
 static OKTA: LazyLock<Result<Vendor, String>> =
-    LazyLock::new(|| Vendor::new("okta", okta::FORMS, okta::BODY_HOOKS, okta::CALL_HOOKS));
+    LazyLock::new(|| Vendor::new("okta", (okta::FORMS, okta::SAMPLE), okta::BODY_HOOKS, okta::CALL_HOOKS));
 
 /// The vendors that can be simulated.
 pub const VENDORS: [&str; 1] = ["okta"];
@@ -53,7 +56,7 @@ pub fn vendor(name: &str) -> Result<&'static Vendor, String> {
 impl Vendor {
     fn new(
         name: &str,
-        files: &[(&str, &str)],
+        (files, steps): (&[(&str, &str)], &[(&str, &str)]),
         body_hooks: &'static [(&'static str, BodyHook)],
         call_hooks: &'static [(&'static str, CallHook)],
     ) -> Result<Self, String> {
@@ -65,6 +68,11 @@ impl Vendor {
             forms.routes.extend(read.routes);
             forms.events.extend(read.events);
         }
+        let mut sample = Vec::new();
+        for (file, text) in steps {
+            let read: Sample = toml::from_str(text).map_err(|error| format!("{file}: {error}"))?;
+            sample.extend(read.steps);
+        }
         let numbers: HashMap<Kind, usize> =
             provider.kinds.iter().zip(0..).map(|(spec, number)| (spec.kind.clone(), number)).collect();
         let mut by_kind = HashMap::new();
@@ -75,7 +83,7 @@ impl Vendor {
             }
         }
         let routes = Routes::new(provider, &forms);
-        let vendor = Self { provider, routes, forms, body_hooks, call_hooks, numbers, by_kind };
+        let vendor = Self { provider, routes, forms, sample, body_hooks, call_hooks, numbers, by_kind };
         vendor.check()?;
         Ok(vendor)
     }

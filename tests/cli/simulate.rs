@@ -44,6 +44,8 @@ fn it_announces_a_tenant_that_is_ready_to_use() {
     let dir = tempfile::tempdir().unwrap();
     let mut child = Running(
         simulate(&["okta", "--users", "12", "--seed", "5", "--dir", dir.path().to_str().unwrap()])
+            .arg("--log")
+            .arg(dir.path().join("requests"))
             .spawn()
             .unwrap(),
     );
@@ -54,6 +56,9 @@ fn it_announces_a_tenant_that_is_ready_to_use() {
     assert_eq!(text(&said, &["tenant", "url"]), url);
     assert_eq!(text(&said, &["tenant", "provider"]), "okta");
     assert_eq!(text(&said, &["tenant", "auth", "kind"]), "token");
+    let names: Vec<&str> =
+        said.get("tenant").unwrap().as_object().unwrap().iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["auth", "name", "provider", "restore_auth", "url"], "nothing that no request needs");
     let file = text(&said, &["tenant", "auth", "token"]).strip_prefix("file:").unwrap().to_owned();
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     let token = std::fs::read_to_string(&file).unwrap();
@@ -64,6 +69,10 @@ fn it_announces_a_tenant_that_is_ready_to_use() {
     assert!(answer.contains("x-rate-limit-limit: 100") && answer.contains("rel=\"next\""), "{answer}");
     let refused = get(address, "/api/v1/users", "00wrong");
     assert!(refused.starts_with("HTTP/1.1 401") && refused.contains("E0000011"), "{refused}");
+    let log = std::fs::read_to_string(dir.path().join("requests")).unwrap();
+    let first = r#"{"method":"GET","status":200,"target":"/api/v1/users?limit=5"}"#;
+    assert_eq!(log.lines().next(), Some(first));
+    assert_eq!(log.lines().count(), 2, "one line a request, and no header: {log}");
 }
 
 #[test]

@@ -5,6 +5,8 @@
 
 mod behaviour;
 mod document;
+mod org;
+mod proof;
 mod recording;
 mod replay;
 mod seed;

@@ -244,7 +244,8 @@ def reads(catalog, docs, kind, row):
     elif not row["singleton"] and not plan.get("inside"):
         read["items"] = [""]
     read |= plan
-    if row["optional"]:
+    # Where the path names the instance, 404 says that there is no such one.
+    if row["optional"] and row["type"] not in ID_OF:
         absent = {"status": 404, "state": "not_entitled", "reason": "The organisation does not have the feature."}
         read["statuses"] = read.get("statuses", []) + [absent]
     if row["parent"] == "user" or "user" in plan.get("each", []):

@@ -4,6 +4,7 @@
 //! say: a state machine, a numbering, an instance that brings others with it.
 
 mod apps;
+mod linked;
 mod policies;
 mod roles;
 mod schemas;
@@ -29,6 +30,14 @@ pub(super) const FORMS: &[(&str, &str)] = &[
     ("brands.toml", include_str!("brands.toml")),
     ("governance.toml", include_str!("governance.toml")),
     ("events.toml", include_str!("events.toml")),
+];
+
+/// One of each kind, in this order.
+pub(super) const SAMPLE: &[(&str, &str)] = &[
+    ("sample/people.toml", include_str!("sample/people.toml")),
+    ("sample/apps.toml", include_str!("sample/apps.toml")),
+    ("sample/security.toml", include_str!("sample/security.toml")),
+    ("sample/governance.toml", include_str!("sample/governance.toml")),
 ];
 
 /// Calculations on a body.
@@ -81,6 +90,9 @@ pub(super) const CALL_HOOKS: &[(&str, CallHook)] = &[
     ("app_user_changed", apps::user_changed),
     ("app_policy", apps::policy),
     ("app_features", apps::features),
+    ("linked_named", linked::named),
+    ("linked_shown", linked::shown),
+    ("linked_taken", linked::taken),
     ("kept", sessions::kept),
     ("import_put", sessions::import_put),
     ("import_started", sessions::import_started),
@@ -164,6 +176,7 @@ mod tests {
     fn every_kind_that_is_named_is_in_the_catalogue() {
         let sources = [
             include_str!("apps.rs"),
+            include_str!("linked.rs"),
             include_str!("policies.rs"),
             include_str!("roles.rs"),
             include_str!("schemas.rs"),

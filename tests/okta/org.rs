@@ -1,0 +1,141 @@
+//! A simulated organisation behind a socket, and the binary that reads it, as a person uses both.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+/// The name of the tenant in the configuration.
+pub(crate) const TENANT: &str = "acme";
+
+/// A running simulator and a repository beside it.
+pub(crate) struct Org {
+    folder: tempfile::TempDir,
+    server: Child,
+}
+
+/// What the server wrote down of a request.
+pub(crate) struct Asked {
+    pub(crate) method: String,
+    pub(crate) target: String,
+    pub(crate) status: u16,
+}
+
+impl Asked {
+    /// The path without its query.
+    pub(crate) fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+}
+
+impl Drop for Org {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+impl Org {
+    /// Starts a simulator with these arguments, makes a repository and adds the tenant to it.
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::with_faults("", arguments)
+    }
+
+    /// The same, with a script of what goes wrong.
+    pub(crate) fn with_faults(script: &str, arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("faults.toml"), script).unwrap();
+        let base = [
+            "simulate",
+            "okta",
+            "--rate",
+            "0",
+            "--dir",
+            "sim",
+            "--log",
+            "requests",
+            "--faults",
+            "faults.toml",
+        ];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lastgood"));
+        command.args(base).args(arguments).current_dir(folder.path());
+        let mut server = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let said: Value = serde_json::from_str(&line).unwrap();
+        let org = Self { folder, server };
+        org.run(&["init", "--repo", "repository"], 0);
+        let url = said["url"].as_str().unwrap();
+        let mut set = vec!["auth.kind=token".to_owned(), "auth.token=file:sim/token".to_owned()];
+        set.extend(said["ca_file"].as_str().map(|file| format!("ca_file={file}")));
+        let mut add = vec!["tenant", "add", TENANT, "--provider", "okta", "--url", url];
+        for setting in &set {
+            add.extend(["--set", setting]);
+        }
+        org.run(&add, 0);
+        org.configure("per_user = true");
+        org
+    }
+
+    /// Adds a line to the tenant's table.
+    pub(crate) fn configure(&self, line: &str) {
+        let file = self.path().join("lastgood.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, text.replace("[[tenant]]\n", &format!("[[tenant]]\n{line}\n"))).unwrap();
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Runs the binary, which must end with this code, and returns what it printed.
+    #[track_caller]
+    pub(crate) fn run(&self, arguments: &[&str], code: i32) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_lastgood"))
+            .args(arguments)
+            .current_dir(self.path())
+            .env_clear()
+            .env("LASTGOOD_PASSPHRASE", "correct horse")
+            .env("XDG_CACHE_HOME", self.path().join("cache"))
+            .env("HOME", self.path())
+            .output()
+            .unwrap();
+        let out = String::from_utf8(output.stdout).unwrap();
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{out}\n{err}");
+        out
+    }
+
+    /// A snapshot that must end with this code: its document, and what the server was asked meanwhile.
+    #[track_caller]
+    pub(crate) fn snapshot(&self, code: i32) -> (Value, Vec<Asked>) {
+        let before = self.requests().len();
+        let document = serde_json::from_str(&self.run(&["snapshot", "--json"], code)).unwrap();
+        (document, self.requests().split_off(before))
+    }
+
+    fn requests(&self) -> Vec<Asked> {
+        let text = std::fs::read_to_string(self.path().join("requests")).unwrap();
+        let asked = |line: &str| {
+            let line: Value = serde_json::from_str(line).unwrap();
+            Asked {
+                method: line["method"].as_str().unwrap().to_owned(),
+                target: line["target"].as_str().unwrap().to_owned(),
+                status: u16::try_from(line["status"].as_u64().unwrap()).unwrap(),
+            }
+        };
+        text.lines().map(asked).collect()
+    }
+}
+
+/// State, reason and count of each kind in a snapshot's document.
+pub(crate) fn coverage(snapshot: &Value) -> BTreeMap<String, (String, String, u64)> {
+    let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+    let rows = snapshot["coverage"].as_array().unwrap().iter();
+    rows.map(|row| {
+        (text(row, "kind"), (text(row, "state"), text(row, "reason"), row["count"].as_u64().unwrap()))
+    })
+    .collect()
+}
