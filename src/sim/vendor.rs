@@ -36,6 +36,9 @@ pub struct Vendor {
     by_kind: HashMap<usize, usize>,
 }
 
+/// Names and texts of data files.
+type Files = &'static [(&'static str, &'static str)];
+
 static OKTA: LazyLock<Result<Vendor, String>> =
     LazyLock::new(|| Vendor::new("okta", (okta::FORMS, okta::SAMPLE), okta::BODY_HOOKS, okta::CALL_HOOKS));
 
@@ -56,7 +59,7 @@ pub fn vendor(name: &str) -> Result<&'static Vendor, String> {
 impl Vendor {
     fn new(
         name: &str,
-        (files, steps): (&[(&str, &str)], &[(&str, &str)]),
+        (files, steps): (Files, Files),
         body_hooks: &'static [(&'static str, BodyHook)],
         call_hooks: &'static [(&'static str, CallHook)],
     ) -> Result<Self, String> {
