@@ -12,11 +12,13 @@
 )]
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-use lastgood::catalog::{self, Template};
+use lastgood::base::key::Kind;
+use lastgood::catalog::{self, RestoreClass, Template};
 use serde_json::Value;
 
 /// A vendor's documents, what stands before their paths in the catalogue, and the issue's sums.
@@ -186,4 +188,62 @@ fn the_committed_files_are_the_converters_output() {
         Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
         Err(error) => eprintln!("skipped: python3 cannot be run: {error}"),
     }
+}
+
+/// Every catalogue on one page: what is declared, and what of it is proven.
+fn page() -> String {
+    let mut out = String::from(
+        "# What is declared, collected, restored\n\nPrinted by `tests/catalogues.rs` from the catalogues and `src/catalog/proof`, which the tests against the real \
+         server write: a kind is *collected* when the server's own request log shows each GET path of its sweep and a resource of it was \
+         stored; it is *restored* when an instance with every writable field set was changed, deleted and put back, and an independent \
+         reader found it as it was but for what the plan announced.\n*Held by* means that another kind's resources carry the same fact. A kind that is declared and not proven \
+         is listed and not counted.\n\n",
+    );
+    out.push_str(
+        "| provider | declared | collected | held by another | restored |\n| --- | --- | --- | --- | --- |\n",
+    );
+    for name in catalog::names() {
+        let provider = catalog::provider(name).unwrap();
+        let proof = catalog::proof(name);
+        let held = provider.kinds.iter().filter(|spec| spec.carried_by.is_some());
+        let held = if proof.collected.is_empty() { 0 } else { held.count() };
+        let (declared, collected, restored) =
+            (provider.kinds.len(), proof.collected.len(), proof.restored.len());
+        writeln!(out, "| {} | {declared} | {collected} | {held} | {restored} |", provider.title).unwrap();
+    }
+    for name in catalog::names().into_iter().filter(|name| !catalog::proof(name).collected.is_empty()) {
+        let provider = catalog::provider(name).unwrap();
+        write!(
+            out,
+            "\n## {}\n\n| kind | collected | restorable, as declared | restored | what is lost, or why not |\n| --- | --- | --- | --- | --- |\n",
+            provider.title
+        )
+        .unwrap();
+        for spec in &provider.kinds {
+            let proven = |kinds: &BTreeSet<Kind>| match &spec.carried_by {
+                Some(carrier) if kinds.contains(carrier) => format!("held by {carrier}"),
+                _ if kinds.contains(&spec.kind) => "yes".to_owned(),
+                _ => "no".to_owned(),
+            };
+            let restored = match spec.restore.class {
+                RestoreClass::Never => "–".to_owned(),
+                _ => proven(&catalog::proof(name).restored),
+            };
+            let (class, reason) = (spec.restore.class.as_str(), &spec.restore.reason);
+            let collected = proven(&catalog::proof(name).collected);
+            writeln!(out, "| {} | {collected} | {class} | {restored} | {reason} |", spec.kind).unwrap();
+        }
+    }
+    out
+}
+
+#[test]
+fn the_page_says_what_is_proven() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/CATALOG.md");
+    let page = page();
+    if env::var_os("LASTGOOD_WRITE_DOCS").is_some() {
+        fs::write(&path, &page).unwrap();
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(kept, page, "docs/CATALOG.md is not up to date; write it with LASTGOOD_WRITE_DOCS=1");
 }

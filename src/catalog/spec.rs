@@ -261,6 +261,9 @@ pub struct KindSpec {
     /// Instances that the vendor made: matched, never created or deleted.
     #[serde(default)]
     pub system: Vec<Condition>,
+    /// What the vendor makes some instances along with, and under which name.
+    #[serde(default)]
+    pub comes_with: Vec<ComesWith>,
     /// Can it be put back?
     pub restore: Restore,
     /// Calls that create one.
@@ -335,6 +338,9 @@ pub struct SecretField {
     /// What a write of the masked value does.
     #[serde(default)]
     pub mask: MaskEffect,
+    /// The field is a list of which the secret is the one element.
+    #[serde(default)]
+    pub list: bool,
 }
 
 /// What a read gives in place of a secret.
@@ -376,6 +382,9 @@ pub struct Reference {
     /// it before the field names it.
     #[serde(default)]
     pub binds: bool,
+    /// The field may hold any text: it is a reference only where the recorded state has what it names.
+    #[serde(default)]
+    pub free: bool,
     /// Where the target lies: a field, relative to the body, that holds the id of its parent.
     pub parent_at: Option<Pointer>,
 }
@@ -395,6 +404,40 @@ pub enum RefBy {
     Url,
     /// Text of the vendor's language with ids in it.
     Expression,
+}
+
+/// An instance that the vendor makes along with another resource, as the account of a client: it is
+/// found by a name that follows from the other's, and its id is new each time.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct ComesWith {
+    /// The kind of the other resource.
+    pub of: Kind,
+    /// What must hold of the other resource.
+    #[serde(default)]
+    pub only: Vec<Condition>,
+    /// Which field of the instance holds the name.
+    pub at: Pointer,
+    /// What stands in it before the other's natural name, of which case does not count.
+    #[serde(default)]
+    pub prefix: String,
+    /// The name itself, where it is always the same: the other resource is then the parent.
+    pub named: Option<String>,
+}
+
+impl ComesWith {
+    /// The name of the other resource, for an instance that comes with one.
+    #[must_use]
+    pub fn other<'b>(&self, body: &'b Value) -> Option<&'b str> {
+        let text = self.at.get(body)?.as_str().filter(|_| self.named.is_none())?;
+        text.strip_prefix(self.prefix.as_str()).filter(|other| !other.is_empty())
+    }
+
+    /// Whether an instance is the one of that name that its parent comes with.
+    #[must_use]
+    pub fn is_named(&self, body: &Value) -> bool {
+        self.named.is_some() && self.at.get(body).and_then(Value::as_str) == self.named.as_deref()
+    }
 }
 
 /// Rights, by the vendor's names.

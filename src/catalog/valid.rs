@@ -92,6 +92,14 @@ impl KindCheck<'_> {
         if spec.shape == Shape::Singleton && (spec.id.is_some() || !spec.id_of.is_empty()) {
             self.fault("is a singleton and has an `id`");
         }
+        for with in &spec.comes_with {
+            self.kind_exists(&with.of, "what it comes with,");
+            if self.provider.kind(&with.of).is_some_and(|of| of.name.is_empty())
+                || spec.shape != Shape::Object
+            {
+                self.fault("`comes_with` finds an object by the name of another");
+            }
+        }
         if spec.gone.iter().any(|gone| gone.says.is_empty() || spec.get.is_none()) {
             self.fault("`gone` needs a `get` and words: such a status alone can mean anything");
         }
@@ -162,7 +170,9 @@ impl KindCheck<'_> {
             }
         }
         let restore = &spec.restore;
-        for kind in restore.brings.iter().chain(&restore.cascades).chain(&restore.through) {
+        for kind in
+            restore.brings.iter().chain(&restore.cascades).chain(&restore.reshapes).chain(&restore.through)
+        {
             self.kind_exists(kind, "named kind");
         }
     }

@@ -43,6 +43,10 @@ pub struct Restore {
     /// What a delete of this one takes with it.
     #[serde(default)]
     pub cascades: Vec<Kind>,
+    /// Kinds of which resources read otherwise after a write of this one, though nobody wrote them: what
+    /// a user profile does not know is not shown of users.
+    #[serde(default)]
+    pub reshapes: Vec<Kind>,
     /// What happens outside the tenant when it is written.
     #[serde(default)]
     pub effects: Vec<String>,
@@ -172,6 +176,9 @@ pub struct Write {
     /// Maps that are merged: a key is removed only by sending this value for it.
     #[serde(default)]
     pub merges: Vec<Merge>,
+    /// Texts that stay where they are left out: an empty text is the nearest to taking one away.
+    #[serde(default)]
+    pub emptied: Vec<Pointer>,
     /// Fields that must be there: set to this where the body lacks them.
     #[serde(default)]
     pub defaults: BTreeMap<Pointer, Value>,

@@ -1,6 +1,6 @@
 //! `kinds`: the catalogue as people and programs see it.
 
-use crate::catalog::{self, KindSpec, Provider};
+use crate::catalog::{self, KindSpec, Proof, Provider};
 use crate::cli::args::Global;
 use crate::cli::output::table;
 use crate::cli::{Exit, Failure};
@@ -55,7 +55,8 @@ fn row(spec: &KindSpec) -> Vec<String> {
 }
 
 fn document(provider: &Provider) -> Value {
-    let kinds = provider.kinds.iter().map(kind_document).collect();
+    let proof = catalog::proof(&provider.provider);
+    let kinds = provider.kinds.iter().map(|spec| kind_document(spec, proof)).collect();
     let each =
         provider.excluded.iter().flat_map(|group| group.each().map(|path| (path, group.reason.as_str())));
     let excluded = each.map(|(path, reason)| {
@@ -73,10 +74,14 @@ fn document(provider: &Provider) -> Value {
     ]))
 }
 
-fn kind_document(spec: &KindSpec) -> Value {
+fn kind_document(spec: &KindSpec, proof: &Proof) -> Value {
     let scopes = Object::from_pairs([
         ("read", spec.scopes.read.iter().map(String::as_str).collect::<Value>()),
         ("write", spec.scopes.write.iter().map(String::as_str).collect::<Value>()),
+    ]);
+    let proven = Object::from_pairs([
+        ("collected", Value::from(proof.collected.contains(&spec.kind))),
+        ("restored", Value::from(proof.restored.contains(&spec.kind))),
     ]);
     Value::Object(Object::from_pairs([
         ("kind", Value::from(spec.kind.as_str())),
@@ -84,5 +89,6 @@ fn kind_document(spec: &KindSpec) -> Value {
         ("restorable", Value::from(spec.restore.class.as_str())),
         ("reason", Value::from(spec.restore.reason.as_str())),
         ("scopes", Value::Object(scopes)),
+        ("proof", Value::Object(proven)),
     ]))
 }

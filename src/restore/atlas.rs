@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use crate::base::key::{Kind, ResourceKey, encode_part};
-use crate::catalog::{KindSpec, Provider, RefBy};
+use crate::catalog::{Condition, KindSpec, Provider, RefBy};
 use crate::json::{Pattern, Pointer, Value};
 use crate::restore::RestoreError;
 use crate::restore::links::names_in;
-use crate::restore::sides::{Recorded, above, name_text};
+use crate::restore::sides::{Recorded, above};
 
 /// How deep resources may lie in each other before a loop is assumed.
 const DEPTH_MAX: usize = 64;
@@ -143,7 +143,7 @@ impl<'a> Atlas<'a> {
     pub(crate) fn by_name(&self, kind: &Kind, name: &str) -> Result<Vec<ResourceKey>, RestoreError> {
         let spec = self.spec(kind)?;
         let all = self.all(kind)?;
-        let named = all.iter().filter(|(_, body)| name_text(spec, body).as_deref() == Some(name));
+        let named = all.iter().filter(|(_, body)| spec.name_of(body).as_deref() == Some(name));
         Ok(named.map(|(key, _)| key.clone()).collect())
     }
 
@@ -177,7 +177,7 @@ impl<'a> Atlas<'a> {
         let mut names = Vec::new();
         let mut here = Some((key.clone(), body.clone()));
         while let Some((key, body)) = here.take().filter(|_| names.len() < DEPTH_MAX) {
-            let Some(name) = name_text(spec, &body) else { return Ok(None) };
+            let Some(name) = spec.name_of(&body) else { return Ok(None) };
             names.push(name);
             if let Some(outer) = self.outer(spec, &key, &body) {
                 here = self.body(&outer)?.map(|body| (outer, body));
@@ -219,6 +219,46 @@ impl<'a> Atlas<'a> {
         crate::restore::sides::parents_of(self.catalog, key).into_iter().find(|parent| self.has(parent))
     }
 
+    /// What the vendor makes along with a resource.
+    pub(crate) fn made_along(&self, of: &ResourceKey) -> Result<Vec<ResourceKey>, RestoreError> {
+        let mut found = Vec::new();
+        let Some(maker) = self.body(of)? else { return Ok(found) };
+        let Some(name) = self.spec(&of.kind)?.name_of(&maker) else { return Ok(found) };
+        for spec in &self.catalog.kinds {
+            for with in spec.comes_with.iter().filter(|with| with.of == of.kind) {
+                let all = self.all(&spec.kind)?;
+                let along = |key: &ResourceKey, body: &Value| {
+                    with.other(body).is_some_and(|other| is_called(&name, other))
+                        || (with.is_named(body) && self.parent(key).as_ref() == Some(of))
+                };
+                found.extend(all.iter().filter(|(key, body)| along(key, body)).map(|(key, _)| key.clone()));
+            }
+        }
+        Ok(found)
+    }
+
+    /// What a resource is made along with, and which conditions hold then.
+    pub(crate) fn makers<'s>(
+        &self,
+        spec: &'s KindSpec,
+        key: &ResourceKey,
+        body: &Value,
+    ) -> Result<Vec<(ResourceKey, &'s [Condition])>, RestoreError> {
+        let mut found = Vec::new();
+        for with in &spec.comes_with {
+            if with.is_named(body) {
+                found.extend(self.parent(key).map(|parent| (parent, with.only.as_slice())));
+            }
+            let Some(other) = with.other(body) else { continue };
+            let of = self.spec(&with.of)?;
+            let all = self.all(&with.of)?;
+            let named = |body: &Value| of.name_of(body).is_some_and(|name| is_called(&name, other));
+            let makers = all.iter().filter(|(_, body)| named(body));
+            found.extend(makers.map(|(key, _)| (key.clone(), with.only.as_slice())));
+        }
+        Ok(found)
+    }
+
     /// What hangs on a resource directly: its children, its edges, and what lies in it.
     pub(crate) fn children(&self, of: &ResourceKey) -> Result<Vec<ResourceKey>, RestoreError> {
         let mut found = Vec::new();
@@ -238,4 +278,9 @@ impl<'a> Atlas<'a> {
         }
         Ok(found)
     }
+}
+
+/// Whether a name that the vendor made of another's is that other's: it may have lost its capitals.
+fn is_called(name: &str, other: &str) -> bool {
+    name.to_lowercase() == other.to_lowercase()
 }

@@ -17,8 +17,7 @@ use crate::restore::wish::{desired, differences, without};
 pub(crate) fn all<'a>(reach: &mut Reach<'a>) -> Result<Drafts<'a>, RestoreError> {
     let mut by_key = BTreeMap::new();
     let made_anew = |(key, item): (&ResourceKey, &Item)| {
-        let keeps = reach.catalog().kind(&key.kind).is_some_and(|spec| spec.restore.keeps_id);
-        item.live.is_none() && !keeps
+        reach.catalog().kind(&key.kind).is_some_and(|spec| item.gets_new_id(spec))
     };
     // Only then can a reference be wrong in a body that is otherwise as it was.
     let ids_change = !reach.moved.is_empty() || reach.items.iter().any(made_anew);

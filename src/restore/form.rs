@@ -79,6 +79,8 @@ pub struct Request {
     /// Sent only where the resource is not as planned after the calls before: vendors add fields of
     /// their own to what they make.
     pub if_differs: bool,
+    /// Sent only where the vendor did not make the resource by itself, as it does with some of its kind.
+    pub unless_made: bool,
     /// Maps in the body: members that the resource has and the body has not are sent with this value,
     /// which removes them.
     pub unset: Vec<(Pointer, Value)>,

@@ -6,7 +6,8 @@ use crate::base::key::ResourceKey;
 use crate::catalog::{KindSpec, RefBy, Reference, Shape};
 use crate::json::{Pointer, Value};
 use crate::restore::reach::{Case, Look, Now, Reach};
-use crate::restore::sides::{Sight, gap, name_text};
+use crate::restore::sides::{Sight, gap};
+use crate::restore::wish::desired;
 use crate::restore::{RestoreError, placeholder};
 
 /// What a reference turned out to be.
@@ -103,13 +104,15 @@ impl Reach<'_> {
         held: bool,
     ) -> Result<Link, RestoreError> {
         let targets = self.targets(reference, body, text)?;
+        if targets.is_empty() && reference.free {
+            return Ok(Link::Same { rests_on: None });
+        }
         let Some(goal) = targets.first().cloned() else {
             return Ok(self.unrecorded(reference, text, held));
         };
-        let made =
-            self.items.get(&goal).is_some_and(|item| item.case == Case::Create || item.case == Case::Brought);
-        if made {
-            let keeps = self.atlas.spec(&goal.kind)?.restore.keeps_id;
+        let made = self.items.get(&goal).filter(|item| matches!(item.case, Case::Create | Case::Brought));
+        if let Some(item) = made {
+            let keeps = !item.gets_new_id(self.atlas.spec(&goal.kind)?);
             let by_id = matches!(reference.by, RefBy::Id | RefBy::Url) && reference.target_at.is_none();
             return Ok(match by_id && !keeps {
                 true => Link::Coming { value: value.clone(), goal },
@@ -148,7 +151,9 @@ impl Reach<'_> {
                 first.filter(|_| held.iter().all(|(_, now)| *now != value))
             }
             RefBy::Id => (live.id() != goal.id()).then(|| Value::from(live.id())),
-            RefBy::Name => name_text(spec, there).map(Value::from).filter(|name| name != value),
+            // It gets its name back in this plan.
+            RefBy::Name if self.is_renamed(goal, value) => return Ok(Link::Made { goal: goal.clone() }),
+            RefBy::Name => spec.name_of(there).map(Value::from).filter(|name| name != value),
             RefBy::Url if live.id() != goal.id() => {
                 let url = value.as_str().unwrap_or_default();
                 let stem = url.rsplit_once('/').map_or("", |(stem, _)| stem);
@@ -160,6 +165,15 @@ impl Reach<'_> {
             Some(value) => Link::Rewritten { value, goal: goal.clone(), rests_on: live },
             None => Link::Same { rests_on: Some(live) },
         })
+    }
+
+    /// Whether a resource that is there under another name is given this one.
+    fn is_renamed(&self, goal: &ResourceKey, name: &Value) -> bool {
+        let Some(item) = self.items.get(goal).filter(|item| item.case == Case::Update) else { return false };
+        let Some(spec) = self.catalog().kind(&goal.kind) else { return false };
+        let now = item.live.as_ref().and_then(|live| spec.name_of(live));
+        let then = spec.name_of(&desired(item).0);
+        then.as_deref() == name.as_str() && now != then
     }
 
     /// The recorded resources that a reference can mean, the likeliest first.

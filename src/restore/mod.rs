@@ -25,6 +25,7 @@ pub mod stored_journal;
 pub mod tenant;
 pub mod undo;
 
+mod along;
 mod atlas;
 mod drafts;
 mod guard;

@@ -14,7 +14,7 @@ use crate::json::{Pointer, Value};
 use crate::restore::RestoreError;
 use crate::restore::atlas::Atlas;
 use crate::restore::reach::Case;
-use crate::restore::sides::{Seen, above, name_text};
+use crate::restore::sides::{Seen, above};
 
 /// The identities behind Lastgood's credentials, for reading and for restoring.
 #[derive(Clone, Debug, Default)]
@@ -81,7 +81,7 @@ impl Own {
                 }
                 if let Some(near) = above(key).last().filter(|_| gives || joins) {
                     let right =
-                        gives && name_text(spec, body).is_some_and(|name| rights.contains(name.as_str()));
+                        gives && spec.name_of(body).is_some_and(|name| rights.contains(name.as_str()));
                     edges.push(Edge { near: near.clone(), far: key.id().to_owned(), gives, right });
                 }
             }

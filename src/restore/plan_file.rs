@@ -199,6 +199,7 @@ fn step_json(tenant: &str, step: &Step) -> Value {
             ("body", request.body.clone().into()),
             ("content_type", request.content_type.as_str().into()),
             ("if_differs", request.if_differs.into()),
+            ("unless_made", request.unless_made.into()),
             (
                 "unset",
                 list(
@@ -395,6 +396,7 @@ fn request(value: &Value) -> Option<Request> {
         body: value.get("body").filter(|body| !body.is_null()).cloned(),
         content_type: text(value, "content_type")?,
         if_differs: value.get("if_differs")?.as_bool()?,
+        unless_made: value.get("unless_made")?.as_bool()?,
         unset: each(value, "unset", |row| {
             Some((Pointer::parse(row.get("at")?.as_str()?).ok()?, row.get("with")?.clone()))
         })?,

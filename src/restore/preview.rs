@@ -194,7 +194,11 @@ fn show(plan: &Plan, step: &Step, out: &mut String) {
         let path = ids.iter().fold(request.path.clone(), |path, of| {
             path.replace(&placeholder::in_path(of), &format!("{{the id of {of}}}"))
         });
-        let when = if request.if_differs { " (only if the vendor has added something)" } else { "" };
+        let when = match request {
+            _ if request.if_differs => " (only if the vendor has added something)",
+            _ if request.unless_made => " (only if the vendor does not make it by itself)",
+            _ => "",
+        };
         line(out, 6, &format!("{} {path}{when}", request.method));
     }
     for key in &step.takes_along {

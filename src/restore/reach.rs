@@ -9,11 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{KindSpec, Provider, RefBy, Reference, RestoreClass, Shape};
 use crate::json::{FieldChange, Pointer, Value};
+use crate::restore::RestoreError;
 use crate::restore::atlas::{Atlas, Mention};
 use crate::restore::form::{Mode, Refusal};
-use crate::restore::links::holds;
-use crate::restore::sides::{Seen, Sight, Wants, above, gap, name_text, natural_name, parents_of};
-use crate::restore::{RestoreError, sides};
+use crate::restore::sides::{Seen, Sight, Wants, above, gap, natural_name, parents_of};
 
 /// What is wanted of one resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +113,19 @@ pub(crate) struct Item {
     pub(crate) live: Option<Value>,
 }
 
+impl Item {
+    /// Whether it will have an id that nobody knows yet.
+    pub(crate) fn gets_new_id(&self, spec: &KindSpec) -> bool {
+        spec.shape == Shape::Object
+            && match self.case {
+                Case::Create => !spec.restore.keeps_id,
+                // What the vendor makes by itself has whatever id the vendor gives it.
+                Case::Brought => true,
+                Case::Update | Case::Delete => false,
+            }
+    }
+}
+
 /// Everything within reach.
 pub(crate) struct Reach<'a> {
     pub(crate) atlas: &'a Atlas<'a>,
@@ -126,7 +138,7 @@ pub(crate) struct Reach<'a> {
     pub(crate) moved: BTreeMap<ResourceKey, ResourceKey>,
     pub(crate) takes_along: BTreeMap<ResourceKey, BTreeSet<ResourceKey>>,
     /// Kinds of which something may go with a resource, and that cannot be read.
-    unseen_along: BTreeMap<ResourceKey, BTreeSet<Kind>>,
+    pub(crate) unseen_along: BTreeMap<ResourceKey, BTreeSet<Kind>>,
     wishes: BTreeMap<ResourceKey, Wish>,
     /// What the vendor may have deleted along with something that is gone.
     cascaded: BTreeSet<ResourceKey>,
@@ -183,7 +195,7 @@ impl<'a> Reach<'a> {
         Ok(())
     }
 
-    fn push(&mut self, key: ResourceKey, wish: Wish) {
+    pub(crate) fn push(&mut self, key: ResourceKey, wish: Wish) {
         if join(&mut self.wishes, key.clone(), wish) {
             self.queue.push(key);
         }
@@ -203,6 +215,7 @@ impl<'a> Reach<'a> {
         match self.look(key)? {
             Look::Unread => {}
             Look::Here(live_key, live) => {
+                self.push_switched_on(key, &goal, live)?;
                 let item =
                     Item { wish, case: Case::Update, goal: Some(goal), live: Some(live.clone()), live_key };
                 self.items.insert(key.clone(), item);
@@ -239,6 +252,22 @@ impl<'a> Reach<'a> {
             self.refuse(key, &goal, "it is not there any more: restore it whole, without choosing fields");
             return Ok(());
         }
+        let mut goal = goal;
+        if self.is_outermost(spec, key, &goal)
+            && let Some(within) = &spec.within
+        {
+            if let Some(why) = gap(self.atlas.recorded.ledger(), key) {
+                self.refuse(
+                    key,
+                    &goal,
+                    &format!("what it lies in cannot be said: in the recorded state {why}"),
+                );
+                return Ok(());
+            }
+            within.remove(&mut goal);
+        }
+        // It may have been refused when only a field of it was asked for.
+        self.refused.retain(|refusal| refusal.key != *key);
         let case = if self.is_brought(spec, key, &goal)? { Case::Brought } else { Case::Create };
         self.items.insert(key.clone(), Item { wish, case, goal: Some(goal), live: None, live_key });
         if spec.restore.class == RestoreClass::Never {
@@ -251,6 +280,10 @@ impl<'a> Reach<'a> {
         for child in self.atlas.children(key)? {
             self.push(child, Wish::Whole);
         }
+        for along in self.atlas.made_along(key)? {
+            self.push(along, Wish::Whole);
+        }
+        self.push_taken_along(key)?;
         let cascades = &self.atlas.spec(&key.kind)?.restore.cascades;
         for (referrer, wish) in self.referrers(key)? {
             if cascades.contains(&referrer.kind) {
@@ -303,71 +336,6 @@ impl<'a> Reach<'a> {
             }
         }
         Ok(())
-    }
-
-    /// What goes with a resource when it is deleted, and with that in turn.
-    fn along(&mut self, spec: &KindSpec, key: &ResourceKey) -> Result<(), RestoreError> {
-        let mut gone = BTreeSet::new();
-        let name = self.seen.body(key).and_then(|body| name_text(spec, body)).unwrap_or_default();
-        for kind in &spec.restore.cascades {
-            let below = self.atlas.spec(kind)?;
-            let parent = if below.parent.contains(&key.kind) { key.ids.clone() } else { Vec::new() };
-            if below.carried_by.is_some() || below.unread.is_some() {
-                continue;
-            }
-            if !self.seen.is_whole(kind, &parent) {
-                if self.seen.is_closed(kind, &parent) {
-                    self.unseen_along.entry(key.clone()).or_default().insert(kind.clone());
-                } else {
-                    self.wants.along.insert((kind.clone(), parent));
-                }
-                continue;
-            }
-            for (other, body) in self.seen.of_kind(kind) {
-                let inside = other.ids.starts_with(&key.ids) && other != key;
-                let lies_in = self.atlas.outer(below, other, body).as_ref() == Some(key);
-                let refers = below.refs.iter().any(|reference| {
-                    let means = if reference.by == RefBy::Name { name.as_str() } else { key.id() };
-                    let found = reference.at.find(body);
-                    reference.to.contains(&key.kind)
-                        && found.iter().any(|(_, value)| holds(reference.by, value, means))
-                });
-                if inside || lies_in || (below.shape == Shape::Edge && refers) {
-                    gone.insert(other.clone());
-                }
-            }
-        }
-        self.takes_along.insert(key.clone(), gone.clone());
-        for other in
-            gone.into_iter().filter(|other| !self.takes_along.contains_key(other)).collect::<Vec<_>>()
-        {
-            let spec = self.atlas.spec(&other.kind)?;
-            if !spec.restore.cascades.is_empty() {
-                self.along(spec, &other)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Everything that goes with a resource, however far down.
-    pub(crate) fn all_along(&self, key: &ResourceKey) -> BTreeSet<ResourceKey> {
-        let mut all = BTreeSet::new();
-        let mut waiting = vec![key.clone()];
-        while let Some(key) = waiting.pop() {
-            for other in self.takes_along.get(&key).into_iter().flatten() {
-                if all.insert(other.clone()) {
-                    waiting.push(other.clone());
-                }
-            }
-        }
-        all.remove(key);
-        all
-    }
-
-    /// The kinds of which something may go with a resource that nobody has seen.
-    pub(crate) fn unseen_along(&self, key: &ResourceKey) -> BTreeSet<Kind> {
-        let all = std::iter::once(key.clone()).chain(self.all_along(key));
-        all.filter_map(|key| self.unseen_along.get(&key)).flatten().cloned().collect()
     }
 
     /// Where a recorded resource is now. What is needed and was not read is noted.
@@ -446,7 +414,14 @@ impl<'a> Reach<'a> {
             return Ok(None);
         }
         let mut named = goal.clone();
-        if let Some(outer) = self.atlas.outer(spec, key, goal) {
+        let outermost = self.is_outermost(spec, key, goal);
+        if outermost {
+            spec.within.as_ref().map(|within| within.remove(&mut named));
+        } else if let Some(outer) = self.atlas.outer(spec, key, goal) {
+            // What it lies in may have been made anew itself.
+            if matches!(self.now(&outer)?, Now::Unread) {
+                return Ok(Some(None));
+            }
             match self.look(&outer)? {
                 Look::Here(at, _) => {
                     let within = spec.within.as_ref().expect("it lies within another");
@@ -464,32 +439,18 @@ impl<'a> Reach<'a> {
             return Ok(Some(None));
         }
         let same = |(other, body): &(&ResourceKey, &Value)| {
+            let mut body = (*body).clone();
+            if outermost
+                && let Some(within) = &spec.within
+                && self.atlas.outer(spec, other, &body).is_some_and(|outer| self.seen.body(&outer).is_none())
+            {
+                within.remove(&mut body);
+            }
             above(other) == parent
                 && !self.atlas.has(other)
-                && natural_name(spec, body).as_ref() == Some(&name)
+                && natural_name(spec, &body).as_ref() == Some(&name)
         };
         Ok(self.seen.of_kind(&key.kind).find(same).map(|(other, _)| Some(other.clone())))
-    }
-
-    /// Whether the vendor makes it by itself when something else of this restore is made.
-    fn is_brought(&mut self, spec: &KindSpec, key: &ResourceKey, goal: &Value) -> Result<bool, RestoreError> {
-        if spec.shape == Shape::Edge {
-            return Ok(false);
-        }
-        let mut makers: Vec<ResourceKey> = self.atlas.parent(key).into_iter().collect();
-        for reference in spec.refs.iter().filter(|reference| reference.by == RefBy::Id) {
-            for (_, value) in reference.at.find(goal) {
-                let Some(id) = value.as_str() else { continue };
-                makers.extend(reference.to.iter().flat_map(|kind| self.atlas.by_id(kind, id)));
-            }
-        }
-        let made = |item: &Item| item.case == Case::Create;
-        let brings = |maker: &ResourceKey| {
-            let kinds = self.catalog().kind(&maker.kind).map(|spec| spec.restore.brings.as_slice());
-            kinds.unwrap_or_default().contains(&key.kind) && self.items.get(maker).is_some_and(made)
-        };
-        let alone = spec.shape == Shape::Singleton && spec.create.is_empty();
-        Ok(alone || makers.iter().any(brings))
     }
 
     /// What referred to a resource in the recorded state: edges whole, of others the one field.
@@ -499,7 +460,7 @@ impl<'a> Reach<'a> {
             return Ok(Vec::new());
         }
         let body = self.atlas.body(of)?.unwrap_or_default();
-        let name = sides::name_text(self.atlas.spec(&of.kind)?, &body);
+        let name = self.atlas.spec(&of.kind)?.name_of(&body);
         let path = self.atlas.path(of, &body)?;
         let ways: [(Option<&str>, &[RefBy]); 3] = [
             (Some(of.id()), &[RefBy::Id, RefBy::Url, RefBy::Expression]),

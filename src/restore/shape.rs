@@ -9,7 +9,7 @@ use crate::json::{Object, Pattern, Pointer, Value};
 use crate::restore::form::{Request, SecretInput};
 use crate::restore::placeholder::{self, Found, SecretAt, fill};
 use crate::restore::secrets::free_name;
-use crate::restore::wish::blocked;
+use crate::restore::wish::{blocked, put_empty};
 
 /// The text that stands in an envelope for the body.
 const BODY: &str = "$body";
@@ -96,6 +96,7 @@ impl Shaper<'_> {
             content_type: write.content_type.clone().unwrap_or_else(|| JSON.to_owned()),
             new_id: self.live.is_none().then_some(write.new_id),
             if_differs: false,
+            unless_made: false,
             unset: Vec::new(),
         })
     }
@@ -129,6 +130,11 @@ impl Shaper<'_> {
         let mut body = wanted.clone();
         if let Some(live) = self.live {
             unset(write, live, &mut body);
+            for at in write.emptied.iter().filter(|at| at.get(live).is_some()) {
+                if at.get(&body).is_none() {
+                    put_empty(&mut body, at);
+                }
+            }
         }
         self.place_secrets(&mut body, write, secrets);
         let unsent: Vec<Pattern> = blocked(self.spec, write, self.live.is_none());
@@ -219,6 +225,12 @@ impl Shaper<'_> {
         // From the last to the first, so that taking one out moves none that is still to come.
         for (at, mark) in marks.into_iter().rev() {
             let place = self.place(&at, &mark, write, secrets);
+            // A recorded value has the form that the vendor gave it; a mask and what a person types have not.
+            let listed = self.spec.secret.iter().any(|field| field.list && field.at.matches(&at));
+            let place = match place {
+                Some(value) if listed && !is_recorded(&value) => Some(Value::Array(vec![value])),
+                place => place,
+            };
             match place {
                 // The place was found in this very body.
                 Some(value) => drop(at.set(body, value)),
@@ -296,4 +308,9 @@ fn unset(write: &Write, live: &Value, body: &mut Value) {
             }
         }
     }
+}
+
+/// Whether a placeholder stands for a value of the snapshot.
+fn is_recorded(value: &Value) -> bool {
+    placeholder::all(value).iter().any(|(_, found)| matches!(found, Found::Secret(_)))
 }

@@ -167,23 +167,19 @@ pub(crate) fn parents_of(catalog: &Provider, key: &ResourceKey) -> Vec<ResourceK
     kinds.iter().map(|kind| ResourceKey::new(kind, ids.to_vec())).collect()
 }
 
-/// The natural name of a body: its key fields, in order; `None` where the kind has no names or one
-/// is missing.
+/// The natural name of a body: its key fields, in order; `None` where the kind has no names or the
+/// last of them, which tells one from another, is missing.
 pub(crate) fn natural_name(spec: &KindSpec, body: &Value) -> Option<Vec<Value>> {
     if spec.name.is_empty() || spec.shape == Shape::Singleton {
         return None;
     }
-    let fields = spec.name.iter().map(|at| at.get(body).filter(|value| !value.is_null()).cloned());
-    let name: Option<Vec<Value>> = fields.collect();
+    let name: Vec<Value> = spec.name.iter().map(|at| at.get(body).cloned().unwrap_or_default()).collect();
+    if name.last().is_none_or(Value::is_null) {
+        return None;
+    }
     // Two groups of one name in different groups are not each other's counterpart.
     let within = spec.within.as_ref().map(|at| at.get(body).cloned().unwrap_or_default());
-    name.map(|name| name.into_iter().chain(within).collect())
-}
-
-/// The text that references by name hold.
-pub(crate) fn name_text(spec: &KindSpec, body: &Value) -> Option<String> {
-    let texts: Option<Vec<&str>> = spec.name.iter().map(|at| at.get(body).and_then(Value::as_str)).collect();
-    texts.filter(|texts| !texts.is_empty()).map(|texts| texts.join(":"))
+    Some(name.into_iter().chain(within).collect())
 }
 
 /// Why nothing can be concluded from the absence of this resource in a state; `None` where its

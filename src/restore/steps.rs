@@ -1,5 +1,7 @@
 //! From a draft to its steps: which calls, in which surroundings, and what they will leave behind.
 
+mod brought;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +15,7 @@ use crate::restore::own::Holding;
 use crate::restore::plan::Inputs;
 use crate::restore::reach::{Case, Item, Reach, far_ends};
 use crate::restore::shape::{Shaper, Stand};
-use crate::restore::sides::{above, gap};
+use crate::restore::sides::{above, gap, natural_name};
 use crate::restore::wish::{applicable, blocked, differences, needed, without};
 use crate::restore::{RestoreError, placeholder};
 
@@ -294,38 +296,6 @@ impl Work<'_, '_> {
         Ok(vec![step])
     }
 
-    /// What the vendor makes by itself is changed where a call can, whatever it looks like then.
-    fn brought(&self, secrets: &mut Vec<SecretInput>) -> Result<Vec<Step>, String> {
-        let draft = self.draft;
-        let mut stand = self.stand();
-        let bodies = self.surroundings(&mut stand, &draft.desired);
-        let context = self.context(&bodies);
-        let nothing = Value::Null;
-        let writes = applicable(&draft.spec.update, &context);
-        let mut requests = Vec::new();
-        for write in &writes {
-            requests.push(self.shaper(&context, &stand, Some(&nothing)).request(
-                write,
-                &draft.desired,
-                secrets,
-            )?);
-        }
-        let mut loose = draft.spec.assigned.clone();
-        if let Some((first, others)) = writes.split_first() {
-            let also = |pattern: &Pattern| {
-                others.iter().all(|write| blocked(draft.spec, write, false).contains(pattern))
-            };
-            loose.extend(blocked(draft.spec, first, false).into_iter().filter(also));
-        }
-        let expected = without(&draft.desired, &loose);
-        let fields = vec![FieldChange { pointer: Pointer::root(), from: None, to: Some(expected.clone()) }];
-        let mut step = self.step(Op::Update, Calls { requests, expected, loose }, fields);
-        step.found_by_name = draft.spec.shape == Shape::Object;
-        step.notes.push("the vendor makes it by itself; it is found again and then changed".into());
-        self.wait(&mut step, &draft.links);
-        Ok(vec![step])
-    }
-
     fn delete(&self, secrets: &mut Vec<SecretInput>) -> Result<Vec<Step>, String> {
         let draft = self.draft;
         let covered = self.reach.takes_along.iter().find(|(by, gone)| {
@@ -383,7 +353,7 @@ impl Work<'_, '_> {
                 self.drafts
                     .by_key
                     .get(&parent)
-                    .filter(|parent| parent.is_made())
+                    .filter(|parent| parent.is_made() || self.renamed(&parent.key).is_some())
                     .map(|parent| parent.key.clone()),
             );
         }
@@ -471,7 +441,7 @@ impl Work<'_, '_> {
         let own = Part::Known(draft.item.live_key.id().to_owned());
         match draft.spec.shape {
             Shape::Singleton => own,
-            Shape::Object if draft.spec.restore.keeps_id => own,
+            Shape::Object if !draft.item.gets_new_id(draft.spec) => own,
             Shape::Object => Part::Coming(draft.key.clone()),
             Shape::Edge => {
                 let far: Vec<Pointer> =
@@ -547,9 +517,7 @@ impl Work<'_, '_> {
         parents.reverse();
         bodies.extend(parents);
         let mut own = own.clone();
-        if draft.is_made()
-            && !draft.spec.restore.keeps_id
-            && draft.spec.shape == Shape::Object
+        if draft.item.gets_new_id(draft.spec)
             && let Some(at) = draft.spec.id.as_ref()
         {
             let _ = at.set(&mut own, placeholder::id(&draft.key));
@@ -563,16 +531,27 @@ impl Work<'_, '_> {
         parents.into_iter().find(|parent| self.inputs.live.body(parent).is_some())
     }
 
+    /// A resource that this plan gives another name before this step: paths name it by the new one.
+    fn renamed(&self, key: &ResourceKey) -> Option<&Draft<'_>> {
+        let other = self.drafts.by_key.get(key).filter(|other| other.item.case == Case::Update)?;
+        let earlier = other.spec.restore.order < self.draft.spec.restore.order;
+        let live = other.live.as_ref().filter(|_| earlier)?;
+        (natural_name(other.spec, live) != natural_name(other.spec, &other.desired)).then_some(other)
+    }
+
     /// A resource's body as it will be when the step is done, as far as a path needs it.
     fn body_of(&self, stand: &mut Stand, key: &ResourceKey) -> Option<Value> {
         if let Some(draft) = self.drafts.by_key.get(key).filter(|draft| draft.is_made()) {
             let mut body = draft.desired.clone();
-            if !draft.spec.restore.keeps_id
+            if draft.item.gets_new_id(draft.spec)
                 && let Some(at) = draft.spec.id.as_ref()
             {
                 let _ = at.set(&mut body, placeholder::id(key));
             }
             return Some(stand.plain(&body));
+        }
+        if let Some(renamed) = self.renamed(key) {
+            return Some(stand.plain(&renamed.desired));
         }
         let live = self.reach.moved.get(key).unwrap_or(key);
         self.inputs.live.body(live).cloned()

@@ -146,6 +146,11 @@ pub(crate) fn after(spec: &KindSpec, write: &Write, creates: bool, current: &Val
                     let _ = at.set(&mut out, value.clone());
                 }
             }
+            for at in &write.emptied {
+                if at.get(current).is_some() && at.get(&out).is_none() {
+                    put_empty(&mut out, at);
+                }
+            }
             for merge in write.merges.iter().filter(|merge| merge.remove_with.is_none()) {
                 for (at, map) in merge.at.find(current) {
                     let kept = map.as_object().into_iter().flat_map(|map| map.iter());
@@ -160,6 +165,11 @@ pub(crate) fn after(spec: &KindSpec, write: &Write, creates: bool, current: &Val
             out
         }
     }
+}
+
+/// Empties a text; where there is no place for one, it is gone as wanted.
+pub(crate) fn put_empty(out: &mut Value, at: &Pointer) {
+    let _ = set_or_remove(out, at, Some(Value::from("")));
 }
 
 fn put_from(out: &mut Value, wanted: &Value, at: &Pointer) {

@@ -22,5 +22,6 @@ mod scale;
 mod seed;
 mod server;
 mod story;
+mod table;
 mod who;
 mod window;

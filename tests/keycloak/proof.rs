@@ -1,10 +1,11 @@
 //! Declared is not collected: a kind counts only when the server's own request log of a full sweep
 //! shows each of its GET paths and a stored resource came of it (DESIGN.md §3).
 //!
-//! `docs/CATALOG.md` is printed from this run. With `LASTGOOD_WRITE_DOCS=1` the test writes the page,
-//! otherwise it compares.
+//! The result is kept as data in `src/catalog/proof/keycloak.toml`, beside that of the table test: with
+//! `LASTGOOD_WRITE_DOCS=1` the tests write it, otherwise they compare. `docs/CATALOG.md` is printed from
+//! it, see `tests/catalogues.rs`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -14,6 +15,11 @@ use crate::lastgood::{Home, TENANT};
 use crate::log::{Mark, Request};
 use crate::seed::Seed;
 use crate::server::{notice, on_server};
+
+/// What stands above the proven kinds.
+const HEAD: &str = "\
+# What is proven of the catalogue of Keycloak on the real server, by name of kind. Written by the tests, see proof.rs.
+";
 
 /// The paths that a full sweep must ask for; `get` is for looking at one resource.
 fn sweep_paths(spec: &KindSpec) -> Vec<String> {
@@ -65,11 +71,11 @@ fn every_kind_is_collected() {
                 sweep_paths(spec).iter().all(|path| requests.iter().any(|request| is_of(request, path)));
             asked && stored.contains(spec.kind.as_str())
         };
-        let collected: BTreeSet<&str> = provider
+        let collected: BTreeSet<String> = provider
             .kinds
             .iter()
             .filter(|spec| spec.carried_by.is_none() && proven(spec))
-            .map(|spec| spec.kind.as_str())
+            .map(|spec| spec.kind.to_string())
             .collect();
         let missing: Vec<&str> = provider
             .kinds
@@ -83,54 +89,27 @@ fn every_kind_is_collected() {
         assert_eq!(writes.count(), 0, "a collector only reads");
         let forbidden = "service-account-user";
         assert!(!requests.iter().any(|request| request.target.contains(forbidden)), "that GET writes");
-        compare(&page(&collected));
+        keep("collected", &collected);
     });
 }
 
-/// The page of all catalogues: what is declared, and what of it is proven.
-fn page(collected: &BTreeSet<&str>) -> String {
-    let mut out = String::from(
-        "# What is declared, collected, restored\n\nPrinted by `tests/keycloak/proof.rs` from a run against the real server: a kind is *collected* when \
-         the server's own request log shows each GET path of its sweep and a resource of it was stored.\n*Held by* means that another kind's \
-         resources carry the same fact. No kind counts as restored yet: the table test of step 2 proves that.\n\n",
-    );
-    out.push_str(
-        "| provider | declared | collected | held by another | restored |\n| --- | --- | --- | --- | --- |\n",
-    );
-    for name in catalog::names() {
-        let provider = catalog::provider(name).unwrap();
-        let held = provider.kinds.iter().filter(|spec| spec.carried_by.is_some()).count();
-        let (collected, held) = if name == "keycloak" { (collected.len(), held) } else { (0, 0) };
-        writeln!(out, "| {} | {} | {collected} | {held} | 0 |", provider.title, provider.kinds.len())
-            .unwrap();
-    }
-    out.push_str("\n## Keycloak\n\n| kind | collected | restorable, as declared | reason |\n| --- | --- | --- | --- |\n");
-    for spec in &catalog::provider("keycloak").unwrap().kinds {
-        let state = match &spec.carried_by {
-            Some(carrier) if collected.contains(carrier.as_str()) => format!("held by {carrier}"),
-            _ if collected.contains(spec.kind.as_str()) => "yes".into(),
-            _ => "no".into(),
-        };
-        writeln!(
-            out,
-            "| {} | {state} | {} | {} |",
-            spec.kind,
-            spec.restore.class.as_str(),
-            spec.restore.reason
-        )
-        .unwrap();
-    }
-    out
-}
-
-fn compare(page: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/CATALOG.md");
+/// Keeps a part of what is proven of Keycloak, or compares it with what was kept.
+pub(crate) fn keep(part: &str, kinds: &BTreeSet<String>) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/catalog/proof/keycloak.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut kept: BTreeMap<String, BTreeSet<String>> = toml::from_str(&text).unwrap();
     if std::env::var_os("LASTGOOD_WRITE_DOCS").is_some() {
-        std::fs::write(&path, page).unwrap();
+        kept.insert(part.into(), kinds.clone());
+        let mut out = HEAD.to_owned();
+        for (part, kinds) in &kept {
+            let lines: String = kinds.iter().map(|kind| format!("  \"{kind}\",\n")).collect();
+            write!(out, "{part} = [\n{lines}]\n").unwrap();
+        }
+        return std::fs::write(&path, out).unwrap();
     }
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(
-        kept, page,
-        "docs/CATALOG.md is not what this run printed; write it with LASTGOOD_WRITE_DOCS=1"
+        kept.get(part),
+        Some(kinds),
+        "src/catalog/proof/keycloak.toml is not what this run proved; write it with LASTGOOD_WRITE_DOCS=1"
     );
 }

@@ -194,6 +194,27 @@ read = [{ path = '/flows' }]
 }
 
 #[tokio::test]
+async fn what_one_path_gives_of_two_kinds_is_told_apart() {
+    let kinds = r"
+[[kind]]
+kind = 'role'
+id = '/id'
+get = '/roles/{id}'
+params = { id = ['role:/id'] }
+read = [{ path = '/roles', rows = [{ at = '/client', not = [true] }] }]
+";
+    let fake = Fake::start(|_, seen| match seen.path.as_str() {
+        "/roles/1" => json(200, r#"{"id":"1"}"#),
+        _ => json(200, r#"{"id":"2","client":true}"#),
+    })
+    .await;
+    let live = live(catalog(kinds), &fake);
+    let spec = &live.catalog().kinds[0];
+    assert!(live.read_one(spec, &key("role/1"), &Known::default()).await.unwrap().is_some());
+    assert!(live.read_one(spec, &key("role/2"), &Known::default()).await.unwrap().is_none());
+}
+
+#[tokio::test]
 async fn a_text_of_a_list_is_a_row_too_and_a_joined_list_can_be_picked_from() {
     let kinds = r"
 [[kind]]

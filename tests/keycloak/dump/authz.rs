@@ -22,7 +22,7 @@ async fn tree(reader: &mut Reader<'_>, client: &str, server: &str) {
     for policy in reader.realm.list(&format!("{server}/policy?permission=false&{ALL}")).await {
         let (kind, id) = (field(&policy, "type"), field(&policy, "id"));
         let mut body = reader.realm.get(&format!("{server}/policy/{kind}/{id}")).await;
-        body["$listed"] = policy["config"].clone();
+        body["$listed"] = sorted(&policy["config"]);
         body["$policies"] = named(reader, &format!("{server}/policy/{id}/associatedPolicies")).await;
         reader.put("authz_policy", &[client, name(&policy)], body);
     }
@@ -43,4 +43,17 @@ async fn named(reader: &Reader<'_>, path: &str) -> Value {
         reader.realm.list(path).await.iter().map(|item| name(item).to_owned()).collect();
     names.sort();
     json!(names)
+}
+
+/// A configuration as the list gives it: texts, some of which are sets in JSON.
+fn sorted(config: &Value) -> Value {
+    let mut config = config.clone();
+    for text in config.as_object_mut().into_iter().flat_map(|map| map.values_mut()) {
+        let parsed: Option<Vec<Value>> = text.as_str().and_then(|text| serde_json::from_str(text).ok());
+        if let Some(mut items) = parsed {
+            items.sort_by_key(Value::to_string);
+            *text = json!(items);
+        }
+    }
+    config
 }

@@ -62,6 +62,14 @@ impl Dump {
         &self.0
     }
 
+    /// The same with one id in place of another, wherever it stands.
+    pub(crate) fn with_id(&self, from: &str, to: &str) -> Self {
+        let text = serde_json::to_string(&self.0).expect("a dump is JSON").replace(from, to);
+        let mut found: BTreeMap<String, Value> = serde_json::from_str(&text).expect("it still is");
+        found.values_mut().for_each(tidy);
+        Self(found)
+    }
+
     /// What is different in `after`, a line for each object come, gone, or field changed.
     pub(crate) fn diff(&self, after: &Self) -> Vec<String> {
         let mut lines = Vec::new();
@@ -104,6 +112,16 @@ impl Reader<'_> {
     /// Keeps a body under `kind/names`; objects with one name are numbered.
     fn put(&mut self, kind: &str, names: &[&str], mut body: Value) {
         tidy(&mut body);
+        // Values of attributes are a set, but those of protected things are a list.
+        if kind != "authz_resource" {
+            let values = body["attributes"].as_object_mut().into_iter().flat_map(|map| map.values_mut());
+            values.filter_map(Value::as_array_mut).for_each(|values| values.sort_by_key(Value::to_string));
+        }
+        // Steps get new ids at each write.
+        if kind == "workflow" {
+            let steps = body["steps"].as_array_mut().into_iter().flatten();
+            steps.filter_map(Value::as_object_mut).for_each(|step| drop(step.remove("id")));
+        }
         let names: Vec<String> = names.iter().map(|name| segment(name)).collect();
         let key = format!("{kind}/{}", names.join("/"));
         let taken = (2..).map(|n| format!("{key}+{n}"));
@@ -156,7 +174,7 @@ fn field<'a>(value: &'a Value, field: &str) -> &'a str {
 }
 
 /// Fields that tell of the reader, of a counter or of a moment, and not of the configuration.
-const NOISE: [&str; 10] = [
+const NOISE: [&str; 11] = [
     "access",
     "client.secret.creation.time",
     "createdDate",
@@ -164,13 +182,15 @@ const NOISE: [&str; 10] = [
     "index",
     "lastUpdatedDate",
     "requirementChoices",
+    // Written beside the switch itself, which a server without the feature shows as off.
+    "scimApiEnabled",
     "subGroupCount",
     "totp",
     "updatedDate",
 ];
 
 /// Arrays whose order means nothing and changes from read to read.
-const SETS: [&str; 14] = [
+const SETS: [&str; 15] = [
     "clientScopes",
     "defaultClientScopes",
     "domains",
@@ -182,6 +202,7 @@ const SETS: [&str; 14] = [
     "redirectUris",
     "requiredActions",
     "scopes",
+    "roles",
     "supportedLocales",
     "uris",
     "webOrigins",

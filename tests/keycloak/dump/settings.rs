@@ -1,5 +1,7 @@
 //! The realm itself and what it has once: settings, texts, keys, components, organizations, workflows.
 
+use serde_json::json;
+
 use super::{ALL, Reader, field, name};
 use crate::admin::segment;
 
@@ -29,7 +31,7 @@ async fn texts(reader: &mut Reader<'_>) {
     for locale in reader.realm.list("/localization").await {
         let locale = locale.as_str().expect("a locale is a string").to_owned();
         let texts = reader.realm.get(&format!("/localization/{}", segment(&locale))).await;
-        reader.put("localization", &[&locale], texts);
+        reader.put("localization", &[&locale], json!({"locale": locale, "texts": texts}));
     }
 }
 
@@ -78,13 +80,22 @@ async fn organization_groups(reader: &mut Reader<'_>, alias: &str, organization:
     while let Some(listed) = waiting.pop() {
         let path = format!("{organization}/groups/{}", field(&listed, "id"));
         let mut body = reader.realm.get(&path).await;
-        let members = reader.realm.list(&format!("{path}/members?{ALL}")).await;
-        let mut members: Vec<_> = members.iter().map(|user| user["username"].clone()).collect();
+        let users = reader.realm.list(&format!("{path}/members?{ALL}")).await;
+        let mut members: Vec<_> = users.iter().map(|user| user["username"].clone()).collect();
         members.sort_by_key(ToString::to_string);
         body["members"] = members.into();
         let group = field(&body, "path").to_owned();
+        if group.matches('/').count() == 1 {
+            // A hidden group of the organization, which is there again when the organization is.
+            body.as_object_mut().expect("a group is an object").remove("parentId");
+        }
         waiting.extend(reader.realm.list(&format!("{path}/children?{ALL}")).await);
         assert!(!name(&body).is_empty(), "{body}");
+        for user in &users {
+            reader.put("organization_group_member", &[alias, &group, field(user, "username")], user.clone());
+        }
+        let mappings = format!("{path}/role-mappings");
+        reader.put_mappings("organization_group_role_mapping", &[alias, &group], &mappings).await;
         reader.put("organization_group", &[alias, &group], body);
     }
 }
