@@ -118,6 +118,15 @@ pub struct Step {
     pub takes_along: Vec<ResourceKey>,
 }
 
+impl Step {
+    /// Whether it says of the whole resource what it will be, because the plan saw none; any other says only
+    /// what will be different.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.fields.iter().any(|change| change.pointer.is_empty() && change.from.is_none())
+    }
+}
+
 /// Something that is not done.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refusal {

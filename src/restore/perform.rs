@@ -243,7 +243,7 @@ impl<'p, 'a> Performer<'p, 'a> {
         let Some(key) = self.target(step) else { return Ok(Before::Ready(None)) };
         let now = self.run.tenant.read(&key).await?;
         let state = now.as_ref().map(state_of);
-        let fresh = step.fields.iter().any(|change| change.pointer.is_empty() && change.from.is_none());
+        let fresh = step.is_whole();
         let as_wanted = match (&now, step.op) {
             (None, Op::Delete) => true,
             (Some(_), Op::Delete) | (None, _) => false,
@@ -407,7 +407,7 @@ impl<'p, 'a> Performer<'p, 'a> {
         let now = self.run.tenant.read(&key).await?;
         let left = match &now {
             // What the plan saw of the rest of it was only what was shown then.
-            Some(now) if self.reshaped.contains(&key) => self.unmet(step, now),
+            Some(now) if self.reshaped.contains(&key) && !step.is_whole() => self.unmet(step, now),
             _ => self.compare(step, spec, before, now.as_ref())?,
         };
         let done = Done { id: self.new_id(step), body: now };

@@ -126,8 +126,7 @@ impl Past {
         let Some(last) = touched.steps.last() else { return Ok(()) };
         let spec = catalog.kind(&key.kind).ok_or_else(|| RestoreError::NoKind(key.kind.clone()))?;
         // Also what the vendor made along with something else, and a step then changed.
-        let made = touched.steps.iter().flat_map(|step| &step.fields);
-        let made = made.into_iter().any(|change| change.pointer.is_empty() && change.from.is_none());
+        let made = touched.steps.iter().any(|step| step.is_whole());
         let expected = Expected { step: last, spec, ids, without_secrets: true, renewed: false };
         let as_left = touched.left == Some(now.map(state_of))
             || expected.differences(touched.before, now).is_ok_and(|left| left.is_empty());

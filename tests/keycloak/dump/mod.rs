@@ -190,8 +190,9 @@ const NOISE: [&str; 11] = [
 ];
 
 /// Arrays whose order means nothing and changes from read to read.
-const SETS: [&str; 15] = [
+const SETS: [&str; 17] = [
     "clientScopes",
+    "clients",
     "defaultClientScopes",
     "domains",
     "enabledEventTypes",
@@ -201,10 +202,11 @@ const SETS: [&str; 15] = [
     "realmRoles",
     "redirectUris",
     "requiredActions",
-    "scopes",
     "roles",
+    "scopes",
     "supportedLocales",
     "uris",
+    "users",
     "webOrigins",
 ];
 

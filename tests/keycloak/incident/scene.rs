@@ -181,7 +181,7 @@ fn but_for_new_ids(lines: Vec<String>) -> Vec<String> {
         }
         let meant = made_anew.iter().fold(old, |text, (old, new)| text.replace(old, new));
         // A dead id in the stored text of a policy: the server counts it no more, and drops it with any write.
-        meant == new || (place.ends_with("#$listed#roles") && new == "\"[]\"")
+        meant == new || (place.ends_with("#$listed#roles") && new == "[]")
     };
     lines.iter().filter(|line| !only_ids(line)).cloned().collect()
 }

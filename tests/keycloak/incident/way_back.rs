@@ -35,16 +35,9 @@ const LEFT: &[(&str, &str, &str)] = &[
     ("~ group_role_mapping/%2Feng/operator#id", "group_role_mapping/eng/operator (", ROLE),
     ("~ identity_provider/corp-oidc#organizationId", "organization/acme (", NEW),
     ("~ organization/acme#id", "organization/acme (", NEW),
-    (
-        "- organization_group/acme/%2Fbuyers",
-        "organization_group/acme/buyers (",
-        ": no call of the vendor makes it",
-    ),
-    (
-        "- organization_group/acme/%2Fbuyers%2Fsmall",
-        "organization_group/acme/buyers/small (",
-        ": no call of the vendor makes it",
-    ),
+    ("~ organization_group/acme/%2Fbuyers#id", BUYERS, NEW),
+    ("~ organization_group/acme/%2Fbuyers%2Fsmall#id", "organization_group/acme/buyers/small (", NEW),
+    ("~ organization_group/acme/%2Fbuyers%2Fsmall#parentId", BUYERS, NEW),
     ("~ organization_identity_provider/acme/corp-oidc#organizationId", "organization/acme (", NEW),
     (
         "- organization_invitation/acme/new%40acme.test",
@@ -56,16 +49,10 @@ const LEFT: &[(&str, &str, &str)] = &[
     ("~ realm/-#attributes#clientSessionIdleTimeout", TWICE, AS_ATTRIBUTES),
     ("~ realm/-#attributes#clientSessionMaxLifespan", TWICE, AS_ATTRIBUTES),
     ("~ realm/-#attributes#realmReusableOtpCode", TWICE, AS_ATTRIBUTES),
-    ("~ realm/-#attributes#scimApiEnabled", TWICE, AS_ATTRIBUTES),
     (
         "- realm_key/[seeded-rsa]/[kid]",
         "realm_key/RS512:SIG (",
         "every token and pinned certificate stops working",
-    ),
-    (
-        "~ realm_role/operator#attributes#tier",
-        "/attributes: + {\"owner\":[\"ops\"],\"tier\":[\"1\",\"2\"]}",
-        "",
     ),
     ("~ realm_role/operator#id", "realm_role/operator (", NEW),
     ("~ realm_role_composite/lead/realm/operator#id", "realm_role_composite/lead/operator (", ROLE),
@@ -79,6 +66,7 @@ const LEFT: &[(&str, &str, &str)] = &[
     ),
 ];
 const NEW: &str = " → a new id from the vendor";
+const BUYERS: &str = "organization_group/acme/buyers (";
 const ROLE: &str = " → realm_role/operator ([role])";
 const ROLE_IN: [&str; 2] = ["authz_policy/admin-permissions/operators (", "authz_policy/backend/by role ("];
 const OWN: &str = ": Lastgood itself signs in with it; nothing here may change it";
