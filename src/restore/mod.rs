@@ -38,6 +38,7 @@ mod perform;
 mod placeholder;
 mod plan;
 mod reach;
+mod removals;
 mod shape;
 mod stand_in;
 mod steps;

@@ -10,9 +10,15 @@ pub(crate) struct Node {
     pub(crate) step: Step,
     /// The catalogue's order of its kind.
     pub(crate) rank: u32,
+    /// Removals that should come after this one, where nothing speaks against it.
+    pub(crate) leads_to: BTreeSet<ResourceKey>,
 }
 
 impl Node {
+    pub(crate) fn new(step: Step, rank: u32) -> Self {
+        Self { step, rank, leads_to: BTreeSet::new() }
+    }
+
     /// Removals come after everything else; among equals the name and then the address decide, so that
     /// a plan is the same each time it is made.
     fn place(&self) -> (bool, i64, i64, &str, &ResourceKey) {
@@ -46,13 +52,22 @@ pub(crate) fn sort(nodes: Vec<Node>) -> (Vec<Step>, Vec<Step>) {
                 .collect()
         })
         .collect();
+    let mut should_wait = vec![BTreeSet::new(); nodes.len()];
+    for (index, node) in nodes.iter().enumerate() {
+        for end in node.leads_to.iter().filter_map(|key| first.get(key)) {
+            should_wait.get_mut(*end).map(|wait: &mut BTreeSet<usize>| wait.insert(index));
+        }
+    }
     let mut left: BTreeSet<usize> = (0..nodes.len()).collect();
     let mut order = Vec::with_capacity(nodes.len());
     loop {
-        let ready = left.iter().filter(|index| waits.get(**index).is_some_and(BTreeSet::is_empty));
-        let Some(next) = ready.copied().min_by_key(|index| nodes.get(*index).map(Node::place)) else { break };
+        let free = |waits: &[BTreeSet<usize>], index: usize| waits.get(index).is_some_and(BTreeSet::is_empty);
+        let ready = left.iter().copied().filter(|index| free(&waits, *index));
+        // Where two lead to each other, the order alone decides.
+        let place = |index: &usize| (!free(&should_wait, *index), nodes.get(*index).map(Node::place));
+        let Some(next) = ready.min_by_key(place) else { break };
         left.remove(&next);
-        for wait in &mut waits {
+        for wait in waits.iter_mut().chain(&mut should_wait) {
             wait.remove(&next);
         }
         order.push(next);

@@ -21,7 +21,7 @@ use crate::restore::own::{Holding, Own};
 use crate::restore::reach::{Case, Reach, Scope};
 use crate::restore::sides::{Recorded, Seen, Wants};
 use crate::restore::steps::{Drafts, Outcome};
-use crate::restore::{RestoreError, drafts};
+use crate::restore::{RestoreError, drafts, removals};
 
 /// Calls a second where the catalogue gives no pace of its own.
 const CALLS_A_SECOND: u64 = 10;
@@ -137,10 +137,11 @@ impl<'i, 'a> Maker<'i, 'a> {
                 }
                 Outcome::Steps(steps) => {
                     let rank = draft.spec.restore.order;
-                    nodes.extend(steps.into_iter().map(|step| order::Node { step, rank }));
+                    nodes.extend(steps.into_iter().map(|step| order::Node::new(step, rank)));
                 }
             }
         }
+        removals::lead(&self.reach, &mut nodes);
         let (steps, circle) = order::sort(nodes);
         self.plan.steps = steps;
         if !circle.is_empty() {

@@ -87,6 +87,33 @@ fn what_stands_in_for_something_recorded_is_not_removed_as_what_came_later() {
 }
 
 #[test]
+fn what_leads_to_a_thing_goes_before_the_thing() {
+    let memory = full();
+    let goal = memory.record();
+    for (path, body) in [
+        ("flow/f1", r#"{"id":"f1","name":"outer"}"#),
+        ("step/f1/s1", r#"{"id":"s1","inner":"f2"}"#),
+        ("flow/f2", r#"{"id":"f2","name":"inner"}"#),
+        ("idp/i9", r#"{"id":"i9","name":"aud","audience":"door","config":{}}"#),
+        ("app/a8", r#"{"id":"a8","name":"door","friend":"a9"}"#),
+        ("app/a9", r#"{"id":"a9","name":"wall","friend":"a8"}"#),
+    ] {
+        memory.put(path, body);
+    }
+    let all = ["app/a8", "app/a9", "flow/f1", "flow/f2", "idp/i9", "step/f1/s1"];
+    let plan = planned(&memory, &goal, &all, Mode::Rollback);
+    let steps = steps(&plan);
+    let place = |what: &str| steps.iter().position(|step| step == what).unwrap();
+    // By the step that the outer flow takes along, and by another field than the id.
+    assert!(place("delete flow/f1") < place("delete flow/f2"), "{steps:?}");
+    assert!(place("delete idp/i9") < place("delete app/a8"), "{steps:?}");
+    // Two that lead to each other hold nothing up.
+    assert_eq!(steps.len(), 5, "{steps:?}");
+    assert!(applied(&memory, &plan, &mut Notes::default(), false).unwrap().is_good());
+    assert_eq!(memory.record().bodies, goal.bodies);
+}
+
+#[test]
 fn an_edge_alone_finds_what_was_made_anew() {
     let memory = full();
     let goal = memory.record();

@@ -112,7 +112,7 @@ assigned = ["/id"]
 create = [{ call = "POST /flows", send = ["/id"], new_id = "sent" }]
 update = [{ call = "PUT /flows/{flow}" }]
 delete = [{ call = "DELETE /flows/{flow}" }]
-restore = { class = "full", order = 60, keeps_id = true }
+restore = { class = "full", order = 60, keeps_id = true, cascades = ["step"] }
 
 [[kind]]
 kind = "step"
@@ -291,6 +291,7 @@ fn remove(inner: &mut Inner, gone: &ResourceKey) {
                     || (key.kind.as_str() == "grant" && key.ids[0] == gone.ids[0])
             }
             "role" => key.kind.as_str() == "grant" && key.ids[1] == gone.ids[0],
+            "flow" => key.kind.as_str() == "step" && key.ids[0] == gone.ids[0],
             _ => false,
         })
         .map(|(key, _)| key.clone())
