@@ -1,8 +1,8 @@
 //! The binary killed while it applies, at chosen calls and at random moments: the repository is whole,
 //! the apply is gone on with or undone, and no call is sent twice.
 //!
-//! `tests/campaigns/kill-apply ROUNDS` runs many more rounds than the suite; it sets
-//! `LASTGOOD_KILL_APPLY_ROUNDS`.
+//! `tests/campaigns/kill-apply ROUNDS` runs many more rounds than the suite, half of them killed at a
+//! call that is drawn of all that the plan has; it sets `LASTGOOD_KILL_APPLY_ROUNDS`.
 
 use std::time::Duration;
 
@@ -100,16 +100,31 @@ async fn round(scene: &Scene, number: usize, when: When, mended: &Dump, rounds: 
     scene.home.run(&["check"]).ok();
 }
 
+fn drawn() -> u32 {
+    u32::from_le_bytes(draw(&SystemEntropy).unwrap())
+}
+
 /// A random moment within the time that an apply takes.
-fn some_time(whole: Duration) -> Duration {
-    let bytes: [u8; 4] = draw(&SystemEntropy).unwrap();
-    whole.mul_f64(f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX))
+fn some_time(whole: Duration) -> When {
+    When::After(whole.mul_f64(f64::from(drawn()) / f64::from(u32::MAX)))
+}
+
+/// Any of an apply's calls, before it reaches the server or before its answer comes back.
+fn some_call(calls: usize) -> When {
+    When::Call { write: drawn() as usize % calls + 1, answered: drawn().is_multiple_of(2) }
+}
+
+/// The moments of a campaign: two calls and two times in turns, so that of each half are finished and
+/// half undone.
+fn moments(count: usize, calls: usize, whole: Duration) -> Vec<When> {
+    (0..count).map(|number| if number % 4 < 2 { some_call(calls) } else { some_time(whole) }).collect()
 }
 
 #[test]
 fn killed_anywhere_it_is_finished_or_undone_and_nothing_is_sent_twice() {
     on_server(async |server| {
-        let wanted = std::env::var("LASTGOOD_KILL_APPLY_ROUNDS").ok().and_then(|text| text.parse().ok());
+        let wanted: Option<usize> =
+            std::env::var("LASTGOOD_KILL_APPLY_ROUNDS").ok().and_then(|text| text.parse().ok());
         let scene = Scene::set(server, "killed").await;
         let planned = scene.plan_of(&SCOPE, "whole.json");
         let begun = std::time::Instant::now();
@@ -123,7 +138,7 @@ fn killed_anywhere_it_is_finished_or_undone_and_nothing_is_sent_twice() {
         let mut rounds = Rounds::default();
         let moments: Vec<When> = match wanted {
             None => CHOSEN.to_vec(),
-            Some(count) => (0..count).map(|_: usize| When::After(some_time(whole))).collect(),
+            Some(count) => moments(count, planned.calls, whole),
         };
         for (number, when) in moments.iter().enumerate() {
             round(&scene, number, *when, &mended, &mut rounds).await;
@@ -132,9 +147,10 @@ fn killed_anywhere_it_is_finished_or_undone_and_nothing_is_sent_twice() {
             }
         }
         notice(&format!(
-            "{} rounds of SIGKILL while applying {} steps: {rounds:?}",
+            "{} rounds of SIGKILL while applying {} steps with {} calls: {rounds:?}",
             moments.len(),
-            planned.steps
+            planned.steps,
+            planned.calls
         ));
         if wanted.is_none() {
             assert_eq!(rounds.cut_off, CHOSEN.len(), "{rounds:?}");

@@ -8,19 +8,8 @@ use crate::dump::Dump;
 use crate::lastgood::Ran;
 use crate::server::{notice, on_server};
 
-/// What is put back: all that was deleted, with what hangs on it, and the client that was changed.
-const SCOPE: [&str; 10] = [
-    "kc/authentication_flow/*",
-    "kc/client/backend",
-    "kc/client/portal",
-    "kc/client_scope/*",
-    "kc/component/*",
-    "kc/group/*",
-    "kc/identity_provider/*",
-    "kc/organization/*",
-    "kc/realm_role/*",
-    "kc/user/*",
-];
+/// What is put back: everything that the day took, wherever it lay.
+const SCOPE: [&str; 1] = ["kc"];
 
 /// Stops the apply of a plan after its call number `write` by Ctrl-C; `Err` where it ended before.
 async fn stopped(scene: &Scene, planned: &Planned, resume: bool, write: usize) -> Result<Ran, Ran> {
