@@ -16,7 +16,7 @@ use crate::base::time::Clock;
 use crate::catalog::Provider;
 use crate::json::{Object, Value};
 use crate::restore::form::{Guard, Plan};
-use crate::restore::journal::{Entry, Journal, entry, traces};
+use crate::restore::journal::{Entry, Journal, ROTATE, entry, traces};
 use crate::restore::own::Own;
 use crate::restore::perform::{Done, Ended, Performer};
 use crate::restore::sides::{Recorded, gap};
@@ -224,7 +224,10 @@ impl Apply<'_> {
                 return Err(RestoreError::NoApply { prefix: self.plan.id.to_string() });
             }
             Start::Begin { before, state } => self.begin(before, state).await?,
-            Start::Resume => self.journal.append(&entry(Phase::Accepted, 0, [("resumed", true.into())]))?,
+            Start::Resume => {
+                let members = [("resumed", true.into()), (ROTATE, self.allow.rotate.into())];
+                self.journal.append(&entry(Phase::Accepted, 0, members))?;
+            }
         }
         let (summary, stopped) = self.steps(&entries, report).await?;
         let phase = if stopped { Phase::Stopped } else { Phase::Finished };
@@ -239,7 +242,8 @@ impl Apply<'_> {
     async fn begin(&mut self, before: &str, state: &dyn Recorded) -> Result<(), RestoreError> {
         self.is_kept(state)?;
         self.nothing_moved().await?;
-        let members = [("plan", self.plan.to_json()), ("before", before.into())];
+        let rotate = (ROTATE, self.allow.rotate.into());
+        let members = [("plan", self.plan.to_json()), ("before", before.into()), rotate];
         Ok(self.journal.append(&entry(Phase::Accepted, 0, members))?)
     }
 

@@ -4,8 +4,13 @@
 //! records (phase, step, payload); [`stored_journal`](crate::restore::stored_journal) keeps them
 //! there. No secret value stands in an entry.
 
+use std::time::Duration;
+
 use crate::json::{Object, Value};
 use crate::store::{Phase, StoreError};
+
+/// The member that says, where a run begins, that stored secrets may get new values in it.
+pub(crate) const ROTATE: &str = "rotate";
 
 /// One entry.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,6 +39,14 @@ pub enum JournalError {
     },
 }
 
+impl JournalError {
+    /// Whether somebody else has the right to apply now.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::Store(StoreError::LeaseLost { .. }))
+    }
+}
+
 /// Where entries go. An entry is durable when `append` returns.
 pub trait Journal: Send {
     /// Adds an entry.
@@ -55,6 +68,11 @@ pub trait Journal: Send {
     /// Somebody may have; nothing may be sent.
     fn keep(&mut self) -> Result<(), JournalError> {
         Ok(())
+    }
+
+    /// How often [`Self::keep`] wants to be asked while an answer is waited for.
+    fn kept_every(&self) -> Duration {
+        Duration::from_secs(10)
     }
 }
 

@@ -1,7 +1,6 @@
 //! One step: read, call, read back. See [`apply`](crate::restore::apply) for the whole.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use crate::base::key::ResourceKey;
 use crate::base::secret::Secret;
@@ -18,9 +17,6 @@ use crate::restore::tenant::{Call, Reply, TenantError};
 use crate::restore::wish::without;
 use crate::restore::{RestoreError, SecretAt, state_of};
 use crate::store::Phase;
-
-/// While an answer is waited for, the right to apply is renewed this often.
-const KEPT_EVERY: Duration = Duration::from_secs(10);
 
 /// What a step left behind.
 #[derive(Default)]
@@ -354,15 +350,21 @@ impl<'p, 'a> Performer<'p, 'a> {
         self.verify(step, spec, before.as_ref()).await
     }
 
-    /// Sends a call whose intent is durable, and keeps the right to apply as long as it takes.
+    /// Sends a call whose intent is durable, and keeps the right to apply as long as it takes. A call can
+    /// wait long before it leaves: whoever has lost the right lets go of it.
     async fn send(&mut self, call: &Call) -> Result<Result<Reply, TenantError>, RestoreError> {
         self.run.journal.keep()?;
+        let every = self.run.journal.kept_every();
         let mut answer = self.run.tenant.send(call);
         loop {
-            match tokio::time::timeout(KEPT_EVERY, &mut answer).await {
+            match tokio::time::timeout(every, &mut answer).await {
                 Ok(reply) => return Ok(reply),
-                // The call is out: its answer is waited for, and the next entry says what was lost.
-                Err(_) => drop(self.run.journal.keep()),
+                Err(_) => match self.run.journal.keep() {
+                    // Whoever has it now reads back what became of the call.
+                    Err(error) if error.is_lost() => return Err(error.into()),
+                    // The next entry says whether the storage answers again.
+                    Err(_) | Ok(()) => {}
+                },
             }
         }
     }

@@ -11,7 +11,6 @@ use crate::restore::form::Op;
 use crate::restore::links::names_in;
 use crate::restore::order::Node;
 use crate::restore::reach::Reach;
-use crate::restore::sides::name_text;
 
 /// Fills in which removals each removal should come before.
 pub(crate) fn lead(reach: &Reach<'_>, nodes: &mut [Node]) {
@@ -19,7 +18,7 @@ pub(crate) fn lead(reach: &Reach<'_>, nodes: &mut [Node]) {
     for key in nodes.iter().filter(|node| node.step.op == Op::Delete).map(|node| &node.step.key) {
         let mut texts = BTreeSet::from([key.id().to_owned()]);
         let spec = reach.catalog().kind(&key.kind);
-        texts.extend(spec.zip(reach.seen.body(key)).and_then(|(spec, body)| name_text(spec, body)));
+        texts.extend(spec.zip(reach.seen.body(key)).and_then(|(spec, body)| spec.name_of(body)));
         for text in texts {
             named.entry((key.kind.clone(), text)).or_default().push(key.clone());
         }

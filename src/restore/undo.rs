@@ -13,7 +13,7 @@ use crate::catalog::Provider;
 use crate::json::{FieldChange, Value};
 use crate::restore::form::{Op, Plan, Refusal, Step};
 use crate::restore::ids::Ids;
-use crate::restore::journal::{Entry, Trace, traces};
+use crate::restore::journal::{Entry, ROTATE, Trace, traces};
 use crate::restore::outcome::Expected;
 use crate::restore::stored_journal::entries;
 use crate::restore::tenant::Tenant;
@@ -26,6 +26,8 @@ pub struct Past {
     pub plan: Plan,
     /// The id of the snapshot that was taken before.
     pub before: String,
+    /// Whether stored secrets may have been given new values by it.
+    renewed: bool,
     traces: Vec<Trace>,
 }
 
@@ -60,7 +62,9 @@ impl Past {
         let Some((plan, before)) = first else { return Ok(None) };
         let plan = Plan::from_json(plan)?;
         let traces = traces(entries, plan.steps.len());
-        Ok(Some(Self { before: before.to_owned(), traces, plan }))
+        let renewed = |entry: &Entry| entry.payload.get(ROTATE) == Some(&Value::Bool(true));
+        let renewed = entries.iter().any(renewed);
+        Ok(Some(Self { before: before.to_owned(), renewed, traces, plan }))
     }
 
     /// What a plan of the way back is about. The tenant is read for it.
@@ -127,7 +131,7 @@ impl Past {
         let spec = catalog.kind(&key.kind).ok_or_else(|| RestoreError::NoKind(key.kind.clone()))?;
         // Also what the vendor made along with something else, and a step then changed.
         let made = touched.steps.iter().any(|step| step.is_whole());
-        let expected = Expected { step: last, spec, ids, without_secrets: true, renewed: false };
+        let expected = Expected { step: last, spec, ids, without_secrets: true, renewed: self.renewed };
         let as_left = touched.left == Some(now.map(state_of))
             || expected.differences(touched.before, now).is_ok_and(|left| left.is_empty());
         let removed = last.op == Op::Delete;

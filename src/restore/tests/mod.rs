@@ -1,6 +1,7 @@
 //! The room against a tenant in memory: what a plan holds, and what an apply does with it.
 
 mod applying;
+mod keeping;
 mod planning;
 mod tenant;
 mod together;
@@ -16,7 +17,8 @@ use crate::json::Value;
 use crate::restore::journal::{Entry, JournalError};
 use crate::restore::tests::tenant::{Memory, Snapshot, catalog, key};
 use crate::restore::{
-    Allow, Apply, Inputs, Journal, Mode, Own, Plan, RestoreError, Scope, Seen, Start, Summary, plan, survey,
+    Allow, Apply, Inputs, Journal, Mode, Own, Plan, RestoreError, Scope, Seen, Start, Summary, Tenant, plan,
+    secrets, survey,
 };
 
 /// A journal in memory.
@@ -70,29 +72,41 @@ fn planned(memory: &Memory, goal: &Snapshot, paths: &[&str], mode: Mode) -> Plan
     planned_by(memory, goal, &scope(paths), mode, &Own::default())
 }
 
+/// Everything may be done.
+const ALL: Allow =
+    Allow { deletes: 1000, privileged: true, lockout: true, without_secrets: false, rotate: false };
+
 /// All allowed, and every secret that is asked for given.
 fn applied(memory: &Memory, plan: &Plan, notes: &mut Notes, resume: bool) -> Result<Summary, RestoreError> {
-    let given =
-        plan.secrets.iter().map(|secret| (secret.input.clone(), Secret::new(Value::from("lgcanary-given"))));
-    let inputs = given.collect();
     let state = memory.record();
+    let start = if resume { Start::Resume } else { Start::Begin { before: "before", state: &state } };
+    carried_out(memory, memory, plan, notes, ALL, start)
+}
+
+/// The same with a tenant and a journal of the test's own.
+fn carried_out(
+    memory: &Memory,
+    tenant: &dyn Tenant,
+    plan: &Plan,
+    journal: &mut dyn Journal,
+    allow: Allow,
+    start: Start<'_>,
+) -> Result<Summary, RestoreError> {
+    let stored = if allow.rotate { secrets::stored(plan) } else { BTreeMap::new() };
+    let wanted = plan.secrets.iter().chain(stored.values());
+    let inputs =
+        wanted.map(|secret| (secret.input.clone(), Secret::new(Value::from("lgcanary-given")))).collect();
     let run = Apply {
         catalog: catalog(),
         plan,
-        tenant: memory,
-        journal: notes,
+        tenant,
+        journal,
         vault: memory,
         inputs: &inputs,
-        allow: Allow {
-            deletes: 1000,
-            privileged: true,
-            lockout: true,
-            without_secrets: false,
-            rotate: false,
-        },
+        allow,
         own: &Own::default(),
         clock: &FixedClock::new(Timestamp::UNIX_EPOCH),
-        start: if resume { Start::Resume } else { Start::Begin { before: "before", state: &state } },
+        start,
         stopped: &|| false,
     };
     runtime().block_on(run.run(&mut |_| {}))

@@ -105,3 +105,25 @@ fn what_somebody_changed_since_is_kept_and_named() {
     assert_eq!(group.get("later").and_then(Value::as_str), Some("kept"));
     assert!(memory.raw("app/a1").is_some());
 }
+
+#[test]
+fn a_new_value_for_a_stored_secret_is_not_taken_for_somebody_elses_change() {
+    let memory = full();
+    let goal = memory.record();
+    let evil = memory.raw("app/a1").unwrap().to_line().replace("lgcanary-a1", "lgcanary-evil");
+    memory.put("app/a1", &evil);
+    let plan = planned(&memory, &goal, &["app/a1"], Mode::Merge);
+    let before = memory.record();
+    memory.fail_at(0, Fault::AnswerLost);
+    let mut notes = Notes::default();
+    let start = Start::Begin { before: "before", state: &before };
+    let allow = Allow { rotate: true, ..ALL };
+    let broken = carried_out(&memory, &memory, &plan, &mut notes, allow, start).unwrap();
+    assert!(!broken.is_good());
+    let secret = memory.raw("app/a1").unwrap().get("secret").cloned();
+    assert_eq!(secret, Some("lgcanary-given".into()), "the new value is there");
+    let back = way_back(&memory, &notes, &before);
+    assert_eq!((back.conflicts.len(), back.steps.len()), (0, 1), "{}", back.to_json().to_pretty());
+    assert!(applied(&memory, &back, &mut Notes::default(), false).unwrap().is_good());
+    assert_eq!(memory.record().bodies, before.bodies);
+}
