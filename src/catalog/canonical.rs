@@ -54,12 +54,15 @@ fn unknown_members(spec: &KindSpec, body: &Value) -> Vec<String> {
     if spec.fields.is_empty() {
         return Vec::new();
     }
-    members
-        .iter()
-        .map(|(name, _)| name)
-        .filter(|name| !spec.fields.iter().any(|field| field == name))
-        .map(|name| format!("{}: field `{name}`", spec.kind))
-        .collect()
+    let news = |members: &Object, known: &[String], word: &str| -> Vec<String> {
+        let names = members.iter().map(|(name, _)| name).filter(|name| !known.iter().any(|one| one == name));
+        names.map(|name| format!("{}: {word} `{name}`", spec.kind)).collect()
+    };
+    let mut unknown = news(members, &spec.fields, "field");
+    if let (false, Some(Value::Object(links))) = (spec.links.is_empty(), members.get("_links")) {
+        unknown.extend(news(links, &spec.links, "link"));
+    }
+    unknown
 }
 
 /// Replaces each secret by its marker and returns fingerprint → value.
@@ -186,7 +189,8 @@ mod tests {
         what = "A thing"
         id = "/id"
         read = [{ path = "/things" }]
-        fields = ["id", "tags", "rows", "secret", "nested", "token", "seen"]
+        fields = ["id", "tags", "rows", "secret", "nested", "token", "seen", "_links"]
+        links = ["self"]
         set = [{ at = "/tags" }, { at = "/rows", by = "/name" }]
         volatile = ["/seen"]
         derived = ["/count"]
@@ -246,5 +250,7 @@ mod tests {
     #[test]
     fn unknown_members_are_reported() {
         assert_eq!(split(r#"{"id":1,"new":2}"#).unknown, ["thing: field `new`"]);
+        let links = r#"{"id":1,"_links":{"self":{"href":"x"},"next":{"href":"y"}}}"#;
+        assert_eq!(split(links).unknown, ["thing: link `next`"], "volatile, and looked at all the same");
     }
 }

@@ -228,6 +228,9 @@ pub struct KindSpec {
     /// Members that are known; others are reported as unknown. Empty: not checked.
     #[serde(default)]
     pub fields: Vec<String>,
+    /// Links of the member `_links` that are known; others are reported as unknown. Empty: not checked.
+    #[serde(default)]
+    pub links: Vec<String>,
     /// An edge keeps these of the far end's body, and nothing else.
     #[serde(default)]
     pub keep: Vec<Pattern>,

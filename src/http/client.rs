@@ -42,6 +42,8 @@ pub struct Setup {
     pub bounds: Bounds,
     /// Tries of a read, the first included.
     pub tries_max: u32,
+    /// Words in a 401 that refuses something else than the token: another token would fare no better.
+    pub refusals: Vec<String>,
     /// Where "now" comes from, for dates in headers.
     pub clock: Arc<dyn Clock>,
     /// Where the spread of waiting times comes from.
@@ -60,6 +62,7 @@ impl Setup {
             pace: PaceRules::default(),
             bounds: Bounds::default(),
             tries_max: retry::TRIES_MAX,
+            refusals: Vec::new(),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
         }
@@ -76,6 +79,7 @@ pub struct Client {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     tries_max: u32,
+    refusals: Vec<String>,
     failures: AtomicU32,
     resting: std::sync::Mutex<Option<Instant>>,
 }
@@ -110,6 +114,7 @@ impl Client {
             clock: setup.clock,
             entropy: setup.entropy,
             tries_max: setup.tries_max,
+            refusals: setup.refusals,
             failures: AtomicU32::new(0),
             resting: std::sync::Mutex::new(None),
         })
@@ -196,11 +201,17 @@ impl Client {
         if self.tokens.has_new_nonce(&answer) && answer.status == 401 {
             answer = self.once(method, target, body.clone()).await?.0;
         }
-        if answer.status != 401 || !self.tokens.can_renew() {
+        if answer.status != 401 || !self.tokens.can_renew() || self.is_settled(&answer) {
             return Ok(answer);
         }
         self.tokens.forget(token.serial).await;
         Ok(self.once(method, target, body).await?.0)
+    }
+
+    /// Whether a 401 says by its words that the token is not what is refused.
+    fn is_settled(&self, answer: &Answer) -> bool {
+        let said = String::from_utf8_lossy(&answer.body);
+        self.refusals.iter().any(|words| said.contains(words.as_str()))
     }
 
     async fn once(

@@ -94,6 +94,22 @@ async fn a_token_refused_twice_is_an_answer() {
 }
 
 #[tokio::test]
+async fn a_401_for_another_reason_costs_no_token() {
+    let fake = Fake::start(|n, seen| match seen.path.as_str() {
+        "/token" => token(n, 60),
+        _ => json(401, r#"{"errorCode":"E0000015"}"#),
+    })
+    .await;
+    let setup = Setup { refusals: vec!["E0000015".into()], ..Setup::new(&fake.url, password()) };
+    let client = Client::new(setup).unwrap();
+    for _ in 0..3 {
+        assert_eq!(client.get("/x").await.unwrap().status, 401);
+    }
+    assert_eq!(client.tally().tokens, 1);
+    assert_eq!(fake.targets().len(), 3, "and none is asked twice");
+}
+
+#[tokio::test]
 async fn a_refused_credential_says_why_without_saying_it() {
     let said = format!(r#"{{"error":"invalid_grant","error_description":"no user with {PLANTED}"}}"#);
     let fake = Fake::start(move |_, _| json(401, said.clone())).await;

@@ -59,7 +59,7 @@ impl ProviderError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Http(error) => error.hint().map(str::to_owned),
-            Self::Status { status: 401, .. } => {
+            Self::Status { status: 401, state: State::Failed, .. } => {
                 Some("the token was refused: check that the credential is still valid".into())
             }
             Self::Status { state: State::NotPermitted, .. } => Some(
@@ -105,7 +105,7 @@ impl From<ProviderError> for Fault {
         };
         let (state, sort) = match &error {
             ProviderError::Http(inner) if inner.is_fatal() => (State::Failed, Sort::Fatal),
-            ProviderError::Status { status: 401, .. } => (State::Failed, Sort::Fatal),
+            ProviderError::Status { status: 401, state: State::Failed, .. } => (State::Failed, Sort::Fatal),
             ProviderError::Status { status: 404 | 410, state: State::Failed, .. } => {
                 (State::Failed, Sort::Vanished)
             }

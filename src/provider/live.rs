@@ -143,6 +143,12 @@ impl Live {
             },
             bounds: world.bounds,
             tries_max: world.tries_max,
+            refusals: catalog
+                .statuses
+                .iter()
+                .filter(|meaning| meaning.status == 401)
+                .filter_map(|meaning| meaning.code.clone())
+                .collect(),
             clock: world.clock.clone(),
             entropy: world.entropy,
             url: target.url,

@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 
-use crate::json::Value;
+use crate::json::{Object, Value};
 use crate::sim::log::Habits;
+use crate::sim::rate::under;
 use crate::sim::wire::{Body, Refusal, Request, Response};
 
 /// A script, as a file holds it.
@@ -25,7 +26,7 @@ pub struct Fault {
     /// Only requests with this method; empty: any.
     #[serde(default)]
     pub method: String,
-    /// Only paths that begin with this.
+    /// Only paths that begin with this; `{id}` in it stands for any one part.
     #[serde(default)]
     pub path: String,
     /// The first so many requests that fit are left alone.
@@ -52,15 +53,45 @@ pub enum What {
     TooMany,
     /// 423 `E0000239`.
     Locked,
+    /// 401 `E0000015`: the organisation has not bought the feature.
+    NotLicensed,
+    /// 403 `E0000006`: the token's owner may not.
+    Forbidden,
+    /// 404 `E0000022`: the organisation's engine has no such call.
+    NoCall,
+    /// 405 `E0000022`: the call has no such method here.
+    NoMethod,
     /// A list lacks its last row and says nothing of it.
     ShortList,
+    /// Every object has a member and a link of which no document tells.
+    Strange,
     /// The change is made, and the answer is 500.
     LateError,
 }
 
 impl What {
     fn before(self) -> bool {
-        matches!(self, Self::Drop | Self::Error | Self::TooMany | Self::Locked)
+        !matches!(self, Self::ShortList | Self::LateError | Self::Strange)
+    }
+
+    /// What the vendor says when it refuses so.
+    fn refusal(self) -> Refusal {
+        let (status, code, summary) = match self {
+            Self::TooMany => (429, "E0000047", "API call exceeded rate limit due to too many requests."),
+            Self::Locked => {
+                (423, "E0000239", "Policy priorities are being reconciled. Please try again later.")
+            }
+            Self::NotLicensed => {
+                (401, "E0000015", "You do not have permission to access the feature you are requesting")
+            }
+            Self::Forbidden => {
+                (403, "E0000006", "You do not have permission to perform the requested action")
+            }
+            Self::NoCall => (404, "E0000022", "The endpoint does not support the provided HTTP method"),
+            Self::NoMethod => (405, "E0000022", "The endpoint does not support the provided HTTP method"),
+            _ => (500, "E0000009", "Internal Server Error"),
+        };
+        Refusal::new(status, code, summary)
     }
 }
 
@@ -77,7 +108,7 @@ impl Faults {
         let fits = |fault: &Fault| {
             fault.what.before() == before
                 && (fault.method.is_empty() || fault.method == request.method)
-                && request.path.starts_with(&fault.path)
+                && (request.path.starts_with(&fault.path) || under(&request.path, &fault.path))
         };
         let mut struck = None;
         for fault in self.faults.iter_mut().filter(|fault| fits(fault)) {
@@ -93,20 +124,9 @@ impl Faults {
 
     /// The answer of a fault that strikes before anything is done.
     pub(super) fn strike(&mut self, request: &Request) -> Option<Response> {
-        let refused = |refusal: Refusal| refusal.into_response("oaeFaultOnRequest0000".into());
         match self.fitting(request, true)? {
             What::Drop => Some(Response { status: 0, headers: Vec::new(), body: Body::Dropped }),
-            What::TooMany => Some(refused(Refusal::new(
-                429,
-                "E0000047",
-                "API call exceeded rate limit due to too many requests.",
-            ))),
-            What::Locked => Some(refused(Refusal::new(
-                423,
-                "E0000239",
-                "Policy priorities are being reconciled. Please try again later.",
-            ))),
-            _ => Some(refused(Refusal::new(500, "E0000009", "Internal Server Error"))),
+            what => Some(what.refusal().into_response("oaeFaultOnRequest0000".into())),
         }
     }
 
@@ -122,9 +142,30 @@ impl Faults {
                 }
                 answer
             }
-            Some(_) => Refusal::new(500, "E0000009", "Internal Server Error")
-                .into_response("oaeFaultOnRequest0000".into()),
+            Some(What::Strange) => {
+                if let Body::Json(body) = &mut answer.body {
+                    strew(body);
+                }
+                answer
+            }
+            Some(what) => what.refusal().into_response("oaeFaultOnRequest0000".into()),
             None => answer,
         }
+    }
+}
+
+/// Puts a member and a link that no document knows into an object, or into each of a list.
+fn strew(body: &mut Value) {
+    match body {
+        Value::Array(rows) => rows.iter_mut().for_each(strew),
+        Value::Object(members) => {
+            members.insert("glitter", true);
+            let link = Object::from_pairs([("href", Value::from("https://acme.okta.example/glitter"))]);
+            match members.get_mut("_links").and_then(Value::as_object_mut) {
+                Some(links) => links.insert("glitter", link),
+                None => members.insert("_links", Object::from_pairs([("glitter", link.into())])),
+            };
+        }
+        _ => {}
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::catalog::Shape;
+use crate::catalog::{Returned, Shape};
 use crate::json::Value;
 use crate::sim::fill::{Scope, fresh_id};
 use crate::sim::form::{Extra, Form, Links, Stage};
@@ -294,7 +294,23 @@ impl World {
         if let Some(members) = work.body.as_object_mut() {
             members.retain(|name, _| !name.starts_with('_') || matches!(name, "_links" | "_embedded"));
         }
+        self.hide(ask.route.kind, &mut work.body);
         Ok(work.body)
+    }
+
+    /// Takes out what the vendor takes and never gives.
+    fn hide(&self, kind: usize, body: &mut Value) {
+        let Some(spec) = self.provider().kinds.get(kind) else { return };
+        let never = spec.secret.iter().filter(|secret| secret.returned == Returned::Never);
+        for pattern in never.map(|secret| &secret.at).chain(&spec.write_only) {
+            let found = pattern.find(body).into_iter();
+            // What is no text is what the vendor shows in the secret's place.
+            let texts: Vec<_> =
+                found.filter(|(_, value)| value.as_str().is_some()).map(|(at, _)| at).collect();
+            for at in texts {
+                at.remove(body);
+            }
+        }
     }
 }
 

@@ -9,7 +9,8 @@ use crate::sim::world::World;
 pub(super) fn put(world: &World, ask: &Ask, work: &mut Work) {
     let spec = &world.provider().kinds[ask.route.kind];
     let linked = spec.assigned.iter().filter_map(|pattern| pattern.as_pointer());
-    if !linked.into_iter().any(|at| at.len() == 1 && at.last() == Some("_links")) {
+    let known = spec.fields.is_empty() || spec.fields.iter().any(|field| field == "_links");
+    if !known || !linked.into_iter().any(|at| at.len() == 1 && at.last() == Some("_links")) {
         return;
     }
     let Some(item) = item_path(spec) else { return };
@@ -37,7 +38,9 @@ pub(super) fn put(world: &World, ask: &Ask, work: &mut Work) {
         members.insert("_links", Object::new());
     }
     let Some(links) = members.get_mut("_links").and_then(Value::as_object_mut) else { return };
-    add(links, "self", &url, &allow);
+    if spec.links.is_empty() || spec.links.iter().any(|link| link == "self") {
+        add(links, "self", &url, &allow);
+    }
     if let Some(switch) = switch(spec, &status).filter(|_| !held) {
         add(links, switch, &format!("{url}/lifecycle/{switch}"), &["POST".to_owned()]);
     }

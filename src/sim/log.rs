@@ -19,6 +19,9 @@ use crate::sim::world::World;
 /// Rows of a page where the request does not say, and at the most.
 const PAGE: (usize, usize) = (100, 1000);
 
+/// The type of an event of which no document tells.
+const STRANGE: &str = "glitter.strewn";
+
 /// The events of a tenant.
 #[derive(Default)]
 pub struct Log {
@@ -39,6 +42,8 @@ pub struct Habits {
     pub jitter_seconds: u32,
     /// Every so many-th event is lost; 0: none.
     pub lose_every: u64,
+    /// Every so many-th event is of a type that no list of the vendor has; 0: none.
+    pub strange_every: u64,
 }
 
 /// One event.
@@ -101,6 +106,8 @@ pub(super) fn note_verb(world: &mut World, ask: &Ask, work: &Work, verb: &str) {
     if habits.lose_every > 0 && world.log.count.is_multiple_of(habits.lose_every) {
         return;
     }
+    let strange = habits.strange_every > 0 && world.log.count.is_multiple_of(habits.strange_every);
+    let event_type = if strange { STRANGE.to_owned() } else { event_type };
     let mut chance = [0; 4];
     world.entropy.fill(&mut chance).expect("a seeded stream does not end");
     let jitter = u32::from_be_bytes(chance) % habits.jitter_seconds.saturating_add(1);

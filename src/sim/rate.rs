@@ -82,7 +82,7 @@ impl Windows {
 }
 
 /// Whether a path lies in a bucket named by a path; `{id}` in the name stands for any one part.
-fn under(path: &str, bucket: &str) -> bool {
+pub(super) fn under(path: &str, bucket: &str) -> bool {
     let mut parts = path.split('/').filter(|part| !part.is_empty());
     bucket
         .split('/')

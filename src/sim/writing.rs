@@ -60,8 +60,10 @@ pub(super) fn assign(world: &World, spec: &KindSpec, work: &mut Work) {
     let now: Value = time_text(world.now).into();
     let kind = world.vendor.kind(&spec.kind);
     let timed = kind.and_then(|kind| world.vendor.form(kind)).is_none_or(|form| form.timed);
-    let has =
-        |name: &str| (timed || name == "id") && spec.assigned.iter().any(|pattern| is_member(pattern, name));
+    let known = |name: &str| spec.fields.is_empty() || spec.fields.iter().any(|field| field == name);
+    let has = |name: &str| {
+        (timed || name == "id") && known(name) && spec.assigned.iter().any(|pattern| is_member(pattern, name))
+    };
     for (name, value) in
         [("id", Value::from(work.id.as_str())), ("created", now.clone()), ("lastUpdated", now)]
     {

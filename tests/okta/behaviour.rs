@@ -164,7 +164,7 @@ fn a_cursor_of_the_log_goes_on_where_it_stopped() {
 #[test]
 fn events_come_late_out_of_order_and_not_at_all_on_request() {
     let mut world = world();
-    world.log.habits = Habits { delay_seconds: 30, jitter_seconds: 60, lose_every: 4 };
+    world.log.habits = Habits { delay_seconds: 30, jitter_seconds: 60, lose_every: 4, ..Habits::default() };
     for place in 0..40 {
         make_group(&mut world, &format!("g{place}"));
         advance(&mut world, 1);

@@ -5,6 +5,7 @@
 
 mod behaviour;
 mod document;
+mod entitled;
 mod org;
 mod proof;
 mod recording;

@@ -12,7 +12,7 @@ PLAIN_FIELD = re.compile(r"^(\*|[\w@$#-]+)(\[\])?(\.(\*|[\w@$#-]+)(\[\])?)*$")
 PLACEHOLDER = re.compile(r"\{([^}]+)\}")
 SCALARS = [
     "kind", "what", "shape", "stage", "parent", "id", "also_id", "id_of", "name", "within", "get", "carried_by", "bucket",
-    "same", "fields", "keep", "set", "volatile", "derived", "secret", "assigned", "fixed",
+    "same", "fields", "links", "keep", "set", "volatile", "derived", "secret", "assigned", "fixed",
     "write_only", "refs", "system", "notes",
 ]
 TABLES = ["params", "scopes", "restore", "unread", "changes"]

@@ -4,6 +4,7 @@ import re
 
 from form import Catalog, cut_cycles, describe, fill_params, note, pattern, sentence
 from openapi import Documents
+from seen import Recorded, documented
 
 ACRONYMS = {
     "app": "application", "auth": "authorization", "idp": "identity provider", "csr": "certificate signing request",
@@ -108,6 +109,8 @@ READS = {
     "resource_request_settings": {"each": ["app"]},
     "opa_secret": {"inside": True, "each": ["opa_secret_folder"], "items": ["/items/*"], "path": None},
 }
+# What every organisation has: where it is not, something else answers in the vendor's place.
+ESSENTIAL = ["org_metadata", "org_settings", "user", "user_type", "group", "group_rule", "app", "policy", "network_zone", "idp"]
 # Whether a thing was made by the vendor.
 SYSTEM = {
     "policy": [{"at": "/system", "is": [True]}], "policy_rule": [{"at": "/system", "is": [True]}],
@@ -193,6 +196,7 @@ def head(catalog):
         "statuses": [
             {"status": 401, "code": "E0000015", "state": "not_entitled", "reason": "The organisation does not have the feature."},
             {"status": 403, "state": "not_permitted", "reason": "The credential may not read it."},
+            {"status": 405, "state": "not_entitled", "reason": "The organisation does not have the feature."},
         ],
         "audit": {
             "path": "/api/v1/logs?sortOrder=ASCENDING&limit=1000", "paging": "link", "since": "since", "unit": "rfc3339",
@@ -244,8 +248,10 @@ def reads(catalog, docs, kind, row):
     elif not row["singleton"] and not plan.get("inside"):
         read["items"] = [""]
     read |= plan
-    # Where the path names the instance, 404 says that there is no such one.
-    if row["optional"] and row["type"] not in ID_OF:
+    # Where the path names the instance, 404 says that there is no such one; of a collection or a setting that hangs on
+    # nothing it says that the organisation does not have such things.
+    alone = not row["parent"] and not plan.get("each") and row["type"] not in ESSENTIAL
+    if (row["optional"] or alone) and row["type"] not in ID_OF:
         absent = {"status": 404, "state": "not_entitled", "reason": "The organisation does not have the feature."}
         read["statuses"] = read.get("statuses", []) + [absent]
     if row["parent"] == "user" or "user" in plan.get("each", []):
@@ -366,6 +372,10 @@ def convert(shared):
     known = {row["type"]: row for row in rows}
     for row in rows:
         catalog.kinds.append(one(catalog, docs, row, known))
+    recorded = Recorded(shared / "corpora" / "okta" / "recorded.ndjson")
+    for kind in catalog.kinds:
+        if "unread" not in kind:
+            known_members(docs, recorded, kind)
     fill_params(catalog, PARAMS | {"parentId": "app:/id"})
     cut_cycles(catalog)
     groups = {}
@@ -433,6 +443,20 @@ def one(catalog, docs, row, known):
     restore(kind, row)
     extras(catalog, kind, row)
     return kind
+
+
+def known_members(docs, recorded, kind):
+    """Members that are no news; of an edge only what is kept is looked at."""
+    if kind["shape"] == "edge":
+        return
+    names, links = documented(docs, kind)
+    more, further = recorded.of(kind)
+    names |= more
+    if not names:
+        return
+    names |= set(kind["read"][0].get("join", {}))
+    kind["fields"] = sorted(names)
+    kind["links"] = sorted(links | further) if "_links" in names else []
 
 
 def bucket(catalog, row):

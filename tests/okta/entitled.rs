@@ -1,0 +1,130 @@
+//! What an organisation does not have, or does not show to this credential, is a state of coverage and
+//! neither an error nor a deletion; and what the catalogue does not know is said.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use crate::org::{Org, coverage};
+
+/// Calls, how the organisation refuses them, the kind that is read there, and what its coverage must be.
+const ROWS: [(&str, &str, &str, &str); 8] = [
+    ("/api/v1/realms", "not_licensed", "realm", "not_entitled"),
+    ("/api/v1/behaviors", "no_call", "behavior_rule", "not_entitled"),
+    ("/api/v1/captchas", "no_method", "captcha", "not_entitled"),
+    ("/governance/api/v1/risk-rules", "no_call", "risk_rule", "not_entitled"),
+    ("/api/v1/api-tokens", "forbidden", "api_token", "not_permitted"),
+    ("/api/v1/apps/{id}/cwo/connections", "not_licensed", "app_cross_app_access_connection", "not_entitled"),
+    ("/api/v1/apps/{id}/group-push/mappings", "forbidden", "app_group_push_mapping", "not_permitted"),
+    ("/api/v1/groups/{id}/owners", "no_method", "group_owner", "not_entitled"),
+];
+
+fn script() -> String {
+    let fault = |(path, what, ..): &(&str, &str, &str, &str)| {
+        format!("[[fault]]\nmethod = \"GET\"\npath = \"{path}\"\nwhat = \"{what}\"\n")
+    };
+    ROWS.iter().map(fault).collect()
+}
+
+#[test]
+fn what_the_organisation_lacks_is_a_state() {
+    let org = Org::with_faults(&script(), &["--users", "2", "--every-kind"]);
+    let (snapshot, requests) = org.snapshot(3);
+    let found = coverage(&snapshot);
+    for (path, what, kind, state) in ROWS {
+        let (is, reason, count) = &found[kind];
+        assert_eq!((is.as_str(), *count), (state, 0), "{path} {what}: {kind}: {reason}");
+        assert!(!reason.is_empty(), "{kind}");
+    }
+    let others = found.iter().filter(|(kind, _)| ROWS.iter().all(|(_, _, lacking, _)| lacking != kind));
+    for (kind, (state, reason, _)) in others {
+        let hangs = reason.contains("it hangs on `realm`") || reason.contains("it hangs on `captcha`");
+        assert!(hangs || matches!(state.as_str(), "complete" | "no_api"), "{kind}: {state} {reason}");
+    }
+    // A kind that is refused whole is not asked for below each of many parents.
+    let refused = requests.iter().filter(|asked| asked.path().ends_with("/group-push/mappings"));
+    assert!(refused.count() < 26);
+
+    org.configure("accept = [\"api_token\", \"app_group_push_mapping\"]");
+    let (again, _) = org.snapshot(0);
+    assert_eq!(coverage(&again)["api_token"].0, "not_permitted", "accepted is not complete");
+}
+
+#[test]
+fn an_app_without_provisioning_is_no_gap() {
+    let org = Org::start(&["--users", "2", "--every-kind"]);
+    let (snapshot, requests) = org.snapshot(0);
+    let refused = requests.iter().filter(|asked| asked.path().ends_with("/features") && asked.status == 400);
+    assert!(refused.count() > 2, "most apps have no provisioning");
+    assert_eq!(coverage(&snapshot)["app_feature"].0, "complete");
+    assert_eq!(coverage(&snapshot)["app_feature"].2, 1);
+}
+
+#[test]
+fn a_wrong_token_is_no_missing_feature() {
+    let org = Org::start(&["--users", "1"]);
+    std::fs::write(org.path().join("sim/token"), "00wrong").unwrap();
+    org.run(&["snapshot", "--json"], 1);
+}
+
+#[test]
+fn what_vanishes_behind_a_refusal_is_kept() {
+    let org = Org::with_faults(
+        "[[fault]]\nmethod = \"GET\"\npath = \"/api/v1/trustedOrigins\"\nafter = 1\nwhat = \"not_licensed\"\n",
+        &["--users", "1", "--every-kind"],
+    );
+    let (first, _) = org.snapshot(0);
+    assert_eq!(
+        (coverage(&first)["trusted_origin"].0.as_str(), coverage(&first)["trusted_origin"].2),
+        ("complete", 1)
+    );
+    let (second, _) = org.snapshot(3);
+    assert_eq!(second["removed"], 0, "nobody said that it was deleted");
+    let (state, reason, count) = &coverage(&second)["trusted_origin"];
+    assert_eq!((state.as_str(), *count), ("not_entitled", 1), "{reason}");
+}
+
+/// One request that changes something, as an administrator would send it.
+fn write(org: &Org, method: &str, path: &str, body: &str) {
+    let token = std::fs::read_to_string(org.path().join("sim/token")).unwrap();
+    let configuration = std::fs::read_to_string(org.path().join("lastgood.toml")).unwrap();
+    let address = configuration.split("http://").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let mut stream = TcpStream::connect(&address).unwrap();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: SSWS {token}\r\nconnection: close\r\n"
+    );
+    let text =
+        format!("{head}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    stream.write_all(text.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 2"), "{answer}");
+}
+
+#[test]
+fn what_the_catalogue_does_not_know_is_said() {
+    let script = "
+        fault = [
+            { method = 'GET', path = '/api/v1/zones', after = 1, what = 'strange' },
+            { method = 'GET', path = '/api/v1/rate-limit-settings/per-client', after = 1, what = 'strange' },
+        ]
+        [log]
+        strange_every = 2
+    ";
+    let org = Org::with_faults(script, &["--users", "2", "--every-kind"]);
+    let (first, _) = org.snapshot(0);
+    assert_eq!(first["unknown"].as_array().unwrap().len(), 0, "{}", first["unknown"]);
+    for name in ["One", "Two"] {
+        write(&org, "POST", "/api/v1/groups", &format!("{{\"profile\":{{\"name\":\"{name}\"}}}}"));
+    }
+    let (second, _) = org.snapshot(0);
+    let unknown: Vec<&str> =
+        second["unknown"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+    for wanted in [
+        "network_zone: field `glitter`",
+        "network_zone: link `glitter`",
+        "rate_limit_per_client: field `glitter`",
+        "audit event `glitter.strewn` of `UserGroup`",
+    ] {
+        assert!(unknown.contains(&wanted), "{wanted}: {unknown:?}");
+    }
+}
