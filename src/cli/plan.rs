@@ -12,7 +12,7 @@ use crate::cli::args::{Global, PlanArgs};
 use crate::cli::config::TenantConfig;
 use crate::cli::open::{Opened, Purpose, connect, open, when};
 use crate::cli::{Exit, Failure, snapshot, undo};
-use crate::history::{Address, History, Moment};
+use crate::history::{Address, History, HistoryError, Moment};
 use crate::json::Pointer;
 use crate::provider::Live;
 use crate::restore::Stored;
@@ -111,9 +111,11 @@ pub async fn make(global: &Global, opened: &Opened, args: &PlanArgs) -> Result<P
             (scope, restore::Mode::Rollback)
         }
         None => {
-            let mut scope = scope(&history, &moment, &addresses, &args.fields)?;
-            if args.mode == Mode::Rollback {
-                add_later(&mut scope, &history, &connected, &addresses).await?;
+            let mut scope = Scope::default();
+            let lost = add_recorded(&mut scope, &history, &moment, &addresses, &args.fields)?;
+            match args.mode {
+                Mode::Rollback => add_later(&mut scope, &history, &connected, &addresses, lost).await?,
+                Mode::Merge => lost.into_iter().try_for_each(|(_, error)| Err(error))?,
             }
             (scope, args.mode.into())
         }
@@ -141,12 +143,14 @@ pub async fn make(global: &Global, opened: &Opened, args: &PlanArgs) -> Result<P
     Ok(restore::plan(&inputs)?)
 }
 
-fn scope(
+/// Adds what the addresses mean at that time, or ever meant; gives those that no state knows.
+fn add_recorded<'a>(
+    scope: &mut Scope,
     history: &History<'_>,
     moment: &Moment,
-    addresses: &[Address],
+    addresses: &'a [Address],
     fields: &[String],
-) -> Result<Scope, Failure> {
+) -> Result<Vec<(&'a Address, HistoryError)>, Failure> {
     let pointers: Vec<Pointer> = fields
         .iter()
         .map(|text| {
@@ -154,30 +158,50 @@ fn scope(
         })
         .collect::<Result<_, _>>()?;
     let wish = if pointers.is_empty() { Wish::Whole } else { Wish::Fields(pointers) };
-    let mut scope = Scope::default();
+    let mut lost = Vec::new();
     for address in addresses {
         let names = history.names_for(address, moment)?;
         let selection = match history.select(address, moment, &names) {
             Ok(selection) => selection.keys,
             // What came later is not there at that time; a rollback may be meant to remove it.
-            Err(crate::history::HistoryError::NotFound { .. }) => history.ever(address)?,
+            Err(HistoryError::NotFound { .. }) => match history.ever(address) {
+                Ok(keys) => keys,
+                Err(error @ HistoryError::NotFound { .. }) => {
+                    lost.push((address, error));
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            },
             Err(error) => return Err(error.into()),
         };
         for key in selection {
             scope.add(key, wish.clone());
         }
     }
-    Ok(scope)
+    Ok(lost)
 }
 
 /// A rollback of a whole kind or tenant is also about what came later: it is in no snapshot, so the
-/// tenant is asked.
+/// tenant is asked. So it is for a single resource that no state knows.
 async fn add_later(
     scope: &mut Scope,
     history: &History<'_>,
     live: &LiveTenant<'_>,
     addresses: &[Address],
+    lost: Vec<(&Address, HistoryError)>,
 ) -> Result<(), Failure> {
+    for (address, error) in lost {
+        let mut kinds: BTreeSet<Kind> = history.kinds(address)?.into_iter().collect();
+        // An address has the names of parents in it.
+        let above = kinds.iter().filter_map(|kind| history.catalog.kind(kind));
+        kinds.extend(above.flat_map(|spec| spec.parent.clone()).collect::<Vec<_>>());
+        let (bodies, _) = live.kinds(&kinds).await;
+        match history.select_among(address, &bodies) {
+            Ok(found) => found.keys.into_iter().for_each(|key| scope.add(key, Wish::Whole)),
+            Err(HistoryError::NotFound { .. }) => return Err(error.into()),
+            Err(error) => return Err(error.into()),
+        }
+    }
     for address in addresses {
         match &address.reference {
             None => {

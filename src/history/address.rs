@@ -3,6 +3,8 @@
 //! A bare REF is tried as an id, then as a name; `id:` and `name:` force a reading. Several
 //! matches of a plain name are an error that lists them: this room never guesses.
 
+use std::collections::BTreeMap;
+
 use globset::{Glob, GlobMatcher};
 
 use crate::base::key::{Kind, ResourceKey, decode_part, encode_part};
@@ -10,6 +12,7 @@ use crate::base::when::When;
 use crate::history::moment::Moment;
 use crate::history::names::Names;
 use crate::history::{History, HistoryError};
+use crate::json::Value;
 use crate::store::Snapshot;
 
 /// An address as written, taken apart.
@@ -85,7 +88,31 @@ impl History<'_> {
         names: &Names,
     ) -> Result<Selection, HistoryError> {
         let kinds = self.kinds(address)?;
-        let keys = || kinds.iter().flat_map(|kind| moment.state.kind(kind).map(|(key, _)| key));
+        let keys = kinds.iter().flat_map(|kind| moment.state.kind(kind).map(|(key, _)| key)).collect();
+        self.choose(address, keys, names)
+    }
+
+    /// The resources that the address means among those of the tenant as it is now.
+    ///
+    /// # Errors
+    /// As [`Self::select`].
+    pub fn select_among(
+        &self,
+        address: &Address,
+        bodies: &BTreeMap<ResourceKey, Value>,
+    ) -> Result<Selection, HistoryError> {
+        let kinds = self.kinds(address)?;
+        let keys = bodies.keys().filter(|key| kinds.contains(&key.kind)).cloned().collect();
+        self.choose(address, keys, &self.names_among(bodies))
+    }
+
+    fn choose(
+        &self,
+        address: &Address,
+        keys: Vec<ResourceKey>,
+        names: &Names,
+    ) -> Result<Selection, HistoryError> {
+        let keys = || keys.iter().cloned();
         let Some(reference) = &address.reference else {
             return Ok(Selection { keys: keys().collect(), exact: false });
         };

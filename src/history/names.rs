@@ -64,7 +64,7 @@ impl History<'_> {
             for (key, body) in self.bodies(moment, &wanted)? {
                 let Some(spec) = self.catalog.kind(&key.kind) else { continue };
                 let found = own_name(spec, &key, &body);
-                next.extend(self.parent_of(moment, spec, &key));
+                next.extend(parent_of(&|key| moment.state.get(key).is_some(), spec, &key));
                 next.extend(found.within.as_ref().map(|id| sibling(&key, id)));
                 own.insert(key, found);
             }
@@ -73,8 +73,22 @@ impl History<'_> {
                 break;
             }
         }
-        let full = own.keys().map(|key| (key.clone(), self.full_name(moment, key, &own))).collect();
+        let there = |key: &ResourceKey| moment.state.get(key).is_some();
+        let full = own.keys().map(|key| (key.clone(), self.full_name(&there, key, &own))).collect();
         Ok(Names { full })
+    }
+
+    /// The names of resources of the tenant as it is now; a parent that is not among them counts with
+    /// its id.
+    #[must_use]
+    pub fn names_among(&self, bodies: &BTreeMap<ResourceKey, Value>) -> Names {
+        let own: BTreeMap<ResourceKey, Own> = bodies
+            .iter()
+            .filter_map(|(key, body)| Some((key.clone(), own_name(self.catalog.kind(&key.kind)?, key, body))))
+            .collect();
+        let there = |key: &ResourceKey| bodies.contains_key(key);
+        let full = own.keys().map(|key| (key.clone(), self.full_name(&there, key, &own))).collect();
+        Names { full }
     }
 
     /// What a body says of its own name, as a part of a path of names.
@@ -85,7 +99,12 @@ impl History<'_> {
         part
     }
 
-    fn full_name(&self, moment: &Moment, key: &ResourceKey, own: &BTreeMap<ResourceKey, Own>) -> String {
+    fn full_name(
+        &self,
+        there: &dyn Fn(&ResourceKey) -> bool,
+        key: &ResourceKey,
+        own: &BTreeMap<ResourceKey, Own>,
+    ) -> String {
         let mut parts = Vec::new();
         let mut here = Some(key.clone());
         while let Some(key) = here.take().filter(|_| parts.len() < NESTING_MAX) {
@@ -96,20 +115,22 @@ impl History<'_> {
             let within = found.and_then(|own| own.within.as_ref()).map(|id| sibling(&key, id));
             here = within.filter(|outer| own.contains_key(outer)).or_else(|| {
                 let spec = self.catalog.kind(&key.kind)?;
-                self.parent_of(moment, spec, &key)
+                parent_of(there, spec, &key)
             });
         }
         parts.reverse();
         parts.join("/")
     }
+}
 
-    /// The parent by key: the kind of the catalogue's alternatives that is there.
-    fn parent_of(&self, moment: &Moment, spec: &KindSpec, key: &ResourceKey) -> Option<ResourceKey> {
-        let ids = key.ids.get(..key.ids.len().checked_sub(1)?).filter(|ids| !ids.is_empty())?;
-        let candidates = spec.parent.iter().map(|kind| ResourceKey::new(kind, ids.to_vec()));
-        let mut candidates = candidates.filter(|parent| moment.state.get(parent).is_some());
-        candidates.next()
-    }
+/// The parent by key: the kind of the catalogue's alternatives that is there.
+fn parent_of(
+    there: &dyn Fn(&ResourceKey) -> bool,
+    spec: &KindSpec,
+    key: &ResourceKey,
+) -> Option<ResourceKey> {
+    let ids = key.ids.get(..key.ids.len().checked_sub(1)?).filter(|ids| !ids.is_empty())?;
+    spec.parent.iter().map(|kind| ResourceKey::new(kind, ids.to_vec())).find(|parent| there(parent))
 }
 
 fn sibling(key: &ResourceKey, id: &str) -> ResourceKey {

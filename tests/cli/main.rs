@@ -1,8 +1,8 @@
 //! The binary as a person meets it, without a vendor's server: the history is made through the library, or
 //! read from a realm on loopback.
 //!
-//! `world` has the folder, the history and the runner, `realm` the realm; each other file is one part of
-//! the story.
+//! `world` has the folder, the history and the runner, `realm` the realm, `living` one that can be
+//! written to; each other file is one part of the story.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
 
 mod absent;
@@ -10,10 +10,13 @@ mod configuration;
 mod damage;
 mod kill;
 mod limits;
+#[path = "../falsified/realm.rs"]
+mod living;
 mod output;
 mod questions;
 mod realm;
 mod reference;
 mod refused;
 mod simulate;
+mod terminal;
 mod world;
