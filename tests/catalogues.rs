@@ -140,7 +140,8 @@ fn holds(claim: &Claim) {
 
     let provider = catalog::provider(claim.provider).unwrap();
     let same = provider.kinds.iter().flat_map(|kind| kind.same.iter().map(Template::bare));
-    let read: BTreeSet<String> = provider.kinds.iter().flat_map(|kind| kind.gets()).chain(same).collect();
+    let read: BTreeSet<String> =
+        provider.kinds.iter().flat_map(|kind| kind.collected()).chain(same).collect();
     let excluded: Vec<String> = provider.excluded.iter().flat_map(|group| group.each()).collect();
     let collected: BTreeSet<_> = read.intersection(&document).cloned().collect();
     let left: BTreeSet<_> = excluded.iter().filter(|path| document.contains(*path)).cloned().collect();

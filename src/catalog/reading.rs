@@ -150,6 +150,10 @@ pub struct Read {
     /// The rows of `path` are the parents, and this path gives the instances of each: a way to ask
     /// only those parents that have any. The kind has one parent, which has none.
     pub below: Option<Template>,
+    /// With `below`: where the parents stand in the answer of `path`, if not where the instances stand in
+    /// theirs. The path is then an index, whose own content nothing keeps.
+    #[serde(default)]
+    pub index: Vec<Pattern>,
     /// One pass for each resource of these kinds. Default: the parents.
     #[serde(default)]
     pub each: Vec<Kind>,

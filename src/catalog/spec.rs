@@ -511,6 +511,14 @@ impl KindSpec {
         paths
     }
 
+    /// The same less the indexes, whose own content nothing keeps.
+    #[must_use]
+    pub fn collected(&self) -> Vec<String> {
+        let index = |read: &Read| (!read.index.is_empty()).then(|| read.path.as_ref().map(Template::bare));
+        let indexes: Vec<String> = self.read.iter().filter_map(index).flatten().collect();
+        self.gets().into_iter().filter(|path| !indexes.contains(path)).collect()
+    }
+
     /// The natural name of a body, as references by name hold it; `None` where the kind has no names
     /// or a part of it is missing.
     #[must_use]

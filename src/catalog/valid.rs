@@ -58,7 +58,7 @@ fn claims(provider: &Provider, out: &mut Vec<String>) {
     let read: BTreeSet<String> = provider.kinds.iter().flat_map(KindSpec::gets).collect();
     let mut same = BTreeSet::new();
     for spec in &provider.kinds {
-        for get in spec.gets().iter().filter(|get| excluded.contains(*get)) {
+        for get in spec.collected().iter().filter(|get| excluded.contains(*get)) {
             out.push(format!("{}: `{get}` is collected and excluded", spec.kind));
         }
         for get in spec.same.iter().map(Template::bare) {
@@ -239,6 +239,9 @@ impl KindCheck<'_> {
         let parent = self.spec.parent.first().and_then(|kind| self.provider.kind(kind));
         let alone = self.spec.parent.len() == 1 && parent.is_some_and(|parent| parent.parent.is_empty());
         let other = read.flip || read.detail || read.inside || read.tree.is_some() || !read.join.is_empty();
+        if read.below.is_none() && !read.index.is_empty() {
+            self.fault("an `index` needs `below`");
+        }
         if read.below.is_some() && (!alone || other) {
             self.fault("`below` is for one parent that has none, and for a plain list");
         }

@@ -85,7 +85,7 @@ fn kind_document(spec: &KindSpec, proof: &Proof) -> Value {
     ]);
     Value::Object(Object::from_pairs([
         ("kind", Value::from(spec.kind.as_str())),
-        ("gets", spec.gets().iter().map(String::as_str).collect::<Value>()),
+        ("gets", spec.collected().iter().map(String::as_str).collect::<Value>()),
         ("restorable", Value::from(spec.restore.class.as_str())),
         ("reason", Value::from(spec.restore.reason.as_str())),
         ("scopes", Value::Object(scopes)),

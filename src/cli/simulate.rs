@@ -17,7 +17,7 @@ use crate::cli::{Exit, Failure};
 use crate::json::{Object, Value};
 use crate::sim::faults::Faults;
 use crate::sim::rate::Windows;
-use crate::sim::{Listening, World, populate, sample, vendor};
+use crate::sim::{Listening, Tls, World, populate, sample, vendor};
 
 /// Version of the JSON form.
 const FORMAT: &str = "lastgood.simulate/1";
@@ -45,6 +45,9 @@ pub struct SimulateArgs {
     /// Put in at least one instance of every kind that can be read.
     #[arg(long)]
     pub every_kind: bool,
+    /// Speak TLS, with a certificate of an authority made for this run: `ca_file` in the printed line.
+    #[arg(long)]
+    pub https: bool,
     /// Where each request is written down, as NDJSON: method, target, status.
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
@@ -62,9 +65,10 @@ pub async fn run(global: &Global, args: SimulateArgs) -> Result<Exit, Failure> {
     let faults = args.faults.as_deref().map(read_faults).transpose()?.unwrap_or_default();
     let mut listening = Listening::on(args.listen).await?;
     listening.log = args.log.as_deref().map(new_log).transpose()?;
-    let url = format!("http://{}", listening.address);
-    let token = new_token()?;
     let dir = folder(args.dir)?;
+    let ca_file = if args.https { Some(speak_tls(&mut listening, &dir)?) } else { None };
+    let url = format!("{}://{}", if args.https { "https" } else { "http" }, listening.address);
+    let token = new_token()?;
     let file = dir.join("token");
     write_token(&file, &token)?;
     let clock = SystemClock;
@@ -79,9 +83,20 @@ pub async fn run(global: &Global, args: SimulateArgs) -> Result<Exit, Failure> {
         world.windows = Windows::of(world.provider(), args.rate);
     }
     world.faults = faults;
-    global.output.document(&announcement(simulated.provider, &url, &file));
+    global.output.document(&announcement(simulated.provider, &url, &file, ca_file.as_deref()));
     listening.answer(world, Arc::new(clock)).await?;
     Ok(Exit::Done)
+}
+
+/// Makes an authority and writes its certificate beside the token.
+fn speak_tls(listening: &mut Listening, dir: &Path) -> Result<PathBuf, Failure> {
+    let tls = Tls::new().map_err(|why| Failure::new(Exit::Error, why))?;
+    let file = dir.join("ca.pem");
+    fs::write(&file, &tls.authority).map_err(|error| {
+        Failure::new(Exit::Error, format!("cannot write the certificate to `{}`: {error}", file.display()))
+    })?;
+    listening.tls = Some(tls);
+    Ok(file)
 }
 
 /// A token of the vendor's form.
@@ -132,7 +147,7 @@ fn read_faults(file: &Path) -> Result<Faults, Failure> {
 }
 
 /// One line for programs: where it is, and a tenant table that is ready to use.
-fn announcement(catalog: &Provider, url: &str, file: &Path) -> Value {
+fn announcement(catalog: &Provider, url: &str, file: &Path, ca_file: Option<&Path>) -> Value {
     let provider = catalog.provider.as_str();
     let reference = format!("file:{}", file.display());
     let auth = || {
@@ -151,11 +166,14 @@ fn announcement(catalog: &Provider, url: &str, file: &Path) -> Value {
     for (name, _) in settings.filter(|(name, _)| catalog.needs_setting(name)) {
         tenant.insert(name.as_str(), "sim");
     }
+    if let Some(file) = ca_file {
+        tenant.insert("ca_file", file.display().to_string());
+    }
     Object::from_pairs([
         ("format", FORMAT.into()),
         ("url", url.into()),
         ("tenant", tenant.into()),
-        ("ca_file", Value::Null),
+        ("ca_file", ca_file.map_or(Value::Null, |file| file.display().to_string().into())),
     ])
     .into()
 }

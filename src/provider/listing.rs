@@ -94,7 +94,8 @@ impl<'a> Listing<'a> {
         let mark = self.pager.pointer().and_then(|at| at.get(&value)).cloned();
         let page = self.pager.page();
         let shape_of_answer = if own.is_some() { Shape::Singleton } else { spec.shape };
-        let found = rows::take(shape_of_answer, &read.items, value).map_err(|what| shape(&target, what))?;
+        let items = if read.index.is_empty() { &read.items } else { &read.index };
+        let found = rows::take(shape_of_answer, items, value).map_err(|what| shape(&target, what))?;
         let count = found.len();
         let (rows, shifted) = self.sift(found, page);
         let page = Page { rows, bytes: answer.body.len() };

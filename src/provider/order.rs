@@ -28,11 +28,11 @@ impl Need {
 }
 
 /// The kinds that a read makes one pass each for: those of `each`, else the parents, unless the
-/// rows of all parents come in one list.
+/// rows, or the parents that have any, come in one list.
 pub(crate) fn anchors<'a>(spec: &'a KindSpec, read: &'a Read) -> impl Iterator<Item = &'a Kind> {
     let kinds: &[Kind] = match () {
         () if !read.each.is_empty() => &read.each,
-        () if read.parent_at.is_some() => &[],
+        () if read.parent_at.is_some() || read.below.is_some() => &[],
         () => &spec.parent,
     };
     kinds.iter().filter(move |kind| **kind != spec.kind)

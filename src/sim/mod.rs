@@ -26,12 +26,14 @@ mod links;
 mod okta;
 mod page;
 mod reading;
+mod tls;
 mod writing;
 
 pub use handle::handle;
 pub use population::populate;
 pub use sample::sample;
 pub use serve::{Listening, ServeError};
+pub use tls::Tls;
 pub use vendor::{Vendor, vendor};
 pub use wire::{Body, Refusal, Request, Response};
 pub use world::World;

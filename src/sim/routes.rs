@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::key::decode_part;
-use crate::catalog::{Provider, Shape, Write};
+use crate::catalog::{Provider, Shape, Template, Write};
 use crate::sim::form::Forms;
 
 /// What a call does to its kind.
@@ -94,6 +94,9 @@ impl Routes {
         let single = spec.shape == Shape::Singleton;
         let own = usize::from(!single);
         for (read, place) in spec.read.iter().zip(0..) {
+            if let Some(below) = read.below.as_ref().map(Template::bare) {
+                self.add("GET", &below, number, Op::List(place), count(&below));
+            }
             let Some(path) = &read.path else { continue };
             let path = path.bare();
             let placeholders = count(&path);

@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 use crate::base::time::Clock;
 use crate::json::{Limits, Object, Value, parse};
 use crate::sim::handle::handle;
+use crate::sim::tls::{Tls, TlsListener};
 use crate::sim::wire::{Body, Request, Response, read_query};
 use crate::sim::world::World;
 
@@ -43,6 +44,8 @@ pub struct Listening {
     /// Where each request is written down: one line of JSON with its method, target and status, and nothing of
     /// its headers or bodies.
     pub log: Option<Box<dyn Write + Send>>,
+    /// How it speaks TLS, where it does.
+    pub tls: Option<Tls>,
 }
 
 impl Listening {
@@ -57,7 +60,7 @@ impl Listening {
         let failed = |error| ServeError::Listen(address, error);
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, log: None })
+        Ok(Self { listener, address, log: None, tls: None })
     }
 
     /// Answers until the process ends.
@@ -68,7 +71,11 @@ impl Listening {
         let shared = Arc::new(Shared { world: Mutex::new(world), clock, log: Mutex::new(self.log) });
         let app = Router::new().fallback(turn).with_state(shared);
         let failed = |error| ServeError::Listen(self.address, error);
-        axum::serve(self.listener, app).await.map_err(failed)
+        match &self.tls {
+            Some(tls) => axum::serve(TlsListener::new(self.listener, self.address, tls), app).await,
+            None => axum::serve(self.listener, app).await,
+        }
+        .map_err(failed)
     }
 }
 

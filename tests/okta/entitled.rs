@@ -1,9 +1,6 @@
 //! What an organisation does not have, or does not show to this credential, is a state of coverage and
 //! neither an error nor a deletion; and what the catalogue does not know is said.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-
 use crate::org::{Org, coverage};
 
 /// Calls, how the organisation refuses them, the kind that is read there, and what its coverage must be.
@@ -83,23 +80,6 @@ fn what_vanishes_behind_a_refusal_is_kept() {
     assert_eq!((state.as_str(), *count), ("not_entitled", 1), "{reason}");
 }
 
-/// One request that changes something, as an administrator would send it.
-fn write(org: &Org, method: &str, path: &str, body: &str) {
-    let token = std::fs::read_to_string(org.path().join("sim/token")).unwrap();
-    let configuration = std::fs::read_to_string(org.path().join("lastgood.toml")).unwrap();
-    let address = configuration.split("http://").nth(1).unwrap().split('"').next().unwrap().to_owned();
-    let mut stream = TcpStream::connect(&address).unwrap();
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: SSWS {token}\r\nconnection: close\r\n"
-    );
-    let text =
-        format!("{head}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-    stream.write_all(text.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 2"), "{answer}");
-}
-
 #[test]
 fn what_the_catalogue_does_not_know_is_said() {
     let script = "
@@ -114,7 +94,7 @@ fn what_the_catalogue_does_not_know_is_said() {
     let (first, _) = org.snapshot(0);
     assert_eq!(first["unknown"].as_array().unwrap().len(), 0, "{}", first["unknown"]);
     for name in ["One", "Two"] {
-        write(&org, "POST", "/api/v1/groups", &format!("{{\"profile\":{{\"name\":\"{name}\"}}}}"));
+        org.ask("POST", "/api/v1/groups", &format!("{{\"profile\":{{\"name\":\"{name}\"}}}}"));
     }
     let (second, _) = org.snapshot(0);
     let unknown: Vec<&str> =

@@ -7,6 +7,7 @@ mod behaviour;
 mod document;
 mod entitled;
 mod org;
+mod pages;
 mod proof;
 mod recording;
 mod replay;

@@ -1,7 +1,8 @@
 //! A simulated organisation behind a socket, and the binary that reads it, as a person uses both.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -14,6 +15,8 @@ pub(crate) const TENANT: &str = "acme";
 pub(crate) struct Org {
     folder: tempfile::TempDir,
     server: Child,
+    /// Host and port.
+    address: String,
 }
 
 /// What the server wrote down of a request.
@@ -65,9 +68,10 @@ impl Org {
         let mut line = String::new();
         BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let said: Value = serde_json::from_str(&line).unwrap();
-        let org = Self { folder, server };
-        org.run(&["init", "--repo", "repository"], 0);
         let url = said["url"].as_str().unwrap();
+        let address = url.split("://").nth(1).unwrap().to_owned();
+        let org = Self { folder, server, address };
+        org.run(&["init", "--repo", "repository"], 0);
         let mut set = vec!["auth.kind=token".to_owned(), "auth.token=file:sim/token".to_owned()];
         set.extend(said["ca_file"].as_str().map(|file| format!("ca_file={file}")));
         let mut add = vec!["tenant", "add", TENANT, "--provider", "okta", "--url", url];
@@ -81,9 +85,16 @@ impl Org {
 
     /// Adds a line to the tenant's table.
     pub(crate) fn configure(&self, line: &str) {
+        self.replace("[[tenant]]\n", &format!("[[tenant]]\n{line}\n"));
+    }
+
+    /// Changes a text of the configuration.
+    #[track_caller]
+    pub(crate) fn replace(&self, from: &str, to: &str) {
         let file = self.path().join("lastgood.toml");
         let text = std::fs::read_to_string(&file).unwrap();
-        std::fs::write(file, text.replace("[[tenant]]\n", &format!("[[tenant]]\n{line}\n"))).unwrap();
+        assert!(text.contains(from), "{text}");
+        std::fs::write(file, text.replace(from, to)).unwrap();
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -114,6 +125,25 @@ impl Org {
         let before = self.requests().len();
         let document = serde_json::from_str(&self.run(&["snapshot", "--json"], code)).unwrap();
         (document, self.requests().split_off(before))
+    }
+
+    /// One request, as an administrator would send it, over plain HTTP; what was answered.
+    #[track_caller]
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> Value {
+        let token = std::fs::read_to_string(self.path().join("sim/token")).unwrap();
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\nauthorization: SSWS {token}\r\nconnection: close\r\n",
+            self.address
+        );
+        let text =
+            format!("{head}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(text.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 2"), "{method} {path}: {answer}");
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        if body.is_empty() { Value::Null } else { serde_json::from_str(body).unwrap() }
     }
 
     fn requests(&self) -> Vec<Asked> {

@@ -183,7 +183,7 @@ def describe(kind, acronyms, parents):
 
 def paths_of(kind):
     """Every template of a kind."""
-    out = [read["path"] for read in kind.get("read", []) if "path" in read]
+    out = [read[role] for read in kind.get("read", []) for role in ("path", "below") if role in read]
     for read in kind.get("read", []):
         out += read.get("join", {}).values()
     out += [kind["get"]] if "get" in kind else []

@@ -89,6 +89,9 @@ READS = {
     "governance_resource_owner": {
         "path": "/governance/api/v1/resource-owners?filter=parentResourceOrn%20eq%20%22{orn}%22",
         "values_of": {"orn": {"of": "app", "at": "/orn"}}},
+    # One list tells who has any role at all: the others are not asked for theirs.
+    "user_role_assignment": {
+        "path": "/api/v1/iam/assignees/users", "paging": "body", "index": ["/value/*"], "below": "/api/v1/users/{userId}/roles"},
     "user_linked_object": {
         "values_of": {"relationshipName": {"of": "linked_object_definition", "at": "/associated/name"}}},
     "app_interclient_trust": {"wrap": "id"},
@@ -236,7 +239,7 @@ def reads(catalog, docs, kind, row):
     read = {"path": path} if path else {}
     if row["list_path"]:
         paging = paging_name(catalog, row["type"], row["pagination"])
-        if paging:
+        if paging and "paging" not in plan:
             read["paging"] = paging
         items, _ = docs.rows(row["list_path"])
         if items:
@@ -254,7 +257,7 @@ def reads(catalog, docs, kind, row):
     if (row["optional"] or alone) and row["type"] not in ID_OF:
         absent = {"status": 404, "state": "not_entitled", "reason": "The organisation does not have the feature."}
         read["statuses"] = read.get("statuses", []) + [absent]
-    if row["parent"] == "user" or "user" in plan.get("each", []):
+    if (row["parent"] == "user" or "user" in plan.get("each", [])) and "below" not in plan:
         read["costly"] = True
     kind["read"] = [read]
 
@@ -420,7 +423,7 @@ def one(catalog, docs, row, known):
     if not row["singleton"]:
         natural_key(kind, row, fields, ancestors)
     reads(catalog, docs, kind, row)
-    covered = {read.get("path", "").split("?")[0] for read in kind["read"]} | {kind.get("get")}
+    covered = {read.get(role, "").split("?")[0] for read in kind["read"] for role in ("path", "below")} | {kind.get("get")}
     further = [path for path in [row["list_path"], row["get_path"], *row.get("extra_get_paths", [])] if path and path not in covered]
     joins = [path for path in row.get("extra_get_paths", []) if path in further and row["type"] in ("oin_submission", "opa_secret_folder")]
     if joins:

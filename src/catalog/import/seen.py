@@ -50,11 +50,16 @@ def rows_in(answers, items):
         yield from (row for row in (answer if isinstance(answer, list) else [answer]) if isinstance(row, dict))
 
 
+def listed(read):
+    """The path whose answer holds the instances."""
+    return read.get("below", read.get("path", "")).split("?")[0]
+
+
 def documented(docs, kind):
     """Members and links by the documents."""
     names, links = set(), set()
     items = kind["read"][0].get("items", [None])[0]
-    paths = [(read["path"].split("?")[0], "" if kind["shape"] == "singleton" else items) for read in kind["read"] if "path" in read]
+    paths = [(listed(read), "" if kind["shape"] == "singleton" else items) for read in kind["read"] if "path" in read]
     paths += [(kind["get"], "")] if "get" in kind else []
     for path, where in paths:
         doc, schema = docs.answer(path)
@@ -91,5 +96,5 @@ class Recorded:
         """Every row and every single instance."""
         items = kind["read"][0].get("items", [""])[0]
         for read in kind["read"]:
-            yield from rows_in(self.answers.get(read.get("path", "").split("?")[0], []), items)
+            yield from rows_in(self.answers.get(listed(read), []), items)
         yield from rows_in(self.answers.get(kind.get("get"), []), "")

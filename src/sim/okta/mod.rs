@@ -98,6 +98,7 @@ pub(super) const CALL_HOOKS: &[(&str, CallHook)] = &[
     ("import_started", sessions::import_started),
     ("policy_cloned", policies::cloned),
     ("role_app_target", roles::app_target),
+    ("role_assignees", roles::assignees),
     ("saml_metadata", apps::saml_metadata),
     ("email_customizations_gone", policies::customizations_gone),
     ("sign_in_default", policies::sign_in_default),

@@ -1,10 +1,16 @@
 //! Roles: the vendor's own names, what a custom role and a resource set are made with.
 
+use std::collections::BTreeSet;
+
 use crate::json::{Object, Value};
 use crate::sim::handle::{Ask, Work};
 use crate::sim::okta::{link, object, own, set, show, text};
+use crate::sim::page;
 use crate::sim::wire::{Refusal, Response};
 use crate::sim::world::World;
+
+/// Rows of a page of those who have a role.
+const ASSIGNEES: usize = 100;
 
 /// What the vendor calls its standard roles.
 const LABELS: [(&str, &str); 13] = [
@@ -93,6 +99,31 @@ pub(super) fn app_target(world: &mut World, ask: &Ask) -> Result<Response, Refus
         _ => world.put(kind, &parents, &id, body),
     }
     Ok(Response::empty(204))
+}
+
+/// Who has any role, in pages of a hundred; what a recording showed of it goes before.
+pub(super) fn assignees(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    if let Some(found) = world.aside.get(&ask.request.path) {
+        return Ok(Response::json(200, found.clone()));
+    }
+    let roles = world.number("user_role_assignment");
+    let holders: BTreeSet<&String> = world.all(roles).filter_map(|(above, _, _)| above.first()).collect();
+    let after = page::after(ask.request)?.unwrap_or(0);
+    let url = &world.org.url;
+    let row = |user: &String| {
+        let itself = format!("{url}/api/v1/users/{user}");
+        let links = object([("roles", link(format!("{itself}/roles"))), ("self", link(itself))]);
+        let orn = format!("orn:okta:directory:{}:users:{user}", world.org.id);
+        object([("id", user.as_str().into()), ("orn", orn.into()), ("_links", links)])
+    };
+    let rows = (1..).zip(holders).filter(|(place, _)| *place > after);
+    let rows = rows.map(|(place, user)| (place, user.clone(), row(user))).take(ASSIGNEES + 1).collect();
+    let (rows, next) = page::cut(rows, ASSIGNEES);
+    let mut body = object([("value", rows.into_iter().map(|(_, _, row)| row).collect())]);
+    if let Some(place) = next {
+        page::put_body_link(&mut body, &page::link(url, ask.request, place));
+    }
+    Ok(Response::json(200, body))
 }
 
 /// A resource set is made with its resources.
