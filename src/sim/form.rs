@@ -48,6 +48,9 @@ pub struct Form {
     /// What its ids begin with.
     #[serde(default)]
     pub prefix: String,
+    /// Its ids are UUIDs.
+    #[serde(default)]
+    pub uuid: bool,
     /// What the vendor calls it in `E0000007`.
     #[serde(default)]
     pub title: String,

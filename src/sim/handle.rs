@@ -61,8 +61,9 @@ pub fn handle(world: &mut World, request: &Request) -> Response {
 
 fn admitted(world: &mut World, request: &Request) -> Result<(), Refusal> {
     let brought = request.headers.get("authorization").map(String::as_str);
-    let expected = world.token.as_ref().map(|token| format!("SSWS {token}"));
-    if expected.is_some() && brought != expected.as_deref() {
+    // The vendor's own Python client sends the scheme and the token without a space between them.
+    let brought = brought.and_then(|text| text.strip_prefix("SSWS")).map(str::trim_start);
+    if world.token.is_some() && brought != world.token.as_deref() {
         return Err(Refusal::new(401, "E0000011", "Invalid token provided"));
     }
     let now = world.now;

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::base::key::Kind;
 use crate::catalog::KindSpec;
 use crate::json::{Pointer, Value};
-use crate::sim::fill::{Scope, fresh_id};
+use crate::sim::fill::Scope;
 use crate::sim::form::{Json, Stage};
 use crate::sim::handle::{Work, handle};
 use crate::sim::wire::{Body, Request};
@@ -122,7 +122,7 @@ fn put(
     let number = world.vendor.kind(kind).ok_or_else(|| format!("no kind is called `{kind}`"))?;
     let spec = &world.provider().kinds[number];
     let form = world.vendor.form(number);
-    let fresh = fresh_id(&world.entropy, form.map_or("", |form| form.prefix.as_str()));
+    let fresh = world.new_id(form);
     let (parents, id, body) = filled(world, names, &fresh, |scope| {
         let parents: Vec<String> =
             step.below.iter().map(|text| scope.interpolate(text, &Value::Null)).collect();

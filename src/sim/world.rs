@@ -12,7 +12,7 @@ use crate::base::key::{Kind, SINGLETON};
 use crate::catalog::{KindSpec, Provider};
 use crate::json::{Pointer, Value};
 use crate::sim::faults::Faults;
-use crate::sim::fill::{Org, Scope, fresh_id};
+use crate::sim::fill::{Org, Scope, fresh_id, uuid};
 use crate::sim::form::{Form, Stage};
 use crate::sim::log::Log;
 use crate::sim::rate::Windows;
@@ -99,7 +99,7 @@ impl World {
 
     fn found(&mut self, number: usize, form: &Form, template: &Value) {
         let spec = &self.vendor.provider.kinds[number];
-        let id = fresh_id(&self.entropy, &form.prefix);
+        let id = self.new_id(Some(form));
         let none = BTreeMap::new();
         let documents = BTreeMap::from([("org", self.org.as_document())]);
         let scope = Scope {
@@ -117,6 +117,14 @@ impl World {
         scope.apply(&form.layer, Stage::Create, &mut body);
         let id = id_in(spec, &body).unwrap_or(id);
         self.put(number, &[], &id, body);
+    }
+
+    /// The id of a new instance, of the form that the kind's have.
+    pub(super) fn new_id(&self, form: Option<&Form>) -> String {
+        match form {
+            Some(form) if form.uuid => uuid(&self.entropy),
+            _ => fresh_id(&self.entropy, form.map_or("", |form| form.prefix.as_str())),
+        }
     }
 
     /// Whether a session token is taken.

@@ -3,7 +3,7 @@
 use crate::base::key::SINGLETON;
 use crate::catalog::{KindSpec, Method, NewId, Shape};
 use crate::json::{Pattern, Pointer, Value};
-use crate::sim::fill::{fresh_id, merge, time_text};
+use crate::sim::fill::{merge, time_text};
 use crate::sim::form::{Answer, Form, Gives, Refuse, Stage, Update};
 use crate::sim::handle::{Ask, Work, answer, sent};
 use crate::sim::reading::{born, existing};
@@ -23,7 +23,7 @@ pub(super) fn create(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
     refuse(world, ask, form, Stage::Create, &body)?;
     let id = match &ask.own {
         Some(own) if own != SINGLETON => resolved_far(world, form, own)?,
-        _ => fresh_id(&world.entropy, form.map_or("", |form| form.prefix.as_str())),
+        _ => world.new_id(form),
     };
     let old = world.get(ask.route.kind, &ask.parents, &id).cloned().unwrap_or_default();
     let mut work = Work { id, body, old, stage: Stage::Create, made: true, stays: false };

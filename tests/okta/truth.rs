@@ -13,6 +13,9 @@ use crate::sent::lost;
 
 const PAGE: &str = "docs/SIM-OKTA.md";
 
+/// What the official Python SDK made of the simulator; `tests/okta/sdk` writes it.
+const SDK: &str = include_str!("sdk.md");
+
 fn page(scenarios: &[Scenario], failed: &BTreeMap<String, Vec<Miss>>) -> String {
     let total = scenarios.len();
     let passed = total - failed.len();
@@ -44,7 +47,7 @@ fn page(scenarios: &[Scenario], failed: &BTreeMap<String, Vec<Miss>>) -> String 
         unproven.len(),
         unproven.join(", ")
     );
-    text
+    text + "\n" + SDK
 }
 
 /// The kinds that can be written and that no passing scenario writes.

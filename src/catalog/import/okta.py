@@ -133,6 +133,7 @@ SECRETS = {
             ("/settings/app/accessKey", "never")],
     "app_client_secret": [("/client_secret", "clear")],
     "api_service_integration": [("/clientSecret", "once")],
+    "api_service_integration_secret": [("/client_secret", "once")],
     "api_token": [("/token", "never")],
     "yubikey_otp_token": [("/privateId", "never"), ("/aesKey", "never")],
     "telephony_provider": [("/authToken", "never"), ("/apiSecret", "never")],
