@@ -1,11 +1,12 @@
 //! What is proven of a catalogue: a line in it proves nothing (DESIGN.md §3).
 //!
-//! One file beside each catalogue that was tried against the real server, written by the tests that
-//! did (`tests/keycloak/proof.rs` and `tests/keycloak/table`) and compared by them from then on. Never
-//! written by hand.
+//! One file beside each catalogue that was tried against a server: Keycloak's the real one, Okta's a
+//! simulated one that recorded traffic and the vendor's document judge. Written by the tests that did it
+//! (`tests/keycloak/proof.rs`, `tests/keycloak/table`, `tests/okta/proof.rs`) and compared by them from then on.
+//! Never written by hand.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use serde::Deserialize;
 
@@ -27,11 +28,15 @@ pub struct Proof {
 /// Never: a test reads every embedded file.
 #[must_use]
 pub fn proof(provider: &str) -> &'static Proof {
-    static KEYCLOAK: LazyLock<Proof> = LazyLock::new(|| {
-        toml::from_str(include_str!("proof/keycloak.toml")).expect("a test reads every embedded file")
-    });
-    static NOTHING: LazyLock<Proof> = LazyLock::new(Proof::default);
-    if provider == "keycloak" { &KEYCLOAK } else { &NOTHING }
+    let read = |text| toml::from_str(text).expect("a test reads every embedded file");
+    static KEYCLOAK: OnceLock<Proof> = OnceLock::new();
+    static OKTA: OnceLock<Proof> = OnceLock::new();
+    static NOTHING: OnceLock<Proof> = OnceLock::new();
+    match provider {
+        "keycloak" => KEYCLOAK.get_or_init(|| read(include_str!("proof/keycloak.toml"))),
+        "okta" => OKTA.get_or_init(|| read(include_str!("proof/okta.toml"))),
+        _ => NOTHING.get_or_init(Proof::default),
+    }
 }
 
 #[cfg(test)]
@@ -47,6 +52,6 @@ mod tests {
                 assert!(catalog.kind(kind).is_some(), "{name} has no {kind}");
             }
         }
-        assert!(!proof("keycloak").collected.is_empty());
+        assert!(!proof("keycloak").collected.is_empty() && !proof("okta").collected.is_empty());
     }
 }
