@@ -59,6 +59,47 @@ pub struct Audit {
     /// Kinds whose changes leave no event: silence proves nothing for them.
     #[serde(default)]
     pub silent: Vec<Kind>,
+    /// Kinds of which every change leaves an event. Empty: all but the silent ones.
+    #[serde(default)]
+    pub told: Vec<Kind>,
+    /// Where an event holds the ids of what it touched, where `resource` is no text with a form.
+    #[serde(default)]
+    pub ids: Vec<Pattern>,
+    /// What the words at `operation` say, where kinds are told apart by them.
+    #[serde(default)]
+    pub deeds: Vec<Deed>,
+    /// How reading goes on where it ended. Without it a tenant is read whole every time.
+    pub follow: Option<Follow>,
+}
+
+/// Words for what was done, and the kinds that it touches.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Deed {
+    /// Kinds of which something has to be read again; none for what touches nothing that is kept.
+    #[serde(default)]
+    pub kinds: Vec<Kind>,
+    /// The vendor's words.
+    pub words: Vec<String>,
+}
+
+/// How the record is read on from where it was read to.
+#[derive(Deserialize, Debug, Clone, Copy)]
+#[serde(deny_unknown_fields)]
+pub struct Follow {
+    /// What the place is told by.
+    pub by: FollowBy,
+    /// How many days back the vendor keeps events.
+    pub kept_days: u32,
+}
+
+/// What tells the place to read on from.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case")]
+pub enum FollowBy {
+    /// The link to the page after the last one. The vendor names one after the newest event too, and
+    /// what comes late stands after it.
+    NextPage,
 }
 
 /// What the lower bound of a request for events is.
@@ -93,4 +134,19 @@ pub struct EventName {
     pub types: Vec<String>,
     /// Addresses that it means, as `KIND/{a}/{b}`; `KIND/{a}/*` for every child.
     pub means: Vec<String>,
+}
+
+impl Audit {
+    /// Whether every change of this kind leaves an event, so that silence says something.
+    #[must_use]
+    pub fn tells(&self, kind: &Kind) -> bool {
+        !self.silent.contains(kind) && (self.told.is_empty() || self.told.contains(kind))
+    }
+
+    /// The kinds that a deed touches; `None` for a word that the catalogue does not know.
+    #[must_use]
+    pub fn touched_by(&self, word: &str) -> Option<&[Kind]> {
+        let deed = self.deeds.iter().find(|deed| deed.words.iter().any(|known| known == word))?;
+        Some(&deed.kinds)
+    }
 }

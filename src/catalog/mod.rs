@@ -76,7 +76,8 @@ static EMBEDDED: [Embedded; 6] = embedded!["keycloak", "okta", "entra", "auth0",
 /// It must have the form of [`spec`] and pass [`valid::faults`].
 pub fn parse(name: &str, text: &str) -> Result<Provider, CatalogError> {
     let form = |message: String| CatalogError::Form { provider: name.into(), message };
-    let provider: Provider = toml::from_str(text).map_err(|error| form(error.to_string()))?;
+    let mut provider: Provider = toml::from_str(text).map_err(|error| form(error.to_string()))?;
+    provider.fingerprint = blake3::hash(text.as_bytes()).to_hex().get(..16).unwrap_or_default().to_owned();
     let faults = valid::faults(&provider);
     if faults.is_empty() { Ok(provider) } else { Err(CatalogError::Faults { provider: name.into(), faults }) }
 }

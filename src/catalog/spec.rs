@@ -71,6 +71,9 @@ pub struct Provider {
     /// GET operations that are left alone, grouped by their reason.
     #[serde(default)]
     pub excluded: Vec<Excluded>,
+    /// A hash of the file, in hex: what was read by another one may lack what this one names.
+    #[serde(skip)]
+    pub fingerprint: String,
 }
 
 /// How a token is had and what it says about itself.

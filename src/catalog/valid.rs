@@ -30,7 +30,9 @@ pub fn faults(provider: &Provider) -> Vec<String> {
     }
     claims(provider, &mut out);
     if let Some(audit) = &provider.audit {
-        for kind in audit.silent.iter().chain(&audit.actor_kind).chain(&audit.client_kind) {
+        let touched = audit.deeds.iter().flat_map(|deed| &deed.kinds);
+        let named = audit.silent.iter().chain(&audit.told).chain(touched);
+        for kind in named.chain(&audit.actor_kind).chain(&audit.client_kind) {
             if provider.kind(kind).is_none() {
                 out.push(format!("audit: kind `{kind}` does not exist"));
             }

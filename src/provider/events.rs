@@ -38,6 +38,12 @@ pub struct Event {
     /// Addresses (`KIND/REF`, or `KIND/REF/*` for every child) that `resource` names. Empty where
     /// the catalogue does not know the form.
     pub means: Vec<String>,
+    /// Kinds that it touches, where the catalogue tells by what was done.
+    pub kinds: Vec<Kind>,
+    /// The ids of what it touched, of whatever kinds; only beside `kinds`.
+    pub ids: Vec<String>,
+    /// The catalogue says what it is about, be it nothing that is kept.
+    pub known: bool,
 }
 
 impl Live {
@@ -53,9 +59,7 @@ impl Live {
             let reason = "the provider gives events after an event, not after a time".into();
             return Err(ProviderError::NoWay { kind: Kind::new("audit"), reason });
         }
-        let bound = in_unit(since, audit.unit);
-        let bound = audit.since_value.as_ref().map_or(bound.clone(), |form| form.replace("{since}", &bound));
-        let target = with_query(&path, &[(&audit.since, bound)]);
+        let target = with_query(&path, &[(&audit.since, lower_bound(audit, since))]);
         let shape = |what: String| ProviderError::Shape { path: path_of(&target), what };
         let mut pager = Pager::new(self.paging(audit.paging.as_ref()), target.clone());
         let mut seen = HashSet::new();
@@ -86,14 +90,16 @@ impl Live {
     }
 }
 
-fn in_unit(time: Timestamp, unit: TimeUnit) -> String {
-    match unit {
+/// A time as the lower bound of a request for events.
+pub(crate) fn lower_bound(audit: &Audit, time: Timestamp) -> String {
+    let bound = match audit.unit {
         TimeUnit::EpochMs => time.as_millisecond().to_string(),
         TimeUnit::Rfc3339 => time.to_string(),
-    }
+    };
+    audit.since_value.as_ref().map_or(bound.clone(), |form| form.replace("{since}", &bound))
 }
 
-fn read(audit: &Audit, row: &Value) -> Result<Event, String> {
+pub(crate) fn read(audit: &Audit, row: &Value) -> Result<Event, String> {
     let optional = |at: &Pointer| at.get(row).and_then(ident::text);
     let needed =
         |at: &Pointer, what: &str| optional(at).ok_or_else(|| format!("an event has no {what} at `{at}`"));
@@ -104,11 +110,19 @@ fn read(audit: &Audit, row: &Value) -> Result<Event, String> {
     };
     let resource_type = audit.resource_type.as_ref().and_then(optional);
     let resource = optional(&audit.resource).unwrap_or_default();
+    let operation = needed(&audit.operation, "operation")?;
+    let means = means(&audit.names, resource_type.as_deref(), &resource);
+    let touched = audit.touched_by(&operation);
+    let kinds = touched.unwrap_or_default().to_vec();
+    let ids = if kinds.is_empty() { Vec::new() } else { ids(audit, row) };
     Ok(Event {
         id: needed(&audit.id, "id")?,
         time: time.ok_or_else(|| format!("an event has no readable time at `{}`", audit.time))?,
-        operation: needed(&audit.operation, "operation")?,
-        means: means(&audit.names, resource_type.as_deref(), &resource),
+        operation,
+        known: touched.is_some() || !means.is_empty(),
+        means,
+        kinds,
+        ids,
         resource_type,
         resource,
         actor_id: optional(&audit.actor_id),
@@ -116,6 +130,18 @@ fn read(audit: &Audit, row: &Value) -> Result<Event, String> {
         client: audit.client.as_ref().and_then(optional),
         address: audit.address.as_ref().and_then(optional),
     })
+}
+
+/// The ids in an event, each once.
+fn ids(audit: &Audit, row: &Value) -> Vec<String> {
+    let found = audit.ids.iter().flat_map(|at| at.find(row)).filter_map(|(_, value)| ident::text(value));
+    let mut ids = Vec::new();
+    for id in found {
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    ids
 }
 
 /// The addresses that a text names, by the first form that it has.

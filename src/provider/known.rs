@@ -1,21 +1,25 @@
 //! What has been read already and other kinds need as surroundings: parents, resources that are
 //! iterated over, singletons that conditions ask.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::base::coverage::State;
 use crate::base::key::{Kind, ResourceKey};
-use crate::catalog::Provider;
+use crate::catalog::{KindSpec, Provider};
 use crate::json::{Object, Value};
-use crate::provider::order::{Need, needs};
+use crate::provider::ident;
+use crate::provider::order::{Need, needs, own_id};
 use crate::provider::sweep::Item;
 
 /// Bodies by key, in key order, and how far each kind was read.
 #[derive(Default)]
 pub struct Known {
-    bodies: BTreeMap<ResourceKey, Value>,
+    bodies: Arc<BTreeMap<ResourceKey, Value>>,
     states: BTreeMap<Kind, (State, String)>,
-    needs: Option<BTreeMap<Kind, Need>>,
+    needs: Option<Arc<BTreeMap<Kind, Need>>>,
+    /// Of these kinds only these resources are gone over.
+    only: Option<(BTreeSet<Kind>, BTreeSet<ResourceKey>)>,
 }
 
 impl Known {
@@ -23,7 +27,26 @@ impl Known {
     /// nothing of a kind that is never asked. A plain `Known::default()` keeps all.
     #[must_use]
     pub fn lean(catalog: &Provider) -> Self {
-        Self { needs: Some(needs(catalog)), ..Self::default() }
+        Self { needs: Some(Arc::new(needs(catalog))), ..Self::default() }
+    }
+
+    /// True if others need this kind's bodies, so that they are kept.
+    #[must_use]
+    pub fn keeps(&self, kind: &Kind) -> bool {
+        self.needs.as_ref().is_none_or(|needs| needs.contains_key(kind))
+    }
+
+    /// True if others need more of this kind's bodies than the ids that their keys hold.
+    #[must_use]
+    pub fn keeps_more_than_ids(&self, spec: &KindSpec) -> bool {
+        match self.needs.as_ref().map(|needs| needs.get(&spec.kind)) {
+            Some(None) => false,
+            None | Some(Some(Need::Whole)) => true,
+            Some(Some(Need::Members(names))) => {
+                let own = own_id(spec);
+                names.iter().any(|name| own.as_ref() != Some(name))
+            }
+        }
     }
 
     /// Takes a resource in; a later one of the same key replaces it. It is one that the engine read:
@@ -37,7 +60,30 @@ impl Known {
                 Some(need) => trim(item.body, need),
             },
         };
-        self.bodies.insert(item.key, body);
+        Arc::make_mut(&mut self.bodies).insert(item.key, body);
+    }
+
+    /// Takes in a resource that was not read this time and of which others need no more than its id.
+    pub fn insert_id(&mut self, catalog: &Provider, key: ResourceKey) {
+        if let Some(spec) = catalog.kind(&key.kind).filter(|_| !self.bodies.contains_key(&key)) {
+            let body = ident::stub(spec, key.id());
+            Arc::make_mut(&mut self.bodies).insert(key, body);
+        }
+    }
+
+    /// Takes out a resource that is gone.
+    pub fn remove(&mut self, key: &ResourceKey) {
+        if self.bodies.contains_key(key) {
+            Arc::make_mut(&mut self.bodies).remove(key);
+        }
+    }
+
+    /// The same, but whoever goes over one of these kinds meets these resources alone. As surroundings
+    /// the others are still there.
+    #[must_use]
+    pub fn narrowed(&self, kinds: BTreeSet<Kind>, to: BTreeSet<ResourceKey>) -> Self {
+        let (bodies, needs) = (self.bodies.clone(), self.needs.clone());
+        Self { bodies, needs, states: self.states.clone(), only: Some((kinds, to)) }
     }
 
     /// Notes how far a kind was read, so that what hangs on it is not taken to be whole when it
@@ -53,7 +99,11 @@ impl Known {
     ) -> impl Iterator<Item = (&'k ResourceKey, &'k Value)> + use<'k> {
         let kind = kind.clone();
         let first = ResourceKey { kind: kind.clone(), ids: Vec::new() };
-        self.bodies.range(first..).take_while(move |(key, _)| key.kind == kind)
+        let only = self.only.as_ref().filter(|(kinds, _)| kinds.contains(&kind)).map(|(_, keys)| keys);
+        self.bodies
+            .range(first..)
+            .take_while(move |(key, _)| key.kind == kind)
+            .filter(move |(key, _)| only.is_none_or(|keys| keys.contains(key)))
     }
 
     /// The body of one resource.
@@ -99,6 +149,21 @@ mod tests {
         }
         let ids: Vec<_> = known.of_kind(&Kind::new("a")).map(|(key, _)| key.id().to_owned()).collect();
         assert_eq!(ids, ["0", "1"]);
+    }
+
+    #[test]
+    fn a_narrowed_view_goes_over_less_and_still_knows_all() {
+        let mut known = Known::default();
+        for path in ["a/1", "a/2", "b/1"] {
+            let key = ResourceKey::from_path(path).unwrap();
+            known.insert(Item { key, body: Value::Null, raw_len: 0 });
+        }
+        let two = ResourceKey::from_path("a/2").unwrap();
+        let narrowed = known.narrowed([Kind::new("a")].into(), [two.clone()].into());
+        let keys =
+            |kind| narrowed.of_kind(&Kind::new(kind)).map(|(key, _)| key.to_path()).collect::<Vec<_>>();
+        assert_eq!((keys("a"), keys("b")), (vec!["a/2".to_owned()], vec!["b/1".to_owned()]));
+        assert!(narrowed.get(&ResourceKey::from_path("a/1").unwrap()).is_some());
     }
 
     #[test]

@@ -13,9 +13,11 @@
 
 mod below;
 mod chain;
+pub mod changed;
 mod connect;
 pub mod error;
 pub mod events;
+pub mod follow;
 pub mod forecast;
 mod ident;
 pub mod known;
@@ -35,9 +37,10 @@ mod tests;
 pub use crate::http::{Credential, SigningKey};
 pub use error::ProviderError;
 pub use events::Event;
+pub use follow::From;
 pub use forecast::forecast;
 pub use known::Known;
 pub use live::{Live, Target, World, WriteAnswer, WriteRequest};
-pub use order::{is_context, order};
+pub use order::{guides, is_context, is_divisible, order};
 pub use rights::Rights;
 pub use sweep::{Item, Swept};

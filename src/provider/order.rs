@@ -65,6 +65,21 @@ pub fn is_context(catalog: &Provider, kind: &Kind) -> bool {
         || audit_conditions(catalog).any(|condition| condition.of.as_ref() == Some(kind))
 }
 
+/// The kinds that a kind's reads go over one by one: those they make a pass each for, and those whose
+/// bodies hold the values that stand in paths.
+#[must_use]
+pub fn guides(spec: &KindSpec) -> BTreeSet<Kind> {
+    let sources = spec.read.iter().flat_map(|read| read.values_of.values()).map(|source| source.of.clone());
+    spec.read.iter().flat_map(|read| anchors(spec, read)).cloned().chain(sources).collect()
+}
+
+/// True if a kind can be read for some of its guides alone: each of its reads goes over one.
+#[must_use]
+pub fn is_divisible(spec: &KindSpec) -> bool {
+    let guided = |read: &Read| anchors(spec, read).next().is_some() || !read.values_of.is_empty();
+    !spec.read.is_empty() && spec.read.iter().all(|read| guided(read) && !read.flip && !read.inside)
+}
+
 /// For each kind that others need: what of it.
 pub(crate) fn needs(catalog: &Provider) -> BTreeMap<Kind, Need> {
     let mut out: BTreeMap<Kind, Need> = BTreeMap::new();
@@ -132,7 +147,7 @@ fn filled_from(catalog: &Provider, spec: &KindSpec, path: &Template) -> Vec<(Kin
 }
 
 /// The member that holds a kind's id; for a singleton any, as it has none.
-fn own_id(spec: &KindSpec) -> Option<String> {
+pub(crate) fn own_id(spec: &KindSpec) -> Option<String> {
     match (&spec.id, spec.shape) {
         (Some(id), _) => member(id),
         (None, Shape::Singleton) => Some(String::new()),

@@ -36,6 +36,13 @@ impl Pager {
         pager
     }
 
+    /// Begins with a page that a link named.
+    pub(crate) fn going_on(paging: Option<&Paging>, target: String) -> Self {
+        let mut pager = Self::new(paging, target.clone());
+        pager.next = Some(target);
+        pager
+    }
+
     /// Goes back to the first page.
     pub(crate) fn restart(&mut self) {
         self.rows = 0;

@@ -68,7 +68,19 @@ impl Listening {
     /// # Errors
     /// The socket may fail.
     pub async fn answer(self, world: World, clock: Arc<dyn Clock>) -> Result<(), ServeError> {
-        let shared = Arc::new(Shared { world: Mutex::new(world), clock, log: Mutex::new(self.log) });
+        self.answer_from(Arc::new(Mutex::new(world)), clock).await
+    }
+
+    /// The same for a world that somebody else changes meanwhile.
+    ///
+    /// # Errors
+    /// The socket may fail.
+    pub async fn answer_from(
+        self,
+        world: Arc<Mutex<World>>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(), ServeError> {
+        let shared = Arc::new(Shared { world, clock, log: Mutex::new(self.log) });
         let app = Router::new().fallback(turn).with_state(shared);
         let failed = |error| ServeError::Listen(self.address, error);
         match &self.tls {
@@ -80,7 +92,7 @@ impl Listening {
 }
 
 struct Shared {
-    world: Mutex<World>,
+    world: Arc<Mutex<World>>,
     clock: Arc<dyn Clock>,
     log: Mutex<Option<Box<dyn Write + Send>>>,
 }

@@ -176,6 +176,19 @@ impl State {
         self.rows(path).map(|rows| self.targets.unpack(rows))
     }
 
+    /// Whether the state has a resource.
+    #[must_use]
+    pub fn has(&self, key: &ResourceKey) -> bool {
+        self.contains(&key.to_path())
+    }
+
+    /// The keys of a kind that lie below these ids.
+    pub fn below(&self, kind: &Kind, ids: &[String]) -> impl Iterator<Item = ResourceKey> + '_ {
+        let above = ResourceKey { kind: kind.clone(), ids: ids.to_vec() }.to_path();
+        let found = keyed(self.paths_from(&format!("{above}/"), Some(&format!("{above}0"))));
+        found.map(|(key, _)| key)
+    }
+
     /// Whether the state has the resource of this `KIND/REF` text.
     pub(super) fn contains(&self, path: &str) -> bool {
         self.rows(path).is_some()

@@ -3,6 +3,7 @@
 import re
 
 from form import Catalog, cut_cycles, describe, fill_params, note, pattern, sentence
+from okta_events import audit
 from openapi import Documents
 from seen import Recorded, documented
 
@@ -374,6 +375,7 @@ def convert(shared):
     catalog = Catalog("okta")
     head(catalog)
     known = {row["type"]: row for row in rows}
+    catalog.head["audit"] |= audit(shared, known)
     for row in rows:
         catalog.kinds.append(one(catalog, docs, row, known))
     recorded = Recorded(shared / "corpora" / "okta" / "recorded.ndjson")

@@ -350,8 +350,16 @@ pub(super) fn user_changed(world: &mut World, ask: &Ask) -> Result<Response, Ref
     let route = crate::sim::routes::Route { kind, ..ask.route.clone() };
     let other =
         Ask { request: ask.request, route, params: ask.params.clone(), parents, own: Some(user.clone()) };
+    note_update(world, &other, &user, body.clone());
     let shown = world.shown(&other, &user, &[crate::sim::form::Stage::Show], body)?;
     Ok(Response::json(200, shown))
+}
+
+/// Writes down the change of an instance by a call that is no form's.
+fn note_update(world: &mut World, ask: &Ask, id: &str, body: Value) {
+    let stage = crate::sim::form::Stage::Updated;
+    let work = Work { id: id.to_owned(), body, old: Value::Null, stage, made: false, stays: false };
+    crate::sim::log::note_verb(world, ask, &work, "update");
 }
 
 /// What an app that provisions accounts does with them; other apps refuse the question.
@@ -370,10 +378,18 @@ pub(super) fn features(world: &mut World, ask: &Ask) -> Result<Response, Refusal
     };
     let absent = || Refusal::absent(&name, "ApplicationFeature");
     let feature = world.get_mut(kind, &parents, &name).ok_or_else(absent)?;
-    if let ("PUT", Some(sent)) = (ask.request.method.as_str(), body) {
+    let changes = ask.request.method == "PUT";
+    if let (true, Some(sent)) = (changes, body) {
         set(feature, "/capabilities", sent.clone());
     }
-    Ok(Response::json(200, feature.clone()))
+    let feature = feature.clone();
+    if changes {
+        let route = crate::sim::routes::Route { kind, ..ask.route.clone() };
+        let (params, own) = (ask.params.clone(), Some(name.clone()));
+        let other = Ask { request: ask.request, route, params, parents: parents.to_vec(), own };
+        note_update(world, &other, &name, feature.clone());
+    }
+    Ok(Response::json(200, feature))
 }
 
 /// A list of apps can show the assignment of one user.
