@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::base::coverage::State;
+use jiff::Timestamp;
+
+use crate::base::coverage::{Row, State};
 use crate::base::ids::PlanId;
 use crate::base::key::Kind;
 use crate::base::time::{Clock, SystemClock};
@@ -11,6 +13,8 @@ use crate::cli::open::{Opened, PROVIDER_NOTE, Purpose, connect, open};
 use crate::cli::output::{bytes, plain};
 use crate::cli::progress::Shown;
 use crate::cli::{Exit, Failure};
+use crate::collect::due::{FULL_SWEEP_EVERY, Full};
+use crate::collect::mark::Mark;
 use crate::collect::{self, Collected, Options, Run};
 use crate::json::{Object, Value};
 use crate::provider::Live;
@@ -127,6 +131,8 @@ pub async fn collect(
         options: Options {
             accept: tenant.accept.clone(),
             accept_rights: args.accept_rights,
+            // What an apply goes by, and what it left, is read and not carried.
+            full: args.full || occasion != Occasion::Asked,
             flags: occasion.flags(),
             notes: std::iter::once((PROVIDER_NOTE.to_owned(), tenant.provider.clone()))
                 .chain(occasion.note().map(|note| (AROUND_NOTE.to_owned(), note)))
@@ -162,7 +168,31 @@ fn print(global: &Global, name: &str, collected: &Collected) {
         (snapshot.finished.as_millisecond() - snapshot.started.as_millisecond()) / 1000,
         bytes(snapshot.bytes),
     ));
+    match (collected.full, full_sweep_by(snapshot)) {
+        (None, Some(by)) => {
+            global.output.note(format!("  what the vendor's log named; everything is read again after {by}"));
+        }
+        (Some(full), Some(_)) if full != Full::First => {
+            global.output.note(format!("  everything: {}", full.reason()));
+        }
+        _ => {}
+    }
     coverage(global, snapshot, &collected.gaps);
+}
+
+/// When everything is read again at the latest: until then a change that no event told of may be unseen.
+fn full_sweep_by(snapshot: &Snapshot) -> Option<Timestamp> {
+    Mark::from_notes(&snapshot.notes).map(|mark| mark.swept + FULL_SWEEP_EVERY)
+}
+
+/// How much of a kind a snapshot read.
+fn how_read(snapshot: &Snapshot, kind: &Kind, row: &Row) -> &'static str {
+    match row.read {
+        Some((begun, _)) if begun >= snapshot.started => "whole",
+        None => "none",
+        Some(_) if Mark::from_notes(&snapshot.notes).is_some_and(|mark| mark.part.contains(kind)) => "part",
+        Some(_) => "carried",
+    }
 }
 
 /// Everything that is not complete, gaps first; a kind that another one carries is not repeated.
@@ -200,12 +230,15 @@ fn coverage(global: &Global, snapshot: &Snapshot, gaps: &[Kind]) {
 /// The JSON form of a snapshot just taken.
 #[must_use]
 pub fn document(snapshot: &Snapshot) -> Value {
+    let sweep = if snapshot.flags.contain(Flags::INCREMENTAL) { "incremental" } else { "full" };
     let coverage = snapshot.ledger.rows.iter().map(|(kind, row)| {
         Value::Object(Object::from_pairs([
             ("kind", Value::from(kind.as_str())),
             ("state", Value::from(row.state.as_str())),
             ("reason", Value::from(row.reason.as_str())),
             ("count", Value::from(row.count)),
+            ("read", Value::from(how_read(snapshot, kind, row))),
+            ("read_at", Value::from(row.read.map(|(_, end)| end.to_string()))),
         ]))
     });
     let unchanged = snapshot.total.saturating_sub(snapshot.added + snapshot.changed);
@@ -221,6 +254,8 @@ pub fn document(snapshot: &Snapshot) -> Value {
         ("unchanged", Value::from(unchanged)),
         ("requests", Value::from(snapshot.requests)),
         ("bytes_added", Value::from(snapshot.bytes)),
+        ("sweep", Value::from(sweep)),
+        ("full_sweep_by", Value::from(full_sweep_by(snapshot).map(|by| by.to_string()))),
         ("coverage", Value::Array(coverage.collect())),
         (
             "around",

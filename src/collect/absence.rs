@@ -47,6 +47,38 @@ impl Gone {
         self.by_kind.entry(key.kind.clone()).or_default().insert(key.ids.clone());
     }
 
+    /// Whether this resource is gone.
+    pub(crate) fn holds(&self, key: &ResourceKey) -> bool {
+        self.by_kind.get(&key.kind).is_some_and(|gone| gone.contains(&key.ids))
+    }
+
+    /// The ids of what is gone and hung on nothing.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.by_kind.values().flatten().filter(|ids| ids.len() == 1).flatten().map(String::as_str)
+    }
+
+    /// The parents of this kind that are gone.
+    pub(crate) fn parents<'g>(&'g self, spec: &'g KindSpec) -> impl Iterator<Item = &'g Vec<String>> {
+        spec.parent.iter().filter_map(|kind| self.by_kind.get(kind)).flatten()
+    }
+
+    /// Takes back what turned out to be there again.
+    pub(crate) fn remove(&mut self, key: &ResourceKey) {
+        if let Some(gone) = self.by_kind.get_mut(&key.kind) {
+            gone.remove(&key.ids);
+        }
+    }
+
+    /// True while nothing is gone.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many are gone.
+    pub(crate) fn len(&self) -> usize {
+        self.by_kind.values().map(BTreeSet::len).sum()
+    }
+
     /// Whether the resource went with a parent, or for an edge with its far end.
     #[must_use]
     pub fn explains(&self, spec: &KindSpec, key: &ResourceKey) -> bool {

@@ -13,13 +13,14 @@ use crate::base::heard::{Heard, SKEW};
 use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{Context, Provider};
 use crate::collect::CollectError;
+use crate::collect::mark::Mark;
 use crate::collect::run::Run;
 use crate::json::{self, Object, Value};
 use crate::provider::{Event, Known, ProviderError};
 use crate::store::{Part, Snapshot, WriteSession};
 
 /// Events are asked for from this much before the last snapshot's start: they can come late.
-const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
+pub(crate) const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 
 /// From when on events are of interest to a run.
 pub(crate) fn since(previous: Option<&Snapshot>, started: Timestamp) -> Timestamp {
@@ -33,12 +34,24 @@ pub(crate) struct Log {
     /// Until when it was read whole, if it was.
     pub(crate) whole_to: Option<Timestamp>,
     pub(crate) events: Vec<Event>,
+    /// Where to read on from, in a log that can be followed.
+    pub(crate) place: Option<String>,
 }
 
 impl Log {
+    /// A log that is read on from where the last run left it.
+    pub(crate) fn following(mark: Option<&Mark>, previous: Option<&Snapshot>, started: Timestamp) -> Self {
+        Self {
+            begun: mark.map_or_else(|| since(previous, started), |mark| mark.read_to),
+            whole_to: None,
+            events: Vec::new(),
+            place: mark.map(|mark| mark.place.clone()),
+        }
+    }
+
     /// Events of which the catalogue cannot say what they are about, for the ledger.
     pub(crate) fn unknown(&self) -> impl Iterator<Item = String> {
-        let nameless = self.events.iter().filter(|event| event.means.is_empty());
+        let nameless = self.events.iter().filter(|event| !event.known);
         nameless.map(|event| {
             let sort = event.resource_type.as_deref().unwrap_or("no type");
             format!("audit event `{}` of `{sort}`", event.operation)
@@ -249,6 +262,9 @@ mod tests {
             client: None,
             address: None,
             means: vec![means.into()],
+            kinds: vec![],
+            ids: vec![],
+            known: true,
         }
     }
 

@@ -6,10 +6,18 @@
 //! Read [`run`] next, then [`absence`].
 
 pub mod absence;
+mod agenda;
+pub mod due;
 pub mod explain;
+mod follow;
+mod hourly;
 pub mod ledger;
+pub mod mark;
+mod naming;
+mod part;
 pub mod probe;
 pub mod run;
+mod sweep;
 mod window;
 
 pub use run::{Collected, Options, Progress, Run, Silent, same_tenant};

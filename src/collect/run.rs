@@ -1,21 +1,23 @@
-//! A run: kinds in the catalogue's order, each swept, canonicalised and handed over.
+//! A run: everything is read, or what the vendor's log names; then the window is closed, changes are
+//! explained, and the snapshot is committed. Read [`due`] for which of the two, `sweep.rs` for the one
+//! and `hourly.rs` for the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::base::coverage::{Ledger, Row, State};
+use crate::base::coverage::Ledger;
 use crate::base::key::{Kind, ResourceKey};
 use crate::base::time::Clock;
-use crate::catalog::{KindSpec, Provider, canonicalize};
-use crate::collect::CollectError;
-use crate::collect::absence::{Case, Gone, Verdict, judge, lost_rights};
+use crate::catalog::Provider;
+use crate::collect::absence::{Gone, lost_rights};
+use crate::collect::due::{self, Full};
 use crate::collect::explain::Log;
-use crate::collect::ledger::join_reasons;
-use crate::collect::{explain, ledger};
-use crate::provider::{self, Item, Known, Live, Swept};
-use crate::store::{Fingerprints, Flags, Meta, Parts, Put, Snapshot, WriteSession};
+use crate::collect::mark::Mark;
+use crate::collect::{CollectError, explain, ledger};
+use crate::provider::{Known, Live};
+use crate::store::{Fingerprints, Flags, Meta, Snapshot, WriteSession};
 
 /// Note under which a snapshot keeps the rights against which absences are judged.
 const RIGHTS_NOTE: &str = "rights.";
@@ -23,9 +25,6 @@ const RIGHTS_NOTE: &str = "rights.";
 const IDENTITY_NOTE: &str = "identity";
 /// Bytes of one note, below the format's limit for a text.
 const NOTE_BYTES_MAX: usize = 4000;
-/// Readings of the log at the end of a run: changes that come during the last are the next run's.
-const WINDOW_ROUNDS_MAX: usize = 3;
-
 /// What a person watching sees.
 pub trait Progress: Send + Sync {
     /// A kind is about to be read; `done` of `all` kinds are behind, and about this many requests
@@ -50,6 +49,8 @@ pub struct Options {
     pub accept: Vec<String>,
     /// Take the rights of today as the new baseline: what is out of sight now may be judged gone.
     pub accept_rights: bool,
+    /// Read everything, whatever the vendor's log says.
+    pub full: bool,
     /// Set by an apply on the snapshots around it.
     pub flags: Flags,
     /// Short texts that go with the snapshot.
@@ -78,17 +79,50 @@ pub struct Collected {
     pub snapshot: Snapshot,
     /// Kinds that should have been read and were not: exit 3 when there are any.
     pub gaps: Vec<Kind>,
+    /// Why everything was read; `None` where only what the vendor's log names was.
+    pub full: Option<Full>,
 }
 
 /// What has been gathered while the run goes on.
 pub(crate) struct Gathering {
     pub(crate) session: WriteSession,
     pub(crate) known: Known,
-    gone: Gone,
+    pub(crate) gone: Gone,
     pub(crate) ledger: Ledger,
     pub(crate) unknown: BTreeSet<String>,
-    pub(crate) changed: Vec<ResourceKey>,
-    lost_rights: Vec<String>,
+    /// What is not as it was at the last snapshot, what is gone included.
+    pub(crate) changed: BTreeSet<ResourceKey>,
+    /// What was found changed since the round began.
+    pub(crate) fresh: BTreeSet<ResourceKey>,
+    /// Ids that an event names and that lead to nothing: what they named came and went.
+    pub(crate) passed: BTreeSet<String>,
+    /// Kinds of which a part was read.
+    pub(crate) part: BTreeSet<Kind>,
+    pub(crate) lost_rights: Vec<String>,
+}
+
+impl Gathering {
+    /// Whether there is such a resource, as far as this run knows.
+    pub(crate) fn has(&self, key: &ResourceKey) -> bool {
+        !self.gone.holds(key) && (self.changed.contains(key) || self.session.parent_state().has(key))
+    }
+
+    /// Takes back what was said of a resource in this run.
+    pub(crate) fn unsay(&mut self, key: &ResourceKey) {
+        self.session.withdraw(key);
+        self.changed.remove(key);
+        self.gone.remove(key);
+    }
+}
+
+/// What a run knows before it reads.
+struct Start {
+    started: Timestamp,
+    identity: String,
+    rights: Vec<String>,
+    /// The rights that later absences are judged against.
+    kept_rights: Vec<String>,
+    previous: Option<Snapshot>,
 }
 
 impl Run<'_> {
@@ -103,247 +137,124 @@ impl Run<'_> {
         if let Some(parent) = session.parent() {
             same_tenant(parent, &identity)?;
         }
-        let rights = self.live.rights().await?;
+        let rights = self.live.rights().await?.names;
         let baseline = session.parent().map(rights_of).unwrap_or_default();
-        let lost =
-            if self.options.accept_rights { Vec::new() } else { lost_rights(&baseline, &rights.names) };
+        let lost = if self.options.accept_rights { Vec::new() } else { lost_rights(&baseline, &rights) };
+        let kept_rights = if lost.is_empty() { rights.clone() } else { baseline };
         let previous = session.parent().cloned();
+        let start = Start { started, identity, rights, kept_rights, previous };
         let mut gathering = Gathering {
             session,
             known: Known::lean(self.catalog),
             gone: Gone::default(),
             ledger: Ledger::default(),
             unknown: BTreeSet::new(),
-            changed: Vec::new(),
-            lost_rights: lost.clone(),
+            changed: BTreeSet::new(),
+            fresh: BTreeSet::new(),
+            passed: BTreeSet::new(),
+            part: BTreeSet::new(),
+            lost_rights: lost,
         };
-        self.sweep_all(&mut gathering, previous.as_ref()).await?;
-        let before = previous.as_ref().map(|was| was.ledger.as_ref());
-        ledger::fill_unread(self.catalog, before, &mut gathering.ledger);
-        let log = self.close_window(&mut gathering, previous.as_ref(), started).await?;
-        let finished = self.clock.now();
-        gathering.unknown.extend(log.unknown());
-        if let Some(previous) = &previous {
-            let changed = std::mem::take(&mut gathering.changed);
-            explain::join(&self, &mut gathering.session, &changed, previous, &log.events)?;
-        }
-        gathering.ledger.unknown = gathering.unknown.into_iter().collect();
-        let gaps = ledger::gaps(&gathering.ledger, before, &self.options.accept);
-        let kept_rights = if lost.is_empty() { rights.names } else { baseline };
-        let mut meta = self.meta(started, finished, identity, &kept_rights, gathering.ledger);
-        meta.notes.extend(log.heard(self.catalog).map(|heard| heard.to_notes()).unwrap_or_default());
-        let snapshot = gathering.session.commit(meta)?;
-        Ok(Collected { snapshot, gaps })
+        let (mut log, full) = self.read(&start, &mut gathering).await?;
+        self.finish(start, gathering, &mut log, full)
     }
 
-    /// Reads the vendor's log, and again what it says was changed meanwhile, until it is silent.
-    async fn close_window(
+    /// Reads everything, or what the log names. Says since when the last full sweep is, and why one was
+    /// made if this was one.
+    async fn read(
         &self,
+        start: &Start,
         gathering: &mut Gathering,
-        previous: Option<&Snapshot>,
-        started: Timestamp,
-    ) -> Result<Log, CollectError> {
-        let begun = explain::since(previous, started);
-        let mut log = Log { begun, whole_to: None, events: Vec::new() };
-        for _ in 0..WINDOW_ROUNDS_MAX {
-            let since = log.whole_to.unwrap_or(begun);
-            let until = self.clock.now();
-            let new = match explain::events(self, &gathering.known, since, until).await {
-                Ok(None) => break,
-                Ok(Some(new)) => new,
-                Err(why) => {
-                    // A change without an actor is still a change; that nobody can say who is stated.
-                    gathering.unknown.insert(format!("audit: {why}"));
-                    log.whole_to = None;
-                    break;
-                }
-            };
-            let asked = self.read_again(gathering, &new).await?;
-            log.events.extend(new);
-            log.whole_to = Some(until);
-            if !asked {
-                break;
+    ) -> Result<(Log, Result<Mark, Full>), CollectError> {
+        let previous = start.previous.as_ref();
+        let decided = due::decide(&due::Case {
+            catalog: self.catalog,
+            previous,
+            permission: permission(&start.rights),
+            now: start.started,
+            asked: self.options.full,
+        });
+        if self.catalog.audit.as_ref().is_none_or(|audit| audit.follow.is_none()) {
+            self.sweep_all(gathering, previous).await?;
+            ledger::fill_unread(self.catalog, previous.map(|was| was.ledger.as_ref()), &mut gathering.ledger);
+            let log = self.close_window(gathering, previous, start.started).await?;
+            return Ok((log, Err(decided.err().unwrap_or(Full::NoFeed))));
+        }
+        let mark = previous.and_then(|was| Mark::from_notes(&was.notes));
+        let mut log = Log::following(mark.as_ref(), previous, start.started);
+        let heard = self.hear(&mut log, gathering).await;
+        let decided = if heard { decided } else { Err(decided.err().unwrap_or(Full::LogFailed)) };
+        match (&decided, previous) {
+            (Ok(mark), Some(previous)) => self.hourly(gathering, previous, mark, &mut log).await?,
+            _ => {
+                self.sweep_all(gathering, previous).await?;
+                ledger::fill_unread(
+                    self.catalog,
+                    previous.map(|was| was.ledger.as_ref()),
+                    &mut gathering.ledger,
+                );
             }
         }
-        Ok(log)
+        self.follow_up(gathering, &mut log).await?;
+        Ok((log, decided))
     }
 
-    fn meta(
+    /// Explains the changes and commits.
+    fn finish(
         &self,
-        started: Timestamp,
-        finished: Timestamp,
-        identity: String,
-        rights: &[String],
-        ledger: Ledger,
-    ) -> Meta {
+        start: Start,
+        mut gathering: Gathering,
+        log: &mut Log,
+        full: Result<Mark, Full>,
+    ) -> Result<Collected, CollectError> {
+        let finished = self.clock.now();
+        gathering.unknown.extend(log.unknown());
+        self.name_events(&gathering, log);
+        let previous = start.previous.as_ref();
+        if let Some(previous) = previous {
+            let changed: Vec<ResourceKey> = gathering.changed.iter().cloned().collect();
+            explain::join(self, &mut gathering.session, &changed, previous, &log.events)?;
+        }
+        gathering.ledger.unknown = gathering.unknown.into_iter().collect();
+        let before = previous.map(|was| was.ledger.as_ref());
+        let gaps = ledger::gaps(&gathering.ledger, before, &self.options.accept);
+        let mut notes = log.heard(self.catalog).map(|heard| heard.to_notes()).unwrap_or_default();
+        if let (Some(place), Some(read_to)) = (&log.place, log.whole_to) {
+            let (swept, catalog) = match &full {
+                Ok(mark) => (mark.swept, mark.catalog.clone()),
+                Err(_) => (start.started, self.catalog.fingerprint.clone()),
+            };
+            let mark = Mark { place: place.clone(), read_to, swept, catalog, part: gathering.part };
+            notes.extend(mark.to_notes());
+        }
+        let mut meta = self.meta(&start, finished, gathering.ledger, full.is_err());
+        meta.notes.extend(notes);
+        let snapshot = gathering.session.commit(meta)?;
+        Ok(Collected { snapshot, gaps, full: full.err() })
+    }
+
+    fn meta(&self, start: &Start, finished: Timestamp, ledger: Ledger, full_sweep: bool) -> Meta {
         let mut notes = self.options.notes.clone();
-        notes.extend(rights_notes(rights));
-        let permission = identity_hash(&rights.join("\n"));
-        let hash = identity_hash(&identity);
-        notes.insert(IDENTITY_NOTE.into(), identity);
+        notes.extend(rights_notes(&start.kept_rights));
+        notes.insert(IDENTITY_NOTE.into(), start.identity.clone());
         Meta {
-            started,
+            started: start.started,
             finished,
             ledger,
-            identity: hash,
-            permission,
+            identity: identity_hash(&start.identity),
+            permission: permission(&start.kept_rights),
             requests: self.live.requests(),
-            full_sweep: true,
+            full_sweep,
             flags: self.options.flags,
             rules: self.catalog.rules,
             notes,
         }
     }
-
-    async fn sweep_all(
-        &self,
-        gathering: &mut Gathering,
-        previous: Option<&Snapshot>,
-    ) -> Result<(), CollectError> {
-        let levels = provider::order(self.catalog);
-        let all = levels.iter().map(Vec::len).sum();
-        let read =
-            levels.into_iter().flatten().filter(|spec| spec.carried_by.is_none() && spec.unread.is_none());
-        for (done, spec) in read.enumerate() {
-            let left = previous.map(|was| was.requests.saturating_sub(self.live.requests()));
-            self.progress.kind(&spec.kind, done, all, left);
-            self.sweep_kind(spec, gathering).await?;
-        }
-        Ok(())
-    }
-
-    async fn sweep_kind(&self, spec: &KindSpec, gathering: &mut Gathering) -> Result<(), CollectError> {
-        let mut seen = BTreeSet::new();
-        let mut fault = None;
-        let known = std::mem::replace(&mut gathering.known, Known::lean(self.catalog));
-        let mut fresh = Vec::new();
-        let keeps = provider::is_context(self.catalog, &spec.kind);
-        let mut sink = |item: Item| {
-            if fault.is_some() {
-                return;
-            }
-            match self.take(spec, &item, gathering) {
-                Ok(_) => {
-                    seen.insert(item.key.clone());
-                    self.progress.rows(seen.len() as u64);
-                    if keeps {
-                        fresh.push(item);
-                    }
-                }
-                Err(error) => fault = Some(error),
-            }
-        };
-        let swept = self.live.sweep(spec, &known, &mut sink).await;
-        if let Some(error) = fault {
-            return Err(error);
-        }
-        gathering.known = known;
-        fresh.into_iter().for_each(|item| gathering.known.insert(item));
-        let row = self.settle(spec, swept, seen, gathering).await?;
-        gathering.known.note(&spec.kind, row.state, &row.reason);
-        gathering.ledger.rows.insert(spec.kind.clone(), row);
-        Ok(())
-    }
-
-    /// Brings one resource to canonical form and hands it to the session.
-    pub(crate) fn take(
-        &self,
-        spec: &KindSpec,
-        item: &Item,
-        gathering: &mut Gathering,
-    ) -> Result<Put, CollectError> {
-        let address = item.key.to_path();
-        let mark = |pointer: &str, value: &[u8]| self.fingerprints.mark(&address, pointer, value);
-        let canonical = canonicalize(self.catalog, spec, item.body.clone(), &mark);
-        gathering.unknown.extend(canonical.unknown);
-        let parts = Parts {
-            main: canonical.main.to_canonical(),
-            secret: canonical.secret.map(|value| value.to_canonical()),
-            volatile: canonical.volatile.map(|value| value.to_canonical()),
-            raw: None,
-        };
-        let put = gathering.session.put(&item.key, parts)?;
-        if put != Put::Same {
-            gathering.changed.push(item.key.clone());
-        }
-        Ok(put)
-    }
-
-    /// Decides about what did not come, and writes the kind's row.
-    async fn settle(
-        &self,
-        spec: &KindSpec,
-        swept: Swept,
-        seen: BTreeSet<ResourceKey>,
-        gathering: &mut Gathering,
-    ) -> Result<Row, CollectError> {
-        let before: Vec<ResourceKey> =
-            gathering.session.parent_state().kind(&spec.kind).map(|(key, _)| key).collect();
-        let missing: Vec<ResourceKey> = before.iter().filter(|key| !seen.contains(*key)).cloned().collect();
-        let mut row = Row {
-            state: swept.state,
-            reason: swept.reason,
-            count: (seen.len() + missing.len()) as u64,
-            read: swept.read,
-            exceptions: swept.exceptions,
-        };
-        let verdict = judge(Case {
-            spec,
-            state: row.state,
-            exceptions: &row.exceptions,
-            lost_rights: &gathering.lost_rights,
-            before: before.len(),
-            missing,
-            gone: &gathering.gone,
-        });
-        match verdict {
-            Verdict::Carry { state, reason } => {
-                row.state = state;
-                row.reason = join_reasons(&row.reason, &reason);
-            }
-            Verdict::Confirm { ask, gone } => {
-                for key in gone {
-                    forget(gathering, &key, &mut row)?;
-                }
-                for key in ask {
-                    self.confirm(spec, &key, &mut row, gathering).await?;
-                }
-            }
-        }
-        Ok(row)
-    }
-
-    /// Asks for a resource that did not come; only a plain "gone" removes it.
-    async fn confirm(
-        &self,
-        spec: &KindSpec,
-        key: &ResourceKey,
-        row: &mut Row,
-        gathering: &mut Gathering,
-    ) -> Result<(), CollectError> {
-        match self.live.read_one(spec, key, &gathering.known).await {
-            Ok(None) => forget(gathering, key, row)?,
-            Ok(Some(item)) => {
-                self.take(spec, &item, gathering)?;
-                row.state = State::Partial;
-                row.reason = join_reasons(&row.reason, &format!("the list left out `{key}`, which exists"));
-            }
-            Err(error) => {
-                row.state = State::Partial;
-                let reason = format!("`{key}` did not come and could not be asked for: {error}");
-                row.reason = join_reasons(&row.reason, &reason);
-            }
-        }
-        Ok(())
-    }
 }
 
-fn forget(gathering: &mut Gathering, key: &ResourceKey, row: &mut Row) -> Result<(), CollectError> {
-    gathering.session.gone(key)?;
-    gathering.gone.insert(key);
-    gathering.changed.push(key.clone());
-    row.count = row.count.saturating_sub(1);
-    Ok(())
+/// The fingerprint of what a credential may do.
+fn permission(rights: &[String]) -> [u8; 32] {
+    identity_hash(&rights.join("\n"))
 }
 
 /// Refuses a tenant that is not the one of the history.

@@ -13,14 +13,17 @@ use crate::base::coverage::{Exception, Ledger, State};
 use crate::base::heard::SKEW;
 use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::Provider;
-use crate::collect::CollectError;
+use crate::collect::explain::Log;
 use crate::collect::ledger::join_reasons;
 use crate::collect::run::{Gathering, Run};
+use crate::collect::{CollectError, explain};
 use crate::provider::Event;
-use crate::store::Put;
+use crate::store::{Put, Snapshot};
 
 /// Resources that are read again at most; a tenant in which more changes is read by the next sweep.
 const AGAIN_MAX: usize = 200;
+/// Readings of the log at the end of a run: changes that come during the last are the next run's.
+pub(crate) const WINDOW_ROUNDS_MAX: usize = 3;
 
 /// What moved while it was read.
 #[derive(Default, PartialEq, Eq, Debug)]
@@ -63,6 +66,38 @@ fn read_before(catalog: &Provider, ledger: &Ledger, kind: &Kind, at: Timestamp) 
 }
 
 impl Run<'_> {
+    /// Reads the vendor's log, and again what it says was changed meanwhile, until it is silent.
+    pub(crate) async fn close_window(
+        &self,
+        gathering: &mut Gathering,
+        previous: Option<&Snapshot>,
+        started: Timestamp,
+    ) -> Result<Log, CollectError> {
+        let begun = explain::since(previous, started);
+        let mut log = Log { begun, whole_to: None, events: Vec::new(), place: None };
+        for _ in 0..WINDOW_ROUNDS_MAX {
+            let since = log.whole_to.unwrap_or(begun);
+            let until = self.clock.now();
+            let new = match explain::events(self, &gathering.known, since, until).await {
+                Ok(None) => break,
+                Ok(Some(new)) => new,
+                Err(why) => {
+                    // A change without an actor is still a change; that nobody can say who is stated.
+                    gathering.unknown.insert(format!("audit: {why}"));
+                    log.whole_to = None;
+                    break;
+                }
+            };
+            let asked = self.read_again(gathering, &new).await?;
+            log.events.extend(new);
+            log.whole_to = Some(until);
+            if !asked {
+                break;
+            }
+        }
+        Ok(log)
+    }
+
     /// Reads again what moved. Returns whether anything was asked for.
     ///
     /// # Errors
@@ -104,7 +139,7 @@ impl Run<'_> {
             Ok(None) => return Ok(()),
             Ok(Some(item)) => {
                 let said = gathering.session.withdraw(key);
-                gathering.changed.retain(|changed| changed != key);
+                gathering.changed.remove(key);
                 let put = self.take(spec, &item, gathering)?;
                 if put == Put::New
                     && !said
@@ -148,6 +183,9 @@ mod tests {
             client: None,
             address: None,
             means: vec![means.into()],
+            kinds: vec![],
+            ids: vec![],
+            known: true,
         }
     }
 

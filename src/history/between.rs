@@ -29,14 +29,16 @@ impl Between {
     }
 
     /// What the log says of the time from a reading to the next, when the next found the same state.
-    /// `after` is what was heard for each snapshot after the first reading, to the one that read next.
+    /// `own` is what the snapshot of the first reading heard, `after` what each one after it did, to the
+    /// one that read next.
     pub(super) fn by_log(
         catalog: &Provider,
         key: &ResourceKey,
         (from, to): (Timestamp, Timestamp),
+        own: Option<&Heard>,
         after: Vec<Option<Heard>>,
     ) -> Self {
-        let loud = catalog.audit.as_ref().is_some_and(|audit| !audit.silent.contains(&key.kind));
+        let loud = catalog.audit.as_ref().is_some_and(|audit| audit.tells(&key.kind));
         let heard: Option<Vec<Heard>> = after.into_iter().collect();
         let Some(heard) = heard.filter(|_| loud) else { return Self::Unknown };
         let path = key.to_path();
@@ -48,7 +50,9 @@ impl Between {
         if named.iter().any(|at| *at > from - SKEW && *at < to + SKEW) {
             return Self::Unknown;
         }
-        let mut whole_to = from;
+        // What the first snapshot heard of after its reading it read again before it ended.
+        let quiet = |own: &&Heard| own.since <= from && own.names(&path).all(|at| at < from - SKEW);
+        let mut whole_to = own.filter(quiet).map_or(from, |own| from.max(own.until));
         for heard in heard {
             if heard.since > whole_to {
                 return Self::Unknown;
@@ -76,7 +80,29 @@ mod tests {
     fn between(path: &str, heard: Vec<Option<Heard>>) -> Between {
         let catalog = catalog::provider("keycloak").unwrap();
         let key = ResourceKey::from_path(path).unwrap();
-        Between::by_log(catalog, &key, (at(60), at(180)), heard)
+        Between::by_log(catalog, &key, (at(60), at(180)), None, heard)
+    }
+
+    #[test]
+    fn a_log_that_is_read_on_has_no_hole() {
+        let catalog = catalog::provider("okta").unwrap();
+        let of = |path: &str, own: Option<Heard>| {
+            let key = ResourceKey::from_path(path).unwrap();
+            let after = vec![heard((62, 181), &[])];
+            Between::by_log(catalog, &key, (at(60), at(180)), own.as_ref(), after)
+        };
+        assert_eq!(
+            of("user/u", heard((0, 62), &[])),
+            Between::NoChange,
+            "read to its own end, and on from there"
+        );
+        assert_eq!(of("user/u", None), Between::Unknown, "two minutes were not heard");
+        assert_eq!(
+            of("user/u", heard((0, 62), &[("user/u", 61)])),
+            Between::Unknown,
+            "it moved while it was read"
+        );
+        assert_eq!(of("sms_template/s", heard((0, 62), &[])), Between::Unknown, "no event would tell");
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use zeroize::Zeroize;
 
-use crate::base::coverage::State;
 use crate::base::heard::Heard;
 use crate::base::key::ResourceKey;
+use crate::history::moment::{changed_at, read_whole};
 use crate::history::{Between, History, HistoryError, Moment};
 use crate::json::{self, Limits, Object, Pointer, Value};
 use crate::store::{Entry, Part, Snapshot};
@@ -105,7 +105,9 @@ impl History<'_> {
                 let after = snapshots.iter().skip_while(|snapshot| snapshot.seq <= span.read_seq);
                 let after = after.take_while(|snapshot| snapshot.seq <= span.next_seq);
                 let heard = after.map(|snapshot| Heard::from_notes(&snapshot.notes)).collect();
-                Between::by_log(self.catalog, key, (read_at, next), heard)
+                let own = snapshots.iter().find(|snapshot| snapshot.seq == span.read_seq);
+                let own = own.and_then(|snapshot| Heard::from_notes(&snapshot.notes));
+                Between::by_log(self.catalog, key, (read_at, next), own.as_ref(), heard)
             }
         };
         Ok(Shown {
@@ -124,10 +126,8 @@ impl History<'_> {
 /// the old state forward: it counts only where it recorded a change of this very resource.
 fn reads(snapshots: &[Snapshot], key: &ResourceKey, changes: &[u64]) -> Vec<(u64, Timestamp)> {
     let read = |snapshot: &Snapshot| {
-        let row = snapshot.ledger.rows.get(&key.kind);
-        let whole = row.is_none_or(|row| row.state == State::Complete);
-        let at = row.and_then(|row| row.read).map_or(snapshot.finished, |(_, end)| end);
-        (whole || changes.contains(&snapshot.seq)).then_some((snapshot.seq, at))
+        let changed = || changes.contains(&snapshot.seq).then(|| changed_at(snapshot, &key.kind));
+        read_whole(snapshot, &key.kind).or_else(changed).map(|at| (snapshot.seq, at))
     };
     snapshots.iter().filter_map(read).collect()
 }

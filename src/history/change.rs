@@ -6,6 +6,7 @@ use crate::base::ids::RecordId;
 use crate::base::key::ResourceKey;
 use crate::catalog::KindSpec;
 use crate::history::body::parse;
+use crate::history::moment::changed_at;
 use crate::history::{History, HistoryError};
 use crate::json::{ArrayMode, ArrayRules, FieldChange, Object, Pointer, Value, diff_with};
 use crate::store::{Entry, Snapshot};
@@ -117,13 +118,12 @@ impl History<'_> {
             (_, None) => Op::Remove,
             _ => Op::Change,
         };
-        let row = snapshot.ledger.rows.get(&key.kind);
         Ok(Change {
             id: change_id(&snapshot.id, key),
             op,
             key: key.clone(),
             name: None,
-            at: row.and_then(|row| row.read).map_or(snapshot.finished, |(_, end)| end),
+            at: changed_at(snapshot, &key.kind),
             actor: None,
             fields: fields(self.catalog.kind(&key.kind), old.as_ref(), new.as_ref()),
         })

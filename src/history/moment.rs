@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use crate::base::coverage::Row;
+use crate::base::coverage::{Row, State as Coverage};
 use crate::base::key::Kind;
 use crate::base::when::When;
 use crate::history::{History, HistoryError};
@@ -44,6 +44,25 @@ impl Moment {
 fn read_end(snapshot: &Snapshot, kind: &Kind) -> Timestamp {
     let row = snapshot.ledger.rows.get(kind);
     row.and_then(|row| row.read).map_or(snapshot.finished, |(_, end)| end)
+}
+
+/// When a snapshot read a kind whole; `None` where it carried the kind's state, or most of it, forward.
+/// A span that began before the snapshot did is that of the reading which is carried.
+#[must_use]
+pub fn read_whole(snapshot: &Snapshot, kind: &Kind) -> Option<Timestamp> {
+    let Some(row) = snapshot.ledger.rows.get(kind) else { return Some(snapshot.finished) };
+    match row.read {
+        _ if row.state != Coverage::Complete => None,
+        None => Some(snapshot.finished),
+        Some((begun, end)) => (begun >= snapshot.started).then_some(end),
+    }
+}
+
+/// When a snapshot read a resource that it found changed: with its kind, or by itself.
+#[must_use]
+pub fn changed_at(snapshot: &Snapshot, kind: &Kind) -> Timestamp {
+    let read = snapshot.ledger.rows.get(kind).and_then(|row| row.read);
+    read.filter(|(begun, _)| *begun >= snapshot.started).map_or(snapshot.finished, |(_, end)| end)
 }
 
 impl History<'_> {

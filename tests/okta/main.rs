@@ -6,6 +6,7 @@
 mod behaviour;
 mod document;
 mod entitled;
+mod hourly;
 mod org;
 mod pages;
 mod proof;

@@ -1,0 +1,255 @@
+//! An hourly run: only what the vendor's log and filters name, what no event tells of, and what comes
+//! in its turn. Everything else is carried forward, with the time at which it was read.
+//!
+//! Absence means nothing here but where a list was read whole: below one parent, or of a whole kind.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::base::coverage::State;
+use crate::base::key::ResourceKey;
+use crate::catalog::KindSpec;
+use crate::collect::CollectError;
+use crate::collect::agenda::{self, Reading, Turns};
+use crate::collect::explain::{Log, OVERLAP};
+use crate::collect::ledger;
+use crate::collect::mark::Mark;
+use crate::collect::naming::{Held, Namer};
+use crate::collect::part::Part;
+use crate::collect::run::{Gathering, Run};
+use crate::provider::{self, Event, Known, changed, guides};
+use crate::store::Snapshot;
+
+/// Rows of one page, about: a list of no more is read whole where an event names one of its rows, as
+/// the vendor may have touched the others with it.
+const PAGE_ROWS: usize = 200;
+
+/// What the first round of an hourly run goes by, beside events.
+pub(crate) struct First<'a> {
+    previous: &'a Snapshot,
+    turns: Turns,
+    since: Timestamp,
+}
+
+impl Run<'_> {
+    /// Reads what the log names, and brings the ledger of the last snapshot up to date.
+    pub(crate) async fn hourly(
+        &self,
+        gathering: &mut Gathering,
+        previous: &Snapshot,
+        mark: &Mark,
+        log: &mut Log,
+    ) -> Result<(), CollectError> {
+        let read = |kind: &_| {
+            self.catalog.kind(kind).is_some_and(|spec| spec.carried_by.is_none() && spec.unread.is_none())
+        };
+        let rows = previous.ledger.rows.iter().filter(|(kind, _)| read(kind));
+        gathering.ledger.rows = rows.map(|(kind, row)| (kind.clone(), row.clone())).collect();
+        let lasting = previous.ledger.unknown.iter().filter(|text| !text.starts_with("audit"));
+        gathering.unknown.extend(lasting.cloned());
+        let first = First {
+            previous,
+            turns: Turns::between(previous.started, self.clock.now()),
+            since: previous.started.min(mark.read_to) - OVERLAP,
+        };
+        let events = log.events.clone();
+        self.round(gathering, Some(&first), &events).await?;
+        ledger::fill_unread(self.catalog, Some(previous.ledger.as_ref()), &mut gathering.ledger);
+        Ok(())
+    }
+
+    /// Goes over the kinds once, parents before children.
+    pub(crate) async fn round(
+        &self,
+        gathering: &mut Gathering,
+        first: Option<&First<'_>>,
+        events: &[Event],
+    ) -> Result<(), CollectError> {
+        gathering.fresh.clear();
+        let order = provider::order(self.catalog);
+        let read =
+            order.into_iter().flatten().filter(|spec| spec.carried_by.is_none() && spec.unread.is_none());
+        let read: Vec<(&KindSpec, Reading)> = read
+            .map(|spec| {
+                (spec, first.map_or(Reading::Carry, |first| self.reading(first, spec, &gathering.known)))
+            })
+            .collect();
+        let mut left: u64 =
+            read.iter().filter_map(|(spec, reading)| Some(self.forecast(first?, spec, reading))).sum();
+        for (done, (spec, reading)) in read.iter().enumerate() {
+            if let Some(first) = first {
+                self.progress.kind(&spec.kind, done, read.len(), Some(left));
+                left = left.saturating_sub(self.forecast(first, spec, reading));
+            }
+            self.visit(spec, (reading, first), events, gathering).await?;
+        }
+        Ok(())
+    }
+
+    /// How much of a kind the first round reads, whatever the events say.
+    fn reading(&self, first: &First<'_>, spec: &KindSpec, known: &Known) -> Reading {
+        let rows = &first.previous.ledger.rows;
+        let count = |kind: &_| rows.get(kind).map_or(0, |row| row.count);
+        let needed = known.keeps_more_than_ids(spec);
+        let row = rows.get(&spec.kind);
+        agenda::reading(&agenda::Case { catalog: self.catalog, spec, needed, row, count: &count })
+    }
+
+    /// The requests that this takes, as far as that can be said before events are looked up.
+    fn forecast(&self, first: &First<'_>, spec: &KindSpec, reading: &Reading) -> u64 {
+        let rows = &first.previous.ledger.rows;
+        let count = |kind: &_| rows.get(kind).map_or(0, |row| row.count);
+        match reading {
+            Reading::Carry => 0,
+            Reading::Whole => provider::forecast(self.catalog, spec, &count),
+            Reading::Changed => 1,
+            Reading::Turn => provider::forecast(self.catalog, spec, &count) / agenda::PARTS.unsigned_abs(),
+            Reading::Again(places) => places.len() as u64,
+        }
+    }
+
+    async fn visit(
+        &self,
+        spec: &KindSpec,
+        (reading, first): (&Reading, Option<&First<'_>>),
+        events: &[Event],
+        gathering: &mut Gathering,
+    ) -> Result<(), CollectError> {
+        let closed = gathering.ledger.rows.get(&spec.kind).is_some_and(|row| {
+            matches!(row.state, State::NotPermitted | State::NotEntitled | State::NoApi | State::Excluded)
+        });
+        if *reading == Reading::Whole {
+            // Nothing was said of it yet.
+            self.sweep_kind(spec, gathering).await?;
+        } else if !closed {
+            let mut part = Part::default();
+            self.went_along(spec, gathering, &mut part)?;
+            let whole = self.agree(spec, (reading, first), events, gathering, &mut part);
+            if whole {
+                self.sweep_again(spec, gathering).await?;
+            } else if !part.is_empty() {
+                gathering.part.insert(spec.kind.clone());
+                self.read_part(spec, part, gathering).await?;
+            }
+        }
+        if first.is_some() {
+            self.keep_ids(spec, gathering);
+        }
+        Ok(())
+    }
+
+    /// What is read of a kind: by its reading, by events, and below parents that are not what they were.
+    /// True where that is everything.
+    fn agree(
+        &self,
+        spec: &KindSpec,
+        (reading, first): (&Reading, Option<&First<'_>>),
+        events: &[Event],
+        gathering: &Gathering,
+        part: &mut Part,
+    ) -> bool {
+        let mut places: BTreeSet<ResourceKey> = BTreeSet::new();
+        match (reading, first) {
+            (Reading::Changed, Some(first)) => part.since = Some(first.since),
+            (Reading::Turn, Some(first)) => {
+                let all = guides(spec).into_iter().flat_map(|kind| {
+                    gathering.known.of_kind(&kind).map(|(key, _)| key.clone()).collect::<Vec<_>>()
+                });
+                places.extend(all.filter(|key| first.turns.have_come_to(key)));
+            }
+            (Reading::Again(again), _) => places.extend(again.iter().cloned()),
+            _ => {}
+        }
+        let own = guides(spec);
+        places.extend(gathering.fresh.iter().filter(|key| own.contains(&key.kind)).cloned());
+        let touching: Vec<&Event> = events.iter().filter(|event| event.kinds.contains(&spec.kind)).collect();
+        let wanted = Namer::new(spec, &gathering.known).wanted(&touching, gathering);
+        let count = gathering.ledger.rows.get(&spec.kind).map_or(0, |row| row.count);
+        let short = own.is_empty() && part.since.is_none() && changed::filter_of(spec).is_none();
+        let whole = wanted.whole && changed::filter_of(spec).is_none()
+            || short && !wanted.named.is_empty() && count <= PAGE_ROWS as u64
+            || !provider::is_divisible(spec) && !places.is_empty();
+        for key in wanted.named {
+            let parent = wanted.guides.iter().find(|guide| is_below(spec, &key, guide));
+            match parent {
+                Some(parent) if spec.get.is_none() || !self.is_long(spec, parent, gathering) => {}
+                _ => drop(part.named.insert(key)),
+            }
+        }
+        for guide in wanted.guides {
+            let told = part.named.iter().any(|key| is_below(spec, key, &guide));
+            if !told {
+                places.insert(guide);
+            }
+        }
+        places.retain(|key| !gathering.gone.holds(key));
+        // A place may be a resource of the kind itself: one that could not be read last time.
+        for key in places {
+            if key.kind == spec.kind {
+                part.named.insert(key)
+            } else {
+                part.guides.insert(key)
+            };
+        }
+        whole
+    }
+
+    /// Whether more lies below a parent than a page holds.
+    fn is_long(&self, spec: &KindSpec, parent: &ResourceKey, gathering: &Gathering) -> bool {
+        gathering.session.parent_state().below(&spec.kind, &parent.ids).nth(PAGE_ROWS).is_some()
+    }
+
+    /// What hung on something that is gone: below a parent it is gone too. What else bears its id, as a
+    /// link to it does, is read again.
+    fn went_along(
+        &self,
+        spec: &KindSpec,
+        gathering: &mut Gathering,
+        part: &mut Part,
+    ) -> Result<(), CollectError> {
+        if spec.parent.is_empty() || gathering.gone.is_empty() {
+            return Ok(());
+        }
+        let parents: Vec<Vec<String>> = gathering.gone.parents(spec).cloned().collect();
+        for ids in parents {
+            for key in gathering.below(&spec.kind, &ids) {
+                gathering.forget(&key)?;
+            }
+        }
+        let ids: BTreeSet<String> = gathering.gone.ids().map(str::to_owned).collect();
+        let ids: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+        for key in gathering.ending_in(&spec.kind, &ids) {
+            if !gathering.has(&key) {
+                continue;
+            }
+            let above = key.ids.split_last().map(|(_, above)| above.to_vec()).unwrap_or_default();
+            match spec.get {
+                Some(_) => drop(part.named.insert(key)),
+                None => {
+                    part.guides.extend(spec.parent.iter().map(|kind| ResourceKey::new(kind, above.clone())))
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets other kinds go over what was not read this time.
+    fn keep_ids(&self, spec: &KindSpec, gathering: &mut Gathering) {
+        if !gathering.known.keeps(&spec.kind) {
+            return;
+        }
+        let keys: Vec<ResourceKey> =
+            gathering.session.parent_state().kind(&spec.kind).map(|(key, _)| key).collect();
+        for key in keys.into_iter().filter(|key| !gathering.gone.holds(key)) {
+            gathering.known.insert_id(self.catalog, key);
+        }
+        if let Some(row) = gathering.ledger.rows.get(&spec.kind) {
+            gathering.known.note(&spec.kind, row.state, &row.reason);
+        }
+    }
+}
+
+fn is_below(spec: &KindSpec, key: &ResourceKey, parent: &ResourceKey) -> bool {
+    spec.parent.contains(&parent.kind) && key.ids.split_last().is_some_and(|(_, above)| above == parent.ids)
+}

@@ -1,0 +1,208 @@
+//! Reading a kind whole: every row is taken, and what did not come is judged.
+
+use std::collections::BTreeSet;
+
+use crate::base::coverage::{Row, State};
+use crate::base::key::ResourceKey;
+use crate::catalog::{KindSpec, canonicalize};
+use crate::collect::CollectError;
+use crate::collect::absence::{Case, Verdict, judge};
+use crate::collect::ledger::join_reasons;
+use crate::collect::run::{Gathering, Run};
+use crate::provider::{self, Item, Swept};
+use crate::store::{Parts, Put, Snapshot};
+
+impl Run<'_> {
+    pub(crate) async fn sweep_all(
+        &self,
+        gathering: &mut Gathering,
+        previous: Option<&Snapshot>,
+    ) -> Result<(), CollectError> {
+        let levels = provider::order(self.catalog);
+        let all = levels.iter().map(Vec::len).sum();
+        let read =
+            levels.into_iter().flatten().filter(|spec| spec.carried_by.is_none() && spec.unread.is_none());
+        for (done, spec) in read.enumerate() {
+            let left = previous.map(|was| was.requests.saturating_sub(self.live.requests()));
+            self.progress.kind(&spec.kind, done, all, left);
+            self.sweep_kind(spec, gathering).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn sweep_kind(
+        &self,
+        spec: &KindSpec,
+        gathering: &mut Gathering,
+    ) -> Result<(), CollectError> {
+        let mut seen = BTreeSet::new();
+        let mut fault = None;
+        let known = std::mem::take(&mut gathering.known);
+        let mut fresh = Vec::new();
+        let keeps = known.keeps(&spec.kind);
+        let mut sink = |item: Item| {
+            if fault.is_some() {
+                return;
+            }
+            match self.take(spec, &item, gathering) {
+                Ok(_) => {
+                    seen.insert(item.key.clone());
+                    self.progress.rows(seen.len() as u64);
+                    if keeps {
+                        fresh.push(item);
+                    }
+                }
+                Err(error) => fault = Some(error),
+            }
+        };
+        let swept = self.live.sweep(spec, &known, &mut sink).await;
+        if let Some(error) = fault {
+            return Err(error);
+        }
+        gathering.known = known;
+        fresh.into_iter().for_each(|item| gathering.known.insert(item));
+        let row = self.settle(spec, swept, seen, gathering).await?;
+        gathering.known.note(&spec.kind, row.state, &row.reason);
+        gathering.ledger.rows.insert(spec.kind.clone(), row);
+        Ok(())
+    }
+
+    /// Reads a kind whole, of which something may have been taken already in this run.
+    pub(crate) async fn sweep_again(
+        &self,
+        spec: &KindSpec,
+        gathering: &mut Gathering,
+    ) -> Result<(), CollectError> {
+        let kind = &spec.kind;
+        let gone = gathering.session.parent_state().kind(kind).map(|(key, _)| key);
+        let said: Vec<ResourceKey> =
+            gone.chain(gathering.changed.iter().filter(|key| key.kind == *kind).cloned()).collect();
+        for key in said {
+            gathering.unsay(&key);
+        }
+        gathering.part.remove(kind);
+        self.sweep_kind(spec, gathering).await
+    }
+
+    /// Brings one resource to canonical form and hands it to the session.
+    pub(crate) fn take(
+        &self,
+        spec: &KindSpec,
+        item: &Item,
+        gathering: &mut Gathering,
+    ) -> Result<Put, CollectError> {
+        let address = item.key.to_path();
+        let mark = |pointer: &str, value: &[u8]| self.fingerprints.mark(&address, pointer, value);
+        let canonical = canonicalize(self.catalog, spec, item.body.clone(), &mark);
+        gathering.unknown.extend(canonical.unknown);
+        let parts = Parts {
+            main: canonical.main.to_canonical(),
+            secret: canonical.secret.map(|value| value.to_canonical()),
+            volatile: canonical.volatile.map(|value| value.to_canonical()),
+            raw: None,
+        };
+        let put = gathering.session.put(&item.key, parts)?;
+        if put != Put::Same {
+            gathering.changed.insert(item.key.clone());
+            gathering.fresh.insert(item.key.clone());
+        }
+        Ok(put)
+    }
+
+    /// The same for a resource that may have been taken already in this run: the last reading holds.
+    pub(crate) fn take_again(
+        &self,
+        spec: &KindSpec,
+        item: &Item,
+        gathering: &mut Gathering,
+    ) -> Result<(), CollectError> {
+        let was = gathering.has(&item.key);
+        gathering.unsay(&item.key);
+        self.take(spec, item, gathering)?;
+        if let Some(row) = gathering.ledger.rows.get_mut(&spec.kind).filter(|_| !was) {
+            row.count += 1;
+        }
+        Ok(())
+    }
+
+    /// Decides about what did not come, and writes the kind's row.
+    async fn settle(
+        &self,
+        spec: &KindSpec,
+        swept: Swept,
+        seen: BTreeSet<ResourceKey>,
+        gathering: &mut Gathering,
+    ) -> Result<Row, CollectError> {
+        let before: Vec<ResourceKey> =
+            gathering.session.parent_state().kind(&spec.kind).map(|(key, _)| key).collect();
+        let missing: Vec<ResourceKey> = before.iter().filter(|key| !seen.contains(*key)).cloned().collect();
+        let mut row = Row {
+            state: swept.state,
+            reason: swept.reason,
+            count: (seen.len() + missing.len()) as u64,
+            read: swept.read,
+            exceptions: swept.exceptions,
+        };
+        let verdict = judge(Case {
+            spec,
+            state: row.state,
+            exceptions: &row.exceptions,
+            lost_rights: &gathering.lost_rights,
+            before: before.len(),
+            missing,
+            gone: &gathering.gone,
+        });
+        match verdict {
+            Verdict::Carry { state, reason } => {
+                row.state = state;
+                row.reason = join_reasons(&row.reason, &reason);
+            }
+            Verdict::Confirm { ask, gone } => {
+                for key in gone {
+                    forget(gathering, &key, &mut row)?;
+                }
+                for key in ask {
+                    self.confirm(spec, &key, &mut row, gathering).await?;
+                }
+            }
+        }
+        Ok(row)
+    }
+
+    /// Asks for a resource that did not come; only a plain "gone" removes it.
+    pub(crate) async fn confirm(
+        &self,
+        spec: &KindSpec,
+        key: &ResourceKey,
+        row: &mut Row,
+        gathering: &mut Gathering,
+    ) -> Result<(), CollectError> {
+        match self.live.read_one(spec, key, &gathering.known).await {
+            Ok(None) => forget(gathering, key, row)?,
+            Ok(Some(item)) => {
+                self.take(spec, &item, gathering)?;
+                row.state = State::Partial;
+                row.reason = join_reasons(&row.reason, &format!("the list left out `{key}`, which exists"));
+            }
+            Err(error) => {
+                row.state = State::Partial;
+                let reason = format!("`{key}` did not come and could not be asked for: {error}");
+                row.reason = join_reasons(&row.reason, &reason);
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn forget(
+    gathering: &mut Gathering,
+    key: &ResourceKey,
+    row: &mut Row,
+) -> Result<(), CollectError> {
+    gathering.unsay(key);
+    gathering.session.gone(key)?;
+    gathering.gone.insert(key);
+    gathering.changed.insert(key.clone());
+    row.count = row.count.saturating_sub(1);
+    Ok(())
+}
