@@ -74,7 +74,7 @@ fn what_vanishes_behind_a_refusal_is_kept() {
         (coverage(&first)["trusted_origin"].0.as_str(), coverage(&first)["trusted_origin"].2),
         ("complete", 1)
     );
-    let (second, _) = org.snapshot(3);
+    let (second, _) = org.sweep(3);
     assert_eq!(second["removed"], 0, "nobody said that it was deleted");
     let (state, reason, count) = &coverage(&second)["trusted_origin"];
     assert_eq!((state.as_str(), *count), ("not_entitled", 1), "{reason}");
@@ -96,7 +96,7 @@ fn what_the_catalogue_does_not_know_is_said() {
     for name in ["One", "Two"] {
         org.ask("POST", "/api/v1/groups", &format!("{{\"profile\":{{\"name\":\"{name}\"}}}}"));
     }
-    let (second, _) = org.snapshot(0);
+    let (second, _) = org.sweep(0);
     let unknown: Vec<&str> =
         second["unknown"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
     for wanted in [

@@ -70,7 +70,7 @@ fn between_two_full_readings_a_silent_log_says_that_nothing_happened() {
     let first_snapshot =
         lines(&org.run(&["snapshots", "--json"], 0))[0]["snapshot"].as_str().unwrap().to_owned();
     org.snapshot(0);
-    let full: Value = serde_json::from_str(&org.run(&["snapshot", "--json", "--full"], 0)).unwrap();
+    let (full, _) = org.sweep(0);
     assert_eq!(full["sweep"], "full");
     let address = format!("{TENANT}/network_zone/{zone}");
     let text = org.run(&["show", "--json", "--at", &first_snapshot, &address], 0);

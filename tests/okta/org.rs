@@ -122,8 +122,19 @@ impl Org {
     /// A snapshot that must end with this code: its document, and what the server was asked meanwhile.
     #[track_caller]
     pub(crate) fn snapshot(&self, code: i32) -> (Value, Vec<Asked>) {
+        self.taken(&["snapshot", "--json"], code)
+    }
+
+    /// The same of everything, although the log tells what changed.
+    #[track_caller]
+    pub(crate) fn sweep(&self, code: i32) -> (Value, Vec<Asked>) {
+        self.taken(&["snapshot", "--json", "--full"], code)
+    }
+
+    #[track_caller]
+    fn taken(&self, arguments: &[&str], code: i32) -> (Value, Vec<Asked>) {
         let before = self.requests().len();
-        let document = serde_json::from_str(&self.run(&["snapshot", "--json"], code)).unwrap();
+        let document = serde_json::from_str(&self.run(arguments, code)).unwrap();
         (document, self.requests().split_off(before))
     }
 
