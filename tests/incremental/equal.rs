@@ -117,7 +117,7 @@ fn an_hourly_snapshot_is_a_full_one() {
     let habits = (0u32..400, 0u32..400).prop_map(|(delay_seconds, jitter_seconds)| Habits {
         delay_seconds,
         jitter_seconds,
-        lose_every: 0,
+        ..Habits::default()
     });
     let input = (any::<u64>(), proptest::collection::vec(draws(12), 1..4), habits);
     let result = runner.run(&input, |(seed, rounds, habits)| runtime().block_on(hours(seed, rounds, habits)));
