@@ -379,7 +379,7 @@ impl Check<'_> {
         };
         let Some(rec) = rec else { return Ok(()) };
         let state = core.state(tenant, &rec)?.state;
-        let mut roots = core.roots_from_bodies(tenant, &state, &HashSet::new())?;
+        let mut roots = core.roots_from_bodies(tenant, &state, &HashSet::new(), None)?;
         let path = object_path(Name::Record(tenant.prefix, rec.sequence))?;
         let signed = rec.snapshot().map(|snapshot| snapshot.root);
         if signed == Some(roots.finish()) || tenant.newest()?.epoch != rec.epoch {

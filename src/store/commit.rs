@@ -170,7 +170,8 @@ impl WriteSession {
         let (core, tenant) = (self.core.clone(), self.tenant.clone());
         let base = self.loaded.state.clone();
         let parent = self.parent.as_ref().map(|(_, rec)| (rec, base.as_ref()));
-        let mut roots = core.roots(&tenant, parent, self.pending.keys().map(|path| &**path))?;
+        let paths = self.pending.keys().map(|path| &**path);
+        let mut roots = core.roots(&tenant, parent, paths, self.leaves.as_ref())?;
         let proof = &tenant.newest()?.proof;
         let (mut added, mut changed, mut removed) = (0, 0, 0);
         let mut log = LogWriter::new();
@@ -213,8 +214,7 @@ impl WriteSession {
             flags = flags.and(Flags::REBASE);
         }
         let total = base.len() as u64 + added - removed;
-        if !full_base && self.checkpoint_is_due(meta, total) {
-            self.add_checkpoint()?;
+        if !full_base && self.checkpoint_is_due(meta, total) && self.adds_checkpoint()? {
             flags = flags.and(Flags::CHECKPOINT);
         }
         self.set_ledger(meta)?;
@@ -256,6 +256,19 @@ impl WriteSession {
         let patience = if meta.full_sweep { 1 } else { 2 };
         let cost = total * CHECKPOINT_BYTES_EACH;
         *logs >= min * patience && (*log_bytes >= cost * patience || *logs >= max * patience)
+    }
+
+    /// Adds a checkpoint, where it can be made: one of its bodies may be lost. The logs say all that it
+    /// would, and the next session tries again.
+    fn adds_checkpoint(&mut self) -> Result<bool, StoreError> {
+        match self.add_checkpoint() {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_loss() => {
+                tracing::warn!(%error, "no checkpoint was written; `lastgood check` says what is lost");
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The whole state after this session, as a second log.

@@ -1,6 +1,9 @@
 //! Where the state root's leaves come from: the index, what changed since, else every body once.
+//!
+//! Where every body is needed, a session that is given one compares it with the stored one as it comes
+//! and remembers its leaf: what is lost is then stored anew, and nothing is read a second time.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::crypto::hierarchy::Domain;
@@ -14,7 +17,28 @@ use crate::store::snapshot::Rec;
 use crate::store::state::State;
 use crate::store::tenant::Tenant;
 
+/// The leaves of resources that a session found to be as they were, by [`short_path`].
+pub(super) type Leaves = HashMap<u64, Leaf>;
+
+/// A short hash of a key.
+pub(super) fn short_path(path: &str) -> u64 {
+    let hash = blake3::hash(path.as_bytes());
+    u64::from_le_bytes(*hash.as_bytes().first_chunk().expect("32 bytes hold 8"))
+}
+
 impl Core {
+    /// Whether the leaves of a record's state are kept, so that few bodies must be read for the root.
+    pub(super) fn keeps_leaves(&self, tenant: &Tenant, rec: &Arc<Rec>) -> Result<bool, StoreError> {
+        if rec.epoch != tenant.newest()?.epoch {
+            return Ok(false);
+        }
+        match self.changed_since_leaves(tenant, rec) {
+            Ok(found) => Ok(found.is_some()),
+            Err(error) if error.is_loss() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The buckets of a parent's state, with those of `paths` loaded. The leaves of `paths` themselves are
     /// about to be set, and may lack: a body that is lost does not stand in the way of the one that takes
     /// its place.
@@ -26,12 +50,13 @@ impl Core {
         tenant: &Tenant,
         parent: Option<(&Arc<Rec>, &State)>,
         paths: impl Iterator<Item = &'p str> + Clone,
+        known: Option<&Leaves>,
     ) -> Result<Roots, StoreError> {
         let Some((rec, state)) = parent else { return Ok(Roots::empty()) };
         match self.roots_from_index(tenant, rec, state, paths.clone()) {
             Ok(Some(roots)) => Ok(roots),
-            Ok(None) => self.roots_from_bodies(tenant, state, &paths.collect()),
-            Err(error) if error.is_loss() => self.roots_from_bodies(tenant, state, &paths.collect()),
+            Ok(None) => self.roots_from_bodies(tenant, state, &paths.collect(), known),
+            Err(error) if error.is_loss() => self.roots_from_bodies(tenant, state, &paths.collect(), known),
             Err(error) => Err(error),
         }
     }
@@ -64,7 +89,8 @@ impl Core {
         Ok((Some(roots.finish()) == signed).then_some(roots))
     }
 
-    /// The buckets of a state, from all its bodies but those of some paths.
+    /// The buckets of a state, from all its bodies but those of some paths and those whose leaves are
+    /// known.
     ///
     /// # Errors
     /// One of them is missing or damaged.
@@ -73,11 +99,16 @@ impl Core {
         tenant: &Tenant,
         state: &State,
         without: &HashSet<&str>,
+        known: Option<&Leaves>,
     ) -> Result<Roots, StoreError> {
         let domain = tenant.newest()?;
         let mut roots = Roots::empty();
         for (path, entry) in state.paths().filter(|(path, _)| !without.contains(&**path)) {
-            roots.set(&domain.proof, path, Some(self.leaf(tenant, domain, path, &entry)?));
+            let leaf = match known.and_then(|known| known.get(&short_path(path))) {
+                Some(leaf) => *leaf,
+                None => self.leaf(tenant, domain, path, &entry)?,
+            };
+            roots.set(&domain.proof, path, Some(leaf));
         }
         Ok(roots)
     }

@@ -23,6 +23,7 @@ use crate::format::references::{Place as SegmentPlace, SegmentRef};
 use crate::store::core::Core;
 use crate::store::entry::{Entry, Part, Parts, Place, Put};
 use crate::store::replay::Loaded;
+use crate::store::rooting::{Leaves, short_path};
 use crate::store::segments::object_path;
 use crate::store::snapshot::{Rec, Snapshot};
 use crate::store::state::State;
@@ -93,6 +94,9 @@ pub struct WriteSession {
     pub(super) referred: HashSet<SegmentId>,
     /// What was said of each key so far: a short hash of the key, then one of its bodies.
     said: HashMap<u64, u64>,
+    /// The leaves of what is as it was, where nobody keeps those of the parent's state: every stored
+    /// body is needed then, and compared as it is put.
+    pub(super) leaves: Option<Leaves>,
 }
 
 /// What `said` holds of a key that is gone; no body's short hash is likely to be it.
@@ -120,6 +124,7 @@ impl WriteSession {
             began,
             referred: HashSet::new(),
             said: HashMap::new(),
+            leaves: None,
         };
         session.find_parent()?;
         Ok(session)
@@ -142,6 +147,7 @@ impl WriteSession {
         };
         let Some(parent) = parent else { return Ok(()) };
         self.loaded = core.state(&tenant, &parent)?;
+        self.leaves = (!core.keeps_leaves(&tenant, &parent)?).then(Leaves::new);
         let ledger = core.ledger(&tenant, &parent)?;
         self.parent = parent.to_snapshot(ledger).map(|snapshot| (snapshot, parent));
         Ok(())
@@ -201,6 +207,9 @@ impl WriteSession {
             && same_main
             && self.is_body(before, Part::Secret, secret)?
         {
+            if let Some(leaves) = &mut self.leaves {
+                leaves.insert(short_path(&path), domain.proof.leaf(&path, &parts.main));
+            }
             return Ok(Put::Same);
         }
         let leaf = domain.proof.leaf(&path, &parts.main);
@@ -273,7 +282,8 @@ impl WriteSession {
         }
     }
 
-    /// Whether a part of an entry is the body of this id. What only a short check tells is read.
+    /// Whether a part of an entry is the body of this id. What only a short check tells is read, and all
+    /// where all is needed.
     pub(super) fn is_body(
         &self,
         entry: &Entry,
@@ -287,7 +297,7 @@ impl WriteSession {
         };
         let one_epoch = self.tenant.domains.len() == 1;
         match place.mark {
-            Mark::Id(known) if known == id => return Ok(true),
+            Mark::Id(known) if known == id && self.leaves.is_none() => return Ok(true),
             Mark::Id(_) | Mark::Check(_) if one_epoch && !place.mark.fits(&id) => return Ok(false),
             Mark::Id(_) | Mark::Check(_) => {}
         }
@@ -338,12 +348,18 @@ impl WriteSession {
         {
             keep(Part::Raw, self.add(kind, &body)?, ids.id(&body));
         } else if let Some((old, place)) = old.and_then(|old| Some((old, old.place(Part::Raw)?))) {
-            // The raw bytes belong to the main body, which stays.
-            let id = match old.known_id(Part::Raw) {
-                Some(id) => id,
-                None => self.core.bodies(&tenant).at(place)?.id,
+            // The raw bytes belong to the main body, which stays; lost ones are stored anew.
+            let known = match old.known_id(Part::Raw) {
+                Some(id) => Ok(id),
+                None => self.core.bodies(&tenant).at(place).map(|body| body.id),
             };
-            keep(Part::Raw, Where::Old(Box::new(place.clone())), id);
+            match (known, parts.raw.take()) {
+                (Ok(id), _) => keep(Part::Raw, Where::Old(Box::new(place.clone())), id),
+                (Err(error), Some(body)) if error.is_loss() => {
+                    keep(Part::Raw, self.add(kind, &body)?, ids.id(&body));
+                }
+                (Err(error), _) => return Err(error),
+            }
         }
         Ok(stored)
     }
@@ -402,12 +418,6 @@ fn check_limits(path: &str, parts: &Parts, secret: Option<&Secret<Vec<u8>>>) -> 
         return Err(StoreError::TooLarge { what: format!("a body of {path}"), limit: BODY_BYTES_MAX });
     }
     Ok(())
-}
-
-/// A short hash of a key.
-fn short_path(path: &str) -> u64 {
-    let hash = blake3::hash(path.as_bytes());
-    u64::from_le_bytes(*hash.as_bytes().first_chunk().expect("32 bytes hold 8"))
 }
 
 /// A short hash of what was put: equal bodies, equal hash.

@@ -9,9 +9,10 @@
 //! One file serves all tenants of one repository; tables are named by tenant prefix. Read
 //! [`versions`] next.
 
+use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use redb::backends::InMemoryBackend;
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, TableDefinition};
@@ -325,10 +326,27 @@ pub(super) fn rewritten(bytes: &[u8]) -> Option<Vec<u8>> {
     row::Row::decode(bytes).ok().map(|row| row.encode())
 }
 
-/// redb may panic on a file that was changed under it; that too is a fault of a cache.
+thread_local! {
+    /// Whether a panic on this thread is about the index, and nobody's business.
+    static CATCHING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// redb may panic on a file that was changed under it; that too is a fault of a cache, of which nothing
+/// is told but the status.
 fn caught<T>(ask: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(ask))
-        .unwrap_or_else(|_| Err(Fault("the index file is damaged".to_owned())))
+    static HUSHED: Once = Once::new();
+    HUSHED.call_once(|| {
+        let told = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !CATCHING.get() {
+                told(panic);
+            }
+        }));
+    });
+    let outer = CATCHING.replace(true);
+    let asked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(ask));
+    CATCHING.set(outer);
+    asked.unwrap_or_else(|_| Err(Fault("the index file is damaged".to_owned())))
 }
 
 /// A table that does not exist yet is an empty one.
@@ -344,4 +362,29 @@ fn present<T>(opened: Result<T, redb::TableError>) -> Result<Option<T>, Fault> {
 pub(super) fn make_folder(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_the_database_is_told_nobody_and_any_other_is() {
+        const INSIDE: &str = "LASTGOOD_TEST_PANICS";
+        if std::env::var_os(INSIDE).is_some() {
+            assert!(caught::<()>(|| panic!("of the database")).is_err());
+            assert!(std::panic::catch_unwind(|| panic!("of our own")).is_err());
+            return;
+        }
+        // What a hook prints goes to the process: this test runs itself in one of its own.
+        let test = "store::index::tests::a_panic_of_the_database_is_told_nobody_and_any_other_is";
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", test, "--nocapture"])
+            .env(INSIDE, "1")
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&child.stderr);
+        assert!(child.status.success(), "{told}");
+        assert!(!told.contains("of the database") && told.contains("of our own"), "{told}");
+    }
 }

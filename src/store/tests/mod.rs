@@ -5,6 +5,7 @@ mod basics;
 mod damage;
 mod faults;
 mod flips;
+mod mended;
 mod model;
 mod power;
 mod scenario;
