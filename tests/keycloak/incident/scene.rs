@@ -8,7 +8,7 @@ use std::time::Duration;
 use lastgood::access::strength::below_both;
 use lastgood::base::key::{Kind, ResourceKey};
 use lastgood::base::secret::Secret;
-use lastgood::catalog;
+use lastgood::catalog::{self, Privileged};
 use lastgood::json::Value as Body;
 use lastgood::provider::{Credential, Live, Target};
 use lastgood::restore::LiveTenant;
@@ -240,6 +240,10 @@ fn fits(planned: &str, path: &str) -> bool {
     rest.is_empty()
 }
 
+/// What the vendor leaves no way around, and only where the resource was not there before: a client whose
+/// authorization is switched on has the server's defaults until the next call, and nothing in it to change.
+const DEFAULTS_FIRST: [(&str, &str); 1] = [("authz_server", "/allowRemoteResourceManagement")];
+
 /// What guards less in a state between than before and after.
 pub(super) fn weaker(before: &Guarding, between: &Guarding, after: &Guarding) -> Vec<String> {
     let catalog = catalog::provider("keycloak").unwrap();
@@ -248,7 +252,12 @@ pub(super) fn weaker(before: &Guarding, between: &Guarding, after: &Guarding) ->
         .flat_map(|key| {
             let spec = catalog.kind(&key.kind).unwrap();
             let rules = below_both(spec, before.get(key), between.get(key), after.get(key));
-            rules.into_iter().map(move |rule| format!("{key}: {}", rule.why))
+            let own = |rule: &&Privileged| {
+                let place = (key.kind.as_str(), rule.at.to_string());
+                before.contains_key(key)
+                    || !DEFAULTS_FIRST.iter().any(|(kind, at)| place == (kind, at.to_string()))
+            };
+            rules.into_iter().filter(own).map(move |rule| format!("{key}: {}", rule.why))
         })
         .collect()
 }
