@@ -126,6 +126,11 @@ impl Relay {
     pub(crate) fn asked(&self) -> usize {
         self.shared.asked.load(Ordering::SeqCst)
     }
+
+    /// Calls that change something since the fault was set.
+    pub(crate) fn wrote(&self) -> usize {
+        self.shared.wrote.load(Ordering::SeqCst)
+    }
 }
 
 impl Drop for Relay {

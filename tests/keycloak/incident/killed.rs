@@ -11,6 +11,7 @@ use lastgood::base::entropy::{SystemEntropy, draw};
 use super::scene::{Planned, Scene, outcomes};
 use crate::dump::Dump;
 use crate::log::Mark;
+use crate::relay::Fault;
 use crate::server::{notice, on_server};
 
 /// What is put back: creates, updates, new ids, and things that the vendor makes along.
@@ -128,8 +129,9 @@ fn killed_anywhere_it_is_finished_or_undone_and_nothing_is_sent_twice() {
         let scene = Scene::set(server, "killed").await;
         let planned = scene.plan_of(&SCOPE, "whole.json");
         let begun = std::time::Instant::now();
+        scene.relay.set(Fault::None);
         scene.home.run(&Scene::command(&planned, false)).ok();
-        let whole = begun.elapsed();
+        let (whole, calls) = (begun.elapsed(), scene.relay.wrote());
         let mended = Dump::read(&scene.seed.realm).await;
         let back = scene.plan(&["--undo", &planned.id], "back.json");
         scene.home.run(&Scene::command(&back, false)).ok();
@@ -138,7 +140,7 @@ fn killed_anywhere_it_is_finished_or_undone_and_nothing_is_sent_twice() {
         let mut rounds = Rounds::default();
         let moments: Vec<When> = match wanted {
             None => CHOSEN.to_vec(),
-            Some(count) => moments(count, planned.calls, whole),
+            Some(count) => moments(count, calls, whole),
         };
         for (number, when) in moments.iter().enumerate() {
             round(&scene, number, *when, &mended, &mut rounds).await;
@@ -147,10 +149,9 @@ fn killed_anywhere_it_is_finished_or_undone_and_nothing_is_sent_twice() {
             }
         }
         notice(&format!(
-            "{} rounds of SIGKILL while applying {} steps with {} calls: {rounds:?}",
+            "{} rounds of SIGKILL while applying {} steps with {calls} calls: {rounds:?}",
             moments.len(),
-            planned.steps,
-            planned.calls
+            planned.steps
         ));
         if wanted.is_none() {
             assert_eq!(rounds.cut_off, CHOSEN.len(), "{rounds:?}");

@@ -52,8 +52,6 @@ pub(super) struct Planned {
     /// The first digits of its id.
     pub(super) id: String,
     pub(super) steps: usize,
-    /// Its calls, those that are made only where something differs among them.
-    pub(super) calls: usize,
     options: Vec<String>,
     /// The path of each call that makes something; ids to come stand between braces.
     creates: Vec<String>,
@@ -101,7 +99,6 @@ impl Scene {
             file: file.to_owned(),
             id,
             steps: plan["steps"].as_array().unwrap().len(),
-            calls,
             options,
             creates,
         }
