@@ -40,7 +40,7 @@ pub struct Vendor {
 type Files = &'static [(&'static str, &'static str)];
 
 static OKTA: LazyLock<Result<Vendor, String>> =
-    LazyLock::new(|| Vendor::new("okta", (okta::FORMS, okta::SAMPLE), okta::BODY_HOOKS, okta::CALL_HOOKS));
+    LazyLock::new(|| Vendor::okta(provider("okta").map_err(|error| error.to_string())?));
 
 /// The vendors that can be simulated.
 pub const VENDORS: [&str; 1] = ["okta"];
@@ -57,13 +57,20 @@ pub fn vendor(name: &str) -> Result<&'static Vendor, String> {
 }
 
 impl Vendor {
+    /// Okta as a catalogue describes it, the embedded one or another.
+    ///
+    /// # Errors
+    /// The forms and the catalogue do not fit each other.
+    pub fn okta(catalog: &'static Provider) -> Result<Self, String> {
+        Self::new(catalog, (okta::FORMS, okta::SAMPLE), okta::BODY_HOOKS, okta::CALL_HOOKS)
+    }
+
     fn new(
-        name: &str,
+        provider: &'static Provider,
         (files, steps): (Files, Files),
         body_hooks: &'static [(&'static str, BodyHook)],
         call_hooks: &'static [(&'static str, CallHook)],
     ) -> Result<Self, String> {
-        let provider = provider(name).map_err(|error| error.to_string())?;
         let mut forms = Forms::default();
         for (file, text) in files {
             let read: Forms = toml::from_str(text).map_err(|error| format!("{file}: {error}"))?;

@@ -1,20 +1,14 @@
 //! The facts that are falsified, one or more of each sort, and where each lie comes out.
 
-use lastgood::catalog::{self, Provider};
-use toml::{Table, Value};
-
 use crate::check::Stage;
+use crate::lie::Lie;
 
 /// One fact of the embedded catalogue and a lie in its place.
 pub(crate) struct Fact {
     /// What sort of fact it is.
     pub(crate) sort: &'static str,
-    /// The kind that it is said of; empty: the provider as a whole.
-    pub(crate) kind: &'static str,
-    /// Where it stands in the file.
-    pub(crate) at: &'static str,
-    /// What is said instead, as TOML; `None`: nothing.
-    pub(crate) lie: Option<&'static str>,
+    /// What is said in its place.
+    pub(crate) lie: Lie,
     /// Where it is caught.
     pub(crate) caught: Stage,
 }
@@ -23,10 +17,10 @@ const fn fact(
     sort: &'static str,
     kind: &'static str,
     at: &'static str,
-    lie: Option<&'static str>,
+    says: Option<&'static str>,
     caught: Stage,
 ) -> Fact {
-    Fact { sort, kind, at, lie, caught }
+    Fact { sort, lie: Lie { kind, at, says }, caught }
 }
 
 /// All of them.
@@ -61,45 +55,3 @@ pub(crate) const FACTS: &[Fact] = &[
     fact("merge", "client", "/update/0/merges", None, Stage::Applying),
     fact("call", "user", "/update/0/call", Some("'PUT /admin/realms/{realm}/user/{user-id}'"), Stage::Applying),
 ];
-
-/// The embedded catalogue with one lie in it; `Err` where it is found to contradict itself.
-pub(crate) fn falsified(fact: &Fact) -> Result<&'static Provider, String> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/catalog/keycloak.toml");
-    let mut file: Table = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let is_kind = |row: &&mut Value| row.get("kind").and_then(Value::as_str) == Some(fact.kind);
-    let place = if fact.kind.is_empty() {
-        &mut file
-    } else {
-        let kinds = file["kind"].as_array_mut().unwrap();
-        kinds.iter_mut().find(is_kind).unwrap().as_table_mut().unwrap()
-    };
-    lie(place, fact);
-    let text = toml::to_string(&file).unwrap();
-    let provider = catalog::parse("keycloak", &text).map_err(|error| error.to_string())?;
-    Ok(Box::leak(Box::new(provider)))
-}
-
-/// Puts the lie where the fact stands, or where none does.
-fn lie(place: &mut Table, fact: &Fact) {
-    let mut parts = fact.at.split('/').skip(1).peekable();
-    let mut here = place;
-    let mut inner = parts.next().unwrap();
-    while let Some(next) = parts.next() {
-        let value = here.get_mut(inner).unwrap_or_else(|| panic!("{} has no {}", fact.kind, fact.at));
-        let (table, name) = match next.parse::<usize>() {
-            Ok(number) => (&mut value.as_array_mut().unwrap()[number], parts.next().unwrap()),
-            Err(_) => (value, next),
-        };
-        here = table.as_table_mut().unwrap();
-        inner = name;
-    }
-    let told = fact.lie.map(|text| {
-        let mut one: Table = toml::from_str(&format!("lie = {text}")).unwrap();
-        one.remove("lie").unwrap()
-    });
-    let is_lie = match told {
-        Some(told) => here.insert(inner.to_owned(), told.clone()) != Some(told),
-        None => here.remove(inner).is_some(),
-    };
-    assert!(is_lie, "{} {} is no lie", fact.kind, fact.at);
-}

@@ -2,11 +2,13 @@
 //! embedded catalogue, and the check that the true one passes says where it goes wrong.
 //!
 //! The check (`check.rs`) reads, damages and restores a realm (`realm.rs`) that answers as a real
-//! Keycloak was seen to and knows no catalogue. `facts.rs` is the table of what is falsified.
+//! Keycloak was seen to and knows no catalogue. `facts.rs` is the table of what is falsified. What the
+//! recorded traffic of another vendor holds of its catalogue is in `tests/okta/falsified.rs`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
 
 mod check;
 mod facts;
+mod lie;
 mod realm;
 mod story;
 
@@ -20,7 +22,7 @@ use lastgood::provider::Credential;
 use serde_json::Value;
 
 use check::{Admin, Stage, Wrong, check};
-use facts::{FACTS, Fact, falsified};
+use facts::{FACTS, Fact};
 use realm::Realm;
 
 /// The administrator of the realm in memory.
@@ -93,11 +95,11 @@ fn the_true_catalogue_passes() {
 
 /// What came of a falsified fact: `None` where it was caught where the table says.
 fn missed(fact: &Fact) -> Option<String> {
-    let found = match falsified(fact) {
+    let found = match fact.lie.told("keycloak") {
         Err(what) => Err((Stage::Validator, what)),
         Ok(catalog) => run(catalog),
     };
-    let named = format!("{}: {} {} as {:?}", fact.sort, fact.kind, fact.at, fact.lie);
+    let named = format!("{}: {} {} as {:?}", fact.sort, fact.lie.kind, fact.lie.at, fact.lie.says);
     match found {
         Ok(()) => Some(format!("{named}: nothing noticed it")),
         Err((stage, what)) if stage != fact.caught => {

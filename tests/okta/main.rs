@@ -6,7 +6,10 @@
 mod behaviour;
 mod document;
 mod entitled;
+mod falsified;
 mod hourly;
+#[path = "../falsified/lie.rs"]
+mod lie;
 mod org;
 mod pages;
 mod proof;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use lastgood::json::Value;
-use lastgood::sim::{Body, Request, World, handle, vendor};
+use lastgood::sim::{Body, Request, Vendor, World, handle, vendor};
 
 use crate::recording::{Exchange, Scenario};
 use crate::seed::presuppose;
@@ -22,18 +22,23 @@ pub(crate) type Answer = (String, String, u16, Value);
 
 /// What the simulator answers to a scenario.
 pub(crate) fn answers(scenario: &Scenario) -> Vec<Answer> {
-    run(scenario).1
+    run(vendor("okta").unwrap(), scenario).1
 }
 
 /// Replays a scenario in a fresh world; the first miss says what is not as recorded.
 pub(crate) fn replay(scenario: &Scenario) -> Vec<Miss> {
-    run(scenario).0
+    replay_with(vendor("okta").unwrap(), scenario)
 }
 
-fn run(scenario: &Scenario) -> (Vec<Miss>, Vec<Answer>) {
+/// The same with a vendor of another catalogue.
+pub(crate) fn replay_with(vendor: &'static Vendor, scenario: &Scenario) -> Vec<Miss> {
+    run(vendor, scenario).0
+}
+
+fn run(vendor: &'static Vendor, scenario: &Scenario) -> (Vec<Miss>, Vec<Answer>) {
     let mut given = Vec::new();
     let now = "2026-06-15T12:00:00Z".parse().unwrap();
-    let mut world = World::new(vendor("okta").unwrap(), "https://acme.okta.example", 7, now);
+    let mut world = World::new(vendor, "https://acme.okta.example", 7, now);
     if classic(scenario) {
         world.org.pipeline = "v1".into();
     }

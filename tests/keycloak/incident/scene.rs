@@ -90,9 +90,8 @@ impl Scene {
             format!("--secrets={secrets}"),
         ];
         let requests = plan["steps"].as_array().unwrap().iter();
-        let requests: Vec<&Value> = requests.flat_map(|step| step["requests"].as_array().unwrap()).collect();
-        let calls = requests.len();
-        let creates = requests.into_iter().filter(|request| request["method"] == "POST");
+        let requests = requests.flat_map(|step| step["requests"].as_array().unwrap());
+        let creates = requests.filter(|request| request["method"] == "POST");
         let creates = creates.map(|request| request["path"].as_str().unwrap().to_owned()).collect();
         let id = plan["id"].as_str().unwrap().get(..12).unwrap().to_owned();
         Planned {
