@@ -389,15 +389,17 @@ impl State {
                 self.profile = asked.body.clone();
                 (200, self.profile.clone(), None)
             }
-            ("GET", ["users"]) => page(asked.query, self.users.clone(), 100),
-            ("GET", ["users", id]) => found(by(&self.users, "id", id)),
+            ("GET", ["users"]) => {
+                page(asked.query, self.users.iter().map(|user| self.profiled(user)).collect(), 100)
+            }
+            ("GET", ["users", id]) => {
+                found(by(&self.users, "id", id).map(|user| self.profiled(user)).as_ref())
+            }
             ("PUT", ["users", id]) => {
-                if !self.fits_profile(&asked.body) {
-                    return refused(400, "error-invalid-length");
-                }
+                let body = self.profiled(&asked.body);
                 match by_mut(&mut self.users, "id", id) {
                     Some(user) => {
-                        overlay(user, &asked.body);
+                        overlay(user, &body);
                         DONE
                     }
                     None => found(None),
@@ -419,15 +421,16 @@ impl State {
         }
     }
 
-    /// Whether no attribute is longer than the profile has it.
-    fn fits_profile(&self, user: &Value) -> bool {
-        self.profile["attributes"].as_array().unwrap().iter().all(|attribute| {
-            let max = attribute["validations"]["length"]["max"].as_str();
-            let max = max.map_or(usize::MAX, |max| max.parse().unwrap());
-            let values = user["attributes"][attribute["name"].as_str().unwrap()].as_array();
-            let long = |value: &Value| value.as_str().unwrap().len() > max;
-            !values.into_iter().flatten().any(long)
-        })
+    /// A user with the attributes that the profile knows; others are neither shown nor written.
+    fn profiled(&self, user: &Value) -> Value {
+        let mut user = user.clone();
+        let known = |name: &String| {
+            self.profile["attributes"].as_array().unwrap().iter().any(|known| known["name"] == name.as_str())
+        };
+        if let Some(attributes) = user["attributes"].as_object_mut() {
+            attributes.retain(|name, _| known(name));
+        }
+        user
     }
 
     /// It keeps the ids that are sent.
@@ -435,6 +438,9 @@ impl State {
         for (member, name) in [("groups", "name"), ("users", "username")] {
             for row in body[member].as_array().into_iter().flatten() {
                 let mut row = with_attributes(row);
+                if member == "users" {
+                    row = self.profiled(&row);
+                }
                 if row["id"].is_null() {
                     row["id"] = self.id().into();
                 }
