@@ -75,7 +75,7 @@ pub struct Exception {
 pub struct Row {
     /// How much was read.
     pub state: State,
-    /// Why it is not complete; empty when it is.
+    /// Why it is not complete. Of a complete one: what of it the tenant does not have, or nothing.
     pub reason: String,
     /// Resources of the kind in the state after this snapshot.
     pub count: u64,

@@ -199,7 +199,10 @@ impl Live {
         let at = pass.exception_key(job.spec);
         let mut outcome =
             Outcome { at, fault: None, faults: Vec::new(), rows: 0, requests: 0, idle: false, gone: 0 };
-        if let Err(fault) = self.walk(job, &pass, &mut outcome).await {
+        if let Err(mut fault) = self.walk(job, &pass, &mut outcome).await {
+            if let Some((name, value)) = pass.values.first() {
+                fault.reason = format!("{name} {value}: {}", fault.reason);
+            }
             outcome.fault = Some(fault);
         } else if outcome.gone > 1 && outcome.rows == 0 {
             let reason = format!("all {} rows of the list are not there when asked for", outcome.gone);

@@ -214,24 +214,34 @@ impl Report {
             };
             return swept(first.state, format!("{}{times}{more}", first.reason), Vec::new());
         }
-        let nowhere = self.faults.iter().find(|(at, _)| at.is_none());
-        if nowhere.is_some() || self.stopped.is_some() {
-            let reason = nowhere.map_or(&first.reason, |(_, fault)| &fault.reason);
-            return swept(State::Partial, format!("{reason}{more}"), Vec::new());
-        }
         let degrades = |fault: &Fault| {
             fault.sort != Sort::Vanished
                 && !matches!(fault.state, State::NotEntitled | State::NoApi | State::Excluded)
         };
+        let nowhere = self
+            .faults
+            .iter()
+            .find(|(at, fault)| at.is_none() && (degrades(fault) || fault.sort == Sort::Vanished));
+        if nowhere.is_some() || self.stopped.is_some() {
+            let reason = nowhere.map_or(&first.reason, |(_, fault)| &fault.reason);
+            return swept(State::Partial, format!("{reason}{more}"), Vec::new());
+        }
         let missing = self.faults.iter().filter(|(_, fault)| degrades(fault)).count();
         let (state, reason) = match missing {
-            0 => (State::Complete, String::new()),
+            0 => (State::Complete, self.lacking()),
             count => (
                 State::Partial,
                 format!("{count} could not be read: {}", first_degrading(&self.faults, degrades)),
             ),
         };
         swept(state, reason, exceptions(&self.faults))
+    }
+
+    /// What of the kind the tenant does not have, where no resource stands for it.
+    fn lacking(&self) -> String {
+        let reasons =
+            self.faults.iter().filter(|(at, _)| at.is_none()).map(|(_, fault)| fault.reason.as_str());
+        reasons.collect::<Vec<_>>().join("; ")
     }
 }
 

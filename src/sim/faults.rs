@@ -29,6 +29,9 @@ pub struct Fault {
     /// Only paths that begin with this; `{id}` in it stands for any one part.
     #[serde(default)]
     pub path: String,
+    /// Only requests with a parameter of this name and value, as `name=value`.
+    #[serde(default)]
+    pub query: String,
     /// The first so many requests that fit are left alone.
     #[serde(default)]
     pub after: u32,
@@ -55,6 +58,8 @@ pub enum What {
     Locked,
     /// 401 `E0000015`: the organisation has not bought the feature.
     NotLicensed,
+    /// 400 `E0000001`: it cannot be asked so.
+    Invalid,
     /// 403 `E0000006`: the token's owner may not.
     Forbidden,
     /// 404 `E0000022`: the organisation's engine has no such call.
@@ -84,6 +89,7 @@ impl What {
             Self::NotLicensed => {
                 (401, "E0000015", "You do not have permission to access the feature you are requesting")
             }
+            Self::Invalid => (400, "E0000001", "Api validation failed: type"),
             Self::Forbidden => {
                 (403, "E0000006", "You do not have permission to perform the requested action")
             }
@@ -108,6 +114,8 @@ impl Faults {
         let fits = |fault: &Fault| {
             fault.what.before() == before
                 && (fault.method.is_empty() || fault.method == request.method)
+                && (fault.query.is_empty()
+                    || request.query.iter().any(|(name, value)| fault.query == format!("{name}={value}")))
                 && (request.path.starts_with(&fault.path) || under(&request.path, &fault.path))
         };
         let mut struck = None;

@@ -47,6 +47,17 @@ fn what_the_organisation_lacks_is_a_state() {
 }
 
 #[test]
+fn a_type_of_policy_that_the_organisation_lacks_is_no_gap() {
+    let script = "[[fault]]\nmethod = \"GET\"\npath = \"/api/v1/policies\"\nquery = \"type=ENTITY_RISK\"\nwhat = \"invalid\"\n";
+    let org = Org::with_faults(script, &["--users", "2"]);
+    let (snapshot, _) = org.snapshot(0);
+    let (state, reason, count) = &coverage(&snapshot)["policy"];
+    assert_eq!(state, "complete", "{reason}");
+    assert!(reason.contains("ENTITY_RISK") && *count > 5, "{reason} {count}");
+    assert_eq!(coverage(&snapshot)["policy_rule"].0, "complete");
+}
+
+#[test]
 fn an_app_without_provisioning_is_no_gap() {
     let org = Org::start(&["--users", "2", "--every-kind"]);
     let (snapshot, requests) = org.snapshot(0);

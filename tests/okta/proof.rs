@@ -85,6 +85,8 @@ fn every_kind_is_collected_and_no_list_is_read_one_by_one() {
     assert!(missing.is_empty(), "declared and not proven:\n{missing}");
     assert!(requests.iter().all(|asked| asked.method == "GET"), "a collector only reads");
     one_list_a_collection(&requests);
+    let (again, _) = org.snapshot(0);
+    assert_eq!([&again["added"], &again["changed"], &again["removed"]], [0, 0, 0], "nothing happened");
     keep(&collected);
 }
 

@@ -68,7 +68,9 @@ POLICY_TYPES = [
 ]
 # How the reads differ from "one list, for each parent".
 READS = {
-    "policy": {"path": "/api/v1/policies?type={type}", "values": {"type": POLICY_TYPES}},
+    "policy": {
+        "path": "/api/v1/policies?type={type}", "values": {"type": POLICY_TYPES},
+        "statuses": [{"status": 400, "state": "not_entitled", "reason": "The organisation does not have policies of this type."}]},
     "principal_rate_limit": {
         "path": "/api/v1/principal-rate-limits?filter=principalType%20eq%20%22{principalType}%22",
         "values": {"principalType": ["OAUTH_CLIENT", "SSWS_TOKEN"]}},
