@@ -197,7 +197,8 @@ pub struct KindSpec {
     /// Further fields of an id that one field does not make unique; a missing one counts as empty.
     #[serde(default)]
     pub also_id: Vec<Pointer>,
-    /// Placeholders of the read whose values are the id, where no row holds it.
+    /// Placeholders of the read whose values are the id, where no row holds it; with `id` beside them their
+    /// values come before it, because the same row comes for each of them.
     #[serde(default)]
     pub id_of: Vec<String>,
     /// Natural key: fields that find the counterpart where ids differ.

@@ -66,7 +66,7 @@ impl Live {
             other => self.settings.get(other).cloned(),
         };
         let path = changes.path.fill(fill).map_err(ProviderError::from)?;
-        let subject = Subject { spec, read, rows_of: spec, own: None };
+        let subject = Subject { spec, read, rows_of: spec, own: None, values: &[] };
         let mut list = Listing::new(self, subject, self.paging(changes.paging.as_ref()), path);
         let chain = crate::provider::chain::Chain::tenant(self.catalog, known);
         let context = chain.context(self.context());

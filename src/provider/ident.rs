@@ -32,12 +32,34 @@ pub(crate) fn of_row(spec: &KindSpec, row: &Value) -> Option<String> {
     Some(joined(std::iter::once(first).chain(more)))
 }
 
-/// The id that a path's values make, for a kind whose rows do not hold it.
-pub(crate) fn of_values(spec: &KindSpec, values: &[(&str, String)]) -> Option<String> {
+/// Whether a path's values come before what the row holds.
+fn is_mixed(spec: &KindSpec) -> bool {
+    spec.id.is_some() && !spec.id_of.is_empty()
+}
+
+/// The values of a path that are parts of the id.
+fn parts(spec: &KindSpec, values: &[(&str, String)]) -> Option<Vec<String>> {
     let value =
         |name: &String| values.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
-    let parts: Option<Vec<String>> = spec.id_of.iter().map(value).collect();
-    parts.filter(|parts| !parts.is_empty()).map(|parts| match parts.as_slice() {
+    spec.id_of.iter().map(value).collect::<Option<Vec<String>>>().filter(|parts| !parts.is_empty())
+}
+
+/// The own id of a row that came for these values.
+pub(crate) fn under(spec: &KindSpec, values: &[(&str, String)], row: String) -> String {
+    match parts(spec, values).filter(|_| is_mixed(spec)) {
+        Some(parts) => joined(parts.into_iter().chain([row])),
+        None => row,
+    }
+}
+
+/// What of an own id the row itself holds.
+pub(crate) fn in_row(spec: &KindSpec, own: &str) -> String {
+    if is_mixed(spec) { split(own).pop().unwrap_or_default() } else { own.to_owned() }
+}
+
+/// The id that a path's values make, for a kind whose rows do not hold it.
+pub(crate) fn of_values(spec: &KindSpec, values: &[(&str, String)]) -> Option<String> {
+    parts(spec, values).filter(|_| !is_mixed(spec)).map(|parts| match parts.as_slice() {
         [one] => one.clone(),
         _ => joined(parts.into_iter()),
     })
@@ -46,7 +68,7 @@ pub(crate) fn of_values(spec: &KindSpec, values: &[(&str, String)]) -> Option<St
 /// The values that made an id, by placeholder.
 pub(crate) fn values<'s>(spec: &'s KindSpec, own: &str) -> Vec<(&'s str, String)> {
     let parts = match spec.id_of.len() {
-        1 => vec![own.to_owned()],
+        1 if !is_mixed(spec) => vec![own.to_owned()],
         _ => split(own),
     };
     spec.id_of.iter().map(String::as_str).zip(parts).collect()
@@ -57,7 +79,7 @@ pub(crate) fn stub(spec: &KindSpec, own: &str) -> Value {
     let Some(at) = spec.id.as_ref().filter(|at| !at.is_empty()) else { return Value::from(own) };
     let mut body = Value::Object(Object::new());
     if spec.also_id.is_empty() {
-        put(&mut body, at, own);
+        put(&mut body, at, &in_row(spec, own));
         return body;
     }
     for (at, part) in std::iter::once(at).chain(&spec.also_id).zip(split(own)) {

@@ -25,6 +25,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) rows_of: &'a KindSpec,
     /// The id of the one row of the answer, where the path says it and not the row.
     pub(crate) own: Option<&'a str>,
+    /// The values with which the path was filled.
+    pub(crate) values: &'a [(&'a str, String)],
 }
 
 /// A row of which nobody has seen the like in this list, with its id.
@@ -118,13 +120,14 @@ impl<'a> Listing<'a> {
     fn sift(&mut self, found: Vec<Value>, page: u32) -> (Vec<Row>, bool) {
         let mut rows = Vec::with_capacity(found.len());
         let mut shifted = false;
-        let Subject { read, rows_of, own, .. } = self.subject;
+        let Subject { read, rows_of, own, values, .. } = self.subject;
         for body in found {
             let body = rows::wrapped(read.wrap.as_ref(), body);
             if !read.rows.iter().all(|condition| condition.holds(&body)) {
                 continue;
             }
-            let id = own.map(str::to_owned).or_else(|| ident::of_row(rows_of, &body));
+            let in_row = || ident::of_row(rows_of, &body).map(|id| ident::under(rows_of, values, id));
+            let id = own.map(str::to_owned).or_else(in_row);
             let Some(id) = id else {
                 self.nameless += 1;
                 continue;

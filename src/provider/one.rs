@@ -62,7 +62,7 @@ impl Live {
         if !spec.read.is_empty() && !spec.read.iter().any(is_row) {
             return Ok(None);
         }
-        if ident::of_row(spec, &body).is_some_and(|id| id != key.id()) {
+        if ident::of_row(spec, &body).is_some_and(|id| id != ident::in_row(spec, key.id())) {
             let what = format!("`{key}` was asked for and another resource came");
             return Err(ProviderError::Shape { path: crate::http::error::path_of(target), what });
         }

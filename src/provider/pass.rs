@@ -230,7 +230,7 @@ impl Live {
         })?;
         let path = context.fill(spec, template).map_err(ProviderError::from)?;
         let own = ident::of_values(spec, &pass.values);
-        let subject = Subject { spec, read, rows_of, own: own.as_deref() };
+        let subject = Subject { spec, read, rows_of, own: own.as_deref(), values: &pass.values };
         let mut list = Listing::new(self, subject, self.paging(read.paging.as_ref()), path);
         let ended = loop {
             match list.next().await {
@@ -357,7 +357,7 @@ impl Live {
             Ok(path) => path,
             Err(error) => return (Err(Fault::from(ProviderError::from(error))), 0, depth),
         };
-        let subject = Subject { spec: job.spec, read: pass.read, rows_of: job.spec, own: None };
+        let subject = Subject { spec: job.spec, read: pass.read, rows_of: job.spec, own: None, values: &[] };
         let mut list = Listing::new(self, subject, self.paging(tree.paging.as_ref()), path);
         let (mut rows, mut bytes) = (Vec::new(), 0);
         let ended = loop {

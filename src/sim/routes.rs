@@ -100,7 +100,7 @@ impl Routes {
             let Some(path) = &read.path else { continue };
             let path = path.bare();
             let placeholders = count(&path);
-            let is_one = single || !spec.id_of.is_empty();
+            let is_one = single || spec.id.is_none() && !spec.id_of.is_empty();
             match is_one {
                 true => {
                     self.add("GET", &path, number, Op::Get, placeholders - spec.id_of.len().min(placeholders))

@@ -60,11 +60,15 @@ PARAMS = {
     "entitlementId": "entitlement:/id", "governance_bundle_entitlement_value.entitlementId": "governance_bundle_entitlement:/id",
     "opa_secret.secret_id": "opa_secret:/id", "capability": "row:/capability",
     "user_factor.factorId": "user_factor:/id", "lifecycle": "feature:/lifecycle",
-    "roleRef": "custom_role:/id", "clientRoleId": "client_role_assignment:/id",
+    "clientRoleId": "client_role_assignment:/id",
 }
 POLICY_TYPES = [
     "ACCESS_POLICY", "CLIENT_UPDATE", "DEVICE_SIGNAL_COLLECTION", "ENTITY_RISK", "IDENTITY_CLAIM_SOURCING", "IDP_DISCOVERY",
     "MFA_ENROLL", "OKTA_SIGN_ON", "PASSWORD", "POST_AUTH_SESSION", "PROFILE_ENROLLMENT", "SESSION_VIOLATION_DETECTION",
+]
+STANDARD_ROLES = [
+    "ACCESS_CERTIFICATIONS_ADMIN", "ACCESS_REQUESTS_ADMIN", "API_ACCESS_MANAGEMENT_ADMIN", "APP_ADMIN", "GROUP_MEMBERSHIP_ADMIN",
+    "HELP_DESK_ADMIN", "ORG_ADMIN", "READ_ONLY_ADMIN", "REPORT_ADMIN", "SUPER_ADMIN", "USER_ADMIN", "WORKFLOWS_ADMIN",
 ]
 # How the reads differ from "one list, for each parent".
 READS = {
@@ -98,6 +102,11 @@ READS = {
     "user_linked_object": {
         "values_of": {"relationshipName": {"of": "linked_object_definition", "at": "/associated/name"}}},
     "app_interclient_trust": {"wrap": "id"},
+    "role_subscription": {
+        "values_of": {"roleRef": {"of": "custom_role", "at": "/id"}},
+        "again": {"values": {"roleRef": STANDARD_ROLES}, "statuses": [
+            {"status": 400, "state": "not_entitled", "reason": "The organisation does not have the role."},
+            {"status": 404, "state": "not_entitled", "reason": "The organisation does not have the role."}]}},
     "brand_well_known_uri": {
         "path": "/api/v1/brands/{brandId}/well-known-uris/{path}/customized",
         "values": {"path": ["apple-app-site-association", "assetlinks.json", "webauthn"]}},
@@ -254,6 +263,7 @@ def reads(catalog, docs, kind, row):
             read["detail"] = True
     elif not row["singleton"] and not plan.get("inside"):
         read["items"] = [""]
+    again = plan.pop("again", None)
     read |= plan
     # Where the path names the instance, 404 says that there is no such one; of a collection or a setting that hangs on
     # nothing it says that the organisation does not have such things.
@@ -264,6 +274,8 @@ def reads(catalog, docs, kind, row):
     if (row["parent"] == "user" or "user" in plan.get("each", [])) and "below" not in plan:
         read["costly"] = True
     kind["read"] = [read]
+    if again:
+        kind["read"].append({"path": path} | again)
 
 
 def writes(catalog, kind, row):
@@ -415,8 +427,8 @@ def one(catalog, docs, row, known):
     if row["type"] == "user_schema":
         kind["parent"] = []
     if row["type"] == "role_subscription":
-        # Each role has the same types of notification.
-        kind["parent"] = ["custom_role"]
+        # Each role has the same types of notification, and no row says which role it is of.
+        kind["id_of"] = ["roleRef"]
     if row["spec"] == "undocumented":
         kind["stage"] = "undocumented"
     elif row["lifecycle"] in STAGES:

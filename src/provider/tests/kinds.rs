@@ -235,6 +235,35 @@ read = [{ path = '/{org}' }]
 }
 
 #[tokio::test]
+async fn the_same_row_for_several_values_is_several_resources() {
+    let kinds = r"
+[[kind]]
+kind = 'notice'
+id = '/type'
+id_of = ['rank']
+get = '/roles/{rank}/notices/{type}'
+params = { type = ['row:/type'] }
+read = [{ path = '/roles/{rank}/notices', values = { rank = ['a:b', 'c', 'none'] } }]
+";
+    let fake = Fake::start(|_, seen| match seen.path.as_str() {
+        "/roles/a%3Ab/notices" | "/roles/c/notices" => json(200, r#"[{"type":"x"},{"type":"y"}]"#),
+        "/roles/c/notices/y" => json(200, r#"{"type":"y","on":true}"#),
+        "/roles/none/notices" => json(200, "[]"),
+        _ => json(404, "{}"),
+    })
+    .await;
+    let live = live(catalog(kinds), &fake);
+    let (swept, rows) = swept(&live, &Known::default()).await;
+    assert_eq!((swept.state, swept.requests), (State::Complete, 3));
+    let keys = ["notice/a%253Ab:x", "notice/a%253Ab:y", "notice/c:x", "notice/c:y"];
+    assert_eq!(rows.keys().collect::<Vec<_>>(), keys);
+    for path in keys {
+        let found = live.read_one(&live.catalog().kinds[0], &key(path), &Known::default()).await.unwrap();
+        assert_eq!(found.is_some(), path == "notice/c:y", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn ids_of_several_fields_come_apart_again() {
     let kinds = r"
 [[kind]]
