@@ -40,7 +40,7 @@ pub(crate) const FACTS: &[Fact] = &[
     fact("permission", "user", "/scopes/read", Some("['view-events']"), Stage::Rights),
     fact("permission", "", "/auth/rights", None, Stage::Rights),
     // Restoring.
-    fact("write-only", "identity_provider", "/secret/0/mask", Some("'stored'"), Stage::Result),
+    fact("write-only", "identity_provider", "/secret/0/mask", Some("'stored'"), Stage::Applying),
     fact("order", "user_profile", "/restore/order", Some("900"), Stage::Applying),
     fact("protected", "authentication_flow", "/system", None, Stage::Planning),
     fact("natural key", "realm_role", "/name", Some("['/description']"), Stage::Applying),

@@ -6,16 +6,16 @@
 //! recorded traffic of another vendor holds of its catalogue is in `tests/okta/falsified.rs`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
 
+mod bad_day;
 mod check;
 mod facts;
 mod lie;
 mod realm;
-mod story;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures::future::BoxFuture;
+use futures::future::LocalBoxFuture;
 use lastgood::base::secret::Secret;
 use lastgood::catalog::Provider;
 use lastgood::provider::Credential;
@@ -44,7 +44,7 @@ impl Admin for InMemory {
         method: &'a str,
         path: &'a str,
         body: Option<Value>,
-    ) -> BoxFuture<'a, (u16, Value, Option<String>)> {
+    ) -> LocalBoxFuture<'a, (u16, Value, Option<String>)> {
         Box::pin(async move {
             let url = format!("{}/admin/realms/demo{path}", self.realm.url);
             let mut request = self.client.request(method.parse().unwrap(), url);

@@ -503,7 +503,9 @@ impl State {
             ("PUT", [_, "instances", alias]) => match by_mut(&mut self.providers, "alias", alias) {
                 Some(provider) => {
                     let mut body = asked.body.clone();
-                    unmasked(Some(&provider["config"]["clientSecret"]), &mut body["config"]["clientSecret"]);
+                    if let Some(new) = body.pointer_mut("/config/clientSecret") {
+                        unmasked(provider.pointer("/config/clientSecret"), new);
+                    }
                     *provider = body;
                     DONE
                 }

@@ -6,12 +6,19 @@
 mod absences;
 mod accounts;
 mod admin;
+#[path = "../falsified/bad_day.rs"]
+mod bad_day;
+#[path = "../falsified/check.rs"]
+mod check;
 mod company;
 mod complete;
 mod dump;
 mod facts;
+mod falsified;
 mod incident;
 mod lastgood;
+#[path = "../falsified/lie.rs"]
+mod lie;
 mod log;
 mod mailbox;
 mod proof;

@@ -37,7 +37,7 @@ pub(crate) const SOCIAL: &str = "lgcanary-social";
 
 const ROLES: &str = "/roles?briefRepresentation=false&max=1000";
 const GROUPS: &str = "/groups?briefRepresentation=false&populateHierarchy=false&search=*&max=1000";
-const USERS_OF_ALL: &str = "/users?briefRepresentation=false&max=1000";
+const USERS_OF_ALL: &str = "/users?briefRepresentation=false&exact=false&max=1000";
 const ORGANIZATIONS: &str = "/organizations?briefRepresentation=false&max=1000";
 const PROVIDERS: &str = "/identity-provider/instances?briefRepresentation=false";
 
