@@ -13,6 +13,9 @@ use crate::json::{Pattern, Pointer};
 pub struct Audit {
     /// The GET path.
     pub path: Template,
+    /// Rights to read it, by the vendor's names.
+    #[serde(default)]
+    pub scopes: Vec<String>,
     /// Page form.
     pub paging: Option<String>,
     /// Where the events stand in an answer. Default: each element of the root.

@@ -488,7 +488,8 @@ impl Provider {
             let written: &[String] = if writes { &spec.scopes.write } else { &[] };
             spec.scopes.read.iter().chain(written)
         });
-        named.collect::<std::collections::BTreeSet<_>>().into_iter().cloned().collect()
+        let log = self.audit.iter().flat_map(|audit| &audit.scopes);
+        named.chain(log).collect::<std::collections::BTreeSet<_>>().into_iter().cloned().collect()
     }
 
     /// The kind of this name.

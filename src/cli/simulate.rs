@@ -15,6 +15,7 @@ use crate::catalog::Provider;
 use crate::cli::args::Global;
 use crate::cli::{Exit, Failure};
 use crate::json::{Object, Value};
+use crate::sim::door::Door;
 use crate::sim::faults::Faults;
 use crate::sim::rate::Windows;
 use crate::sim::{Listening, Tls, World, populate, sample, vendor};
@@ -48,6 +49,9 @@ pub struct SimulateArgs {
     /// Speak TLS, with a certificate of an authority made for this run: `ca_file` in the printed line.
     #[arg(long)]
     pub https: bool,
+    /// Read as a service app: a signed assertion, and tokens bound to a key (DPoP).
+    #[arg(long)]
+    pub oauth: bool,
     /// Where each request is written down, as NDJSON: method, target, status.
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
@@ -70,7 +74,7 @@ pub async fn run(global: &Global, args: SimulateArgs) -> Result<Exit, Failure> {
     let url = format!("{}://{}", if args.https { "https" } else { "http" }, listening.address);
     let token = new_token()?;
     let file = dir.join("token");
-    write_token(&file, &token)?;
+    write_secret(&file, &token)?;
     let clock = SystemClock;
     let mut world = World::new(simulated, &url, args.seed, clock.now());
     world.log.habits = faults.log;
@@ -83,7 +87,8 @@ pub async fn run(global: &Global, args: SimulateArgs) -> Result<Exit, Failure> {
         world.windows = Windows::of(world.provider(), args.rate);
     }
     world.faults = faults;
-    global.output.document(&announcement(simulated.provider, &url, &file, ca_file.as_deref()));
+    let app = if args.oauth { Some(service_app(&mut world, &dir)?) } else { None };
+    global.output.document(&announcement(simulated.provider, &url, &file, app, ca_file.as_deref()));
     listening.answer(world, Arc::new(clock)).await?;
     Ok(Exit::Done)
 }
@@ -97,6 +102,23 @@ fn speak_tls(listening: &mut Listening, dir: &Path) -> Result<PathBuf, Failure> 
     })?;
     listening.tls = Some(tls);
     Ok(file)
+}
+
+/// Registers a service app that may read everything, and writes its key; the `auth` table for it.
+fn service_app(world: &mut World, dir: &Path) -> Result<Value, Failure> {
+    let failed = |error: rcgen::Error| Failure::new(Exit::Error, format!("no key could be made: {error}"));
+    let key = rcgen::KeyPair::generate().map_err(failed)?;
+    let file = dir.join("key.pem");
+    write_secret(&file, &key.serialize_pem())?;
+    let granted = world.provider().scopes(false).into_iter().collect();
+    let client_id = "0oaLastgoodReader000";
+    world.door = Some(Door::new(client_id, key.public_key_raw().to_vec(), granted));
+    let members = [
+        ("kind", Value::from("private_key_jwt")),
+        ("client_id", client_id.into()),
+        ("key", format!("file:{}", file.display()).into()),
+    ];
+    Ok(Object::from_pairs(members).into())
 }
 
 /// A token of the vendor's form.
@@ -119,9 +141,9 @@ fn folder(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
 }
 
 /// Only the owner may read it, from its first byte on.
-fn write_token(file: &Path, token: &str) -> Result<(), Failure> {
+fn write_secret(file: &Path, secret: &str) -> Result<(), Failure> {
     let failed = |error: std::io::Error| {
-        Failure::new(Exit::Error, format!("cannot write the token to `{}`: {error}", file.display()))
+        Failure::new(Exit::Error, format!("cannot write the secret to `{}`: {error}", file.display()))
     };
     match fs::remove_file(file) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
@@ -129,7 +151,7 @@ fn write_token(file: &Path, token: &str) -> Result<(), Failure> {
     }
     let mut out =
         fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(failed)?;
-    out.write_all(token.as_bytes()).map_err(failed)
+    out.write_all(secret.as_bytes()).map_err(failed)
 }
 
 /// The log of requests, new.
@@ -147,7 +169,13 @@ fn read_faults(file: &Path) -> Result<Faults, Failure> {
 }
 
 /// One line for programs: where it is, and a tenant table that is ready to use.
-fn announcement(catalog: &Provider, url: &str, file: &Path, ca_file: Option<&Path>) -> Value {
+fn announcement(
+    catalog: &Provider,
+    url: &str,
+    file: &Path,
+    app: Option<Value>,
+    ca_file: Option<&Path>,
+) -> Value {
     let provider = catalog.provider.as_str();
     let reference = format!("file:{}", file.display());
     let auth = || {
@@ -158,7 +186,7 @@ fn announcement(catalog: &Provider, url: &str, file: &Path, ca_file: Option<&Pat
         ("name", Value::from(format!("{provider}-sim"))),
         ("provider", provider.into()),
         ("url", url.into()),
-        ("auth", auth()),
+        ("auth", app.unwrap_or_else(auth)),
         ("restore_auth", auth()),
     ]);
     // Settings without a default must be given; nothing in the simulated tenant depends on them.

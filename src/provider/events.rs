@@ -65,7 +65,7 @@ impl Live {
         let mut seen = HashSet::new();
         let mut events = Vec::new();
         while let Some(next) = pager.target().map(str::to_owned) {
-            let (value, answer) = self.json(&next, &[], &[]).await?;
+            let (value, answer) = self.json(&next, &[], &audit.scopes).await?;
             let mark = pager.pointer().and_then(|at| at.get(&value)).cloned();
             let found = rows::take(Shape::Object, &audit.items, value).map_err(&shape)?;
             // A vendor that can be polled always names a next page.

@@ -53,7 +53,7 @@ impl Live {
         let mut events = Vec::new();
         let mut place = target.clone();
         while let Some(next) = pager.target().map(str::to_owned) {
-            let (value, answer) = self.json(&next, &[], &[]).await?;
+            let (value, answer) = self.json(&next, &[], &audit.scopes).await?;
             place = next;
             let mark = pager.pointer().and_then(|at| at.get(&value)).cloned();
             let found = rows::take(Shape::Object, &audit.items, value).map_err(&shape)?;

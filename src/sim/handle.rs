@@ -3,10 +3,11 @@
 //! A pure function of the world and the request. The order is the vendor's: faults on purpose,
 //! token, rate, path, body, instance. Reading and writing are in `reading` and `writing`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::{Returned, Shape};
 use crate::json::Value;
+use crate::sim::door::TOKEN_PATH;
 use crate::sim::fill::{Scope, fresh_id};
 use crate::sim::form::{Extra, Form, Links, Stage};
 use crate::sim::routes::{Op, Route};
@@ -50,27 +51,52 @@ pub fn handle(world: &mut World, request: &Request) -> Response {
     if let Some(answer) = world.faults.strike(request) {
         return answer;
     }
-    let mut answer = match admitted(world, request) {
-        Ok(()) => dispatch(world, request).unwrap_or_else(|refusal| world.refuse(refusal)),
-        Err(refusal) => world.refuse(refusal),
-    };
+    if let (Some(door), "POST", TOKEN_PATH) =
+        (&mut world.door, request.method.as_str(), request.path.as_str())
+    {
+        return door.token(request, &world.org.url, world.now, &world.entropy);
+    }
+    let answered = admitted(world, request).and_then(|scopes| dispatch(world, request, scopes.as_ref()));
+    let mut answer = answered.unwrap_or_else(|refusal| world.refuse(refusal));
     let headers = world.windows.headers();
     answer.headers.extend(headers);
     world.faults.distort(request, answer)
 }
 
-fn admitted(world: &mut World, request: &Request) -> Result<(), Refusal> {
+/// The scopes of the token that a request brings; `None` where it has no bounds.
+fn admitted(world: &mut World, request: &Request) -> Result<Option<BTreeSet<String>>, Refusal> {
     let brought = request.headers.get("authorization").map(String::as_str);
     // The vendor's own Python client sends the scheme and the token without a space between them.
     let brought = brought.and_then(|text| text.strip_prefix("SSWS")).map(str::trim_start);
-    if world.token.is_some() && brought != world.token.as_deref() {
-        return Err(Refusal::new(401, "E0000011", "Invalid token provided"));
-    }
     let now = world.now;
-    world.windows.count(request, now)
+    let scopes = match &mut world.door {
+        _ if world.token.is_none() || brought.is_some() && brought == world.token.as_deref() => None,
+        Some(door) => Some(door.admit(request, &world.org.url, now)?),
+        None => return Err(Refusal::new(401, "E0000011", "Invalid token provided")),
+    };
+    world.windows.count(request, now).map(|()| scopes)
 }
 
-fn dispatch(world: &mut World, request: &Request) -> Result<Response, Refusal> {
+/// Refuses a call for which the token has no scope.
+fn permitted(world: &World, route: &Route, scopes: &BTreeSet<String>) -> Result<(), Refusal> {
+    let log = world.provider().audit.as_ref().filter(|audit| audit.path.bare() == route.path);
+    let needed = match (log, world.provider().kinds.get(route.kind)) {
+        (Some(audit), _) => &audit.scopes,
+        (None, None) => return Ok(()),
+        (None, Some(spec)) if matches!(route.op, Op::List(_) | Op::Get) => &spec.scopes.read,
+        (None, Some(spec)) => &spec.scopes.write,
+    };
+    if needed.is_empty() || needed.iter().any(|scope| scopes.contains(scope)) {
+        return Ok(());
+    }
+    Err(Refusal::new(403, "E0000006", "You do not have permission to perform the requested action"))
+}
+
+fn dispatch(
+    world: &mut World,
+    request: &Request,
+    scopes: Option<&BTreeSet<String>>,
+) -> Result<Response, Refusal> {
     let vendor = world.vendor;
     let Some(found) = vendor.routes.find(&request.method, &request.path) else {
         let wrong_method = vendor.routes.knows_path(&request.path);
@@ -86,6 +112,9 @@ fn dispatch(world: &mut World, request: &Request) -> Result<Response, Refusal> {
             "E0000015",
             "You do not have permission to access the feature you are requesting",
         ));
+    }
+    if let Some(scopes) = scopes {
+        permitted(world, found.route, scopes)?;
     }
     if request.broken {
         return Err(Refusal::new(400, "E0000003", "The request body was not well-formed."));

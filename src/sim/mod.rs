@@ -7,6 +7,7 @@
 //! This room shares no code with `provider`: only the facts of the catalogue, or a bug would
 //! confirm itself. It opens no connection of its own. Read [`form`] next, then `handle.rs`.
 
+pub mod door;
 pub mod faults;
 pub mod fill;
 pub mod filter;

@@ -137,6 +137,8 @@ fn read(parts: &axum::http::request::Parts, bytes: &Bytes) -> Request {
         .iter()
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
         .collect();
+    let form = headers.get("content-type").is_some_and(|kind| kind.contains("x-www-form-urlencoded"));
+    let fields = if form { read_query(&String::from_utf8_lossy(bytes)) } else { Vec::new() };
     let json = headers.get("content-type").is_none_or(|kind| kind.contains("json"));
     let body = match bytes.is_empty() || !json {
         true => None,
@@ -148,6 +150,7 @@ fn read(parts: &axum::http::request::Parts, bytes: &Bytes) -> Request {
         query: read_query(parts.uri.query().unwrap_or_default()),
         broken: json && !bytes.is_empty() && body.is_none(),
         headers,
+        fields,
         body,
     }
 }

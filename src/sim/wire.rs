@@ -18,6 +18,8 @@ pub struct Request {
     pub query: Vec<(String, String)>,
     /// Headers by lower-case name.
     pub headers: BTreeMap<String, String>,
+    /// The fields of a body that is a form, decoded, in order.
+    pub fields: Vec<(String, String)>,
     /// The JSON of the body; `None` where there is none or where it is another format.
     pub body: Option<Value>,
     /// A body came that is no JSON though its header says so.
@@ -29,6 +31,12 @@ impl Request {
     #[must_use]
     pub fn new(method: &str, path: &str, query: &str, body: Option<Value>) -> Self {
         Self { method: method.into(), path: path.into(), query: read_query(query), body, ..Self::default() }
+    }
+
+    /// The first value of a field of a form.
+    #[must_use]
+    pub fn form(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// The first value of a query parameter.

@@ -11,6 +11,7 @@ use crate::base::entropy::SeededEntropy;
 use crate::base::key::{Kind, SINGLETON};
 use crate::catalog::{KindSpec, Provider};
 use crate::json::{Pointer, Value};
+use crate::sim::door::Door;
 use crate::sim::faults::Faults;
 use crate::sim::fill::{Org, Scope, fresh_id, uuid};
 use crate::sim::form::{Form, Stage};
@@ -28,6 +29,8 @@ pub struct World {
     pub now: Timestamp,
     /// The token that requests must bring; `None`: they are not asked.
     pub token: Option<String>,
+    /// The service app that may come in with tokens of its own.
+    pub door: Option<Door>,
     /// How fast it may be asked.
     pub windows: Windows,
     /// Who did what.
@@ -72,6 +75,7 @@ impl World {
             org,
             now,
             token: None,
+            door: None,
             windows: Windows::default(),
             log: Log::default(),
             faults: Faults::default(),

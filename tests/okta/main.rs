@@ -10,6 +10,7 @@ mod falsified;
 mod hourly;
 #[path = "../falsified/lie.rs"]
 mod lie;
+mod oauth;
 mod org;
 mod pages;
 mod proof;

@@ -72,7 +72,9 @@ impl Org {
         let address = url.split("://").nth(1).unwrap().to_owned();
         let org = Self { folder, server, address };
         org.run(&["init", "--repo", "repository"], 0);
-        let mut set = vec!["auth.kind=token".to_owned(), "auth.token=file:sim/token".to_owned()];
+        let auth = said["tenant"]["auth"].as_object().unwrap().iter();
+        let mut set: Vec<String> =
+            auth.map(|(name, value)| format!("auth.{name}={}", value.as_str().unwrap())).collect();
         set.extend(said["ca_file"].as_str().map(|file| format!("ca_file={file}")));
         let mut add = vec!["tenant", "add", TENANT, "--provider", "okta", "--url", url];
         for setting in &set {
