@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 
 use crate::base::key::{Kind, ResourceKey};
 use crate::base::secret::Secret;
+use crate::catalog::{Provider, Shape};
 use crate::json::Value;
 use crate::restore::RestoreError;
 use crate::restore::plan::{Inputs, wants};
@@ -102,6 +103,7 @@ const LISTED_FROM: usize = 8;
 /// The tenant or a recorded body could not be read.
 pub async fn observe(
     tenant: &dyn Tenant,
+    catalog: &Provider,
     inputs: impl Fn(&Seen) -> Result<crate::restore::Wants, RestoreError>,
     seen: &mut Seen,
 ) -> Result<(), RestoreError> {
@@ -125,7 +127,9 @@ pub async fn observe(
         for (kind, _) in counts.into_iter().filter(|(_, count)| *count >= LISTED_FROM) {
             // What cannot be listed whole can still be asked for one by one.
             if take_list(tenant, &kind, &[], seen).await.is_ok() {
-                keys.retain(|key| key.kind != kind);
+                // What a list leaves out can be there all the same: a thing is asked for by itself.
+                let is_thing = catalog.kind(&kind).is_some_and(|spec| spec.shape == Shape::Object);
+                keys.retain(|key| key.kind != kind || (is_thing && seen.body(key).is_none()));
             }
         }
         for key in keys {
@@ -156,6 +160,6 @@ async fn take_list(
 pub async fn survey<'a>(tenant: &dyn Tenant, inputs: &Inputs<'a>, seen: Seen) -> Result<Seen, RestoreError> {
     let mut seen = seen;
     let ask = |seen: &Seen| wants(&Inputs { live: seen, ..*inputs });
-    observe(tenant, ask, &mut seen).await?;
+    observe(tenant, inputs.catalog, ask, &mut seen).await?;
     Ok(seen)
 }

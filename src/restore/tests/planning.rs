@@ -114,6 +114,21 @@ fn what_leads_to_a_thing_goes_before_the_thing() {
 }
 
 #[test]
+fn what_a_list_leaves_out_is_asked_for_by_itself() {
+    let memory = full();
+    let goal = memory.record();
+    let paths: Vec<String> = (0..12).map(|n| format!("group/later{n:02}")).collect();
+    for path in &paths {
+        let id = path.strip_prefix("group/").unwrap();
+        memory.put(path, &format!(r#"{{"id":"{id}","name":"{id}"}}"#));
+    }
+    memory.unlist("group/later07");
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let plan = planned(&memory, &goal, &paths, Mode::Rollback);
+    assert_eq!(plan.count(Op::Delete), 12, "{:?}", steps(&plan));
+}
+
+#[test]
 fn an_edge_alone_finds_what_was_made_anew() {
     let memory = full();
     let goal = memory.record();

@@ -184,6 +184,7 @@ struct Inner {
     fault: Option<(usize, Fault)>,
     adds_defaults: bool,
     heals: Option<(ResourceKey, Value)>,
+    unlisted: Option<ResourceKey>,
 }
 
 /// The tenant.
@@ -226,6 +227,11 @@ impl Memory {
     /// The first thing that is made brings this about.
     pub(super) fn heal(&self, path: &str, body: &str) {
         self.inner.lock().unwrap().heals = Some((key(path), value(body)));
+    }
+
+    /// No list shows this any more, and it is there.
+    pub(super) fn unlist(&self, path: &str) {
+        self.inner.lock().unwrap().unlisted = Some(key(path));
     }
 
     /// Method, path and body of each call so far.
@@ -413,9 +419,15 @@ impl Tenant for Memory {
         kind: &'a Kind,
         parent: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<(ResourceKey, Value)>, TenantError>> {
-        let rows: Vec<(ResourceKey, Value)> = self.inner.lock().unwrap().bodies.clone().into_iter().collect();
-        let below =
-            |key: &ResourceKey| key.kind == *kind && (parent.is_empty() || key.ids.starts_with(parent));
+        let inner = self.inner.lock().unwrap();
+        let unlisted = inner.unlisted.clone();
+        let rows: Vec<(ResourceKey, Value)> = inner.bodies.clone().into_iter().collect();
+        drop(inner);
+        let below = |key: &ResourceKey| {
+            key.kind == *kind
+                && (parent.is_empty() || key.ids.starts_with(parent))
+                && Some(key) != unlisted.as_ref()
+        };
         let rows = rows
             .into_iter()
             .filter(|(key, _)| below(key))
