@@ -19,5 +19,6 @@ mod replay;
 mod seed;
 mod sent;
 mod shape;
+mod single;
 mod traits;
 mod truth;

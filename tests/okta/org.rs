@@ -159,7 +159,12 @@ impl Org {
         if body.is_empty() { Value::Null } else { serde_json::from_str(body).unwrap() }
     }
 
-    fn requests(&self) -> Vec<Asked> {
+    /// Where it is, over plain HTTP.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) fn requests(&self) -> Vec<Asked> {
         let text = std::fs::read_to_string(self.path().join("requests")).unwrap();
         let asked = |line: &str| {
             let line: Value = serde_json::from_str(line).unwrap();

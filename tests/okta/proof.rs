@@ -32,7 +32,7 @@ fn sweep_paths(spec: &KindSpec) -> Vec<String> {
 }
 
 /// Whether a request is of the operation that the template names.
-fn is_of(path: &str, template: &str) -> bool {
+pub(crate) fn is_of(path: &str, template: &str) -> bool {
     let (asked, wanted): (Vec<&str>, Vec<&str>) = (path.split('/').collect(), template.split('/').collect());
     asked.len() == wanted.len()
         && asked.iter().zip(&wanted).all(|(asked, wanted)| wanted.starts_with('{') || asked == wanted)

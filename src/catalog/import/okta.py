@@ -138,7 +138,8 @@ SYSTEM = {
                                    "okta_account_settings", "okta_atspoke_sso", "okta_entitlement_management",
                                    "okta_oin_submission_tester_app"]}],
 }
-VOLATILE = {"user": ["/lastLogin"], "agent_pool": ["/agents/*/lastConnection"]}
+# What a list of policies embeds, a GET of one does not.
+VOLATILE = {"policy": ["/_embedded"], "user": ["/lastLogin"], "agent_pool": ["/agents/*/lastConnection"]}
 SECRETS = {
     "app": [("/credentials/oauthClient/client_secret", "once"), ("/credentials/password/value", "never"),
             ("/settings/app/password", "never"), ("/settings/app/secretKey", "never"), ("/settings/app/authToken", "never"),
