@@ -8,7 +8,7 @@ use crate::catalog::template::Template;
 use crate::json::{Pattern, Pointer};
 
 /// The vendor's record of who did what.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Audit {
     /// The GET path.
@@ -76,7 +76,7 @@ pub struct Audit {
 }
 
 /// Words for what was done, and the kinds that it touches.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Deed {
     /// Kinds of which something has to be read again; none for what touches nothing that is kept.
@@ -127,7 +127,7 @@ pub enum TimeUnit {
 }
 
 /// A form of the text by which an event names what it touched.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct EventName {
     /// The path form: `clients/{client}/roles/{name}`.

@@ -121,6 +121,14 @@ fn places(body: &Value, test: &dyn Fn(&Pointer, &Value) -> bool) -> Vec<Pointer>
     everywhere.find(body).into_iter().filter(|(at, value)| test(at, value)).map(|(at, _)| at).collect()
 }
 
+/// The name of a secret's place, for its fingerprint: the pattern by which it is declared, else one made of its
+/// pointer.
+#[must_use]
+pub fn secret_place(spec: &KindSpec, at: &Pointer) -> String {
+    let declared = spec.secret.iter().find(|field| field.at.matches(at));
+    declared.map_or_else(|| place_of(at), |field| field.at.to_string())
+}
+
 /// The pattern that stands for a pointer: array positions say nothing about a secret's place.
 fn place_of(at: &Pointer) -> String {
     at.segments()

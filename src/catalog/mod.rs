@@ -8,6 +8,7 @@ pub mod audit;
 pub mod canonical;
 pub mod condition;
 pub mod context;
+mod elsewhere;
 pub mod proof;
 pub mod reading;
 pub mod spec;
@@ -18,7 +19,7 @@ pub mod writing;
 use std::sync::LazyLock;
 
 pub use audit::*;
-pub use canonical::{Canonical, canonicalize, settle};
+pub use canonical::{Canonical, canonicalize, secret_place, settle};
 pub use condition::Condition;
 pub use context::Context;
 pub use proof::{Proof, proof};

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::base::key::Kind;
 
 /// The kinds of a provider that are proven.
-#[derive(Deserialize, Debug, Default)]
+#[derive(Deserialize, Clone, Debug, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Proof {
     /// A full sweep asked each GET path of the kind, by the server's own log, and a resource was stored.

@@ -130,7 +130,7 @@ pub(crate) fn state_word<'de, D: serde::Deserializer<'de>>(deserializer: D) -> R
 }
 
 /// One way to come by instances.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Read {
     /// The GET path; `None` with `inside`.
@@ -197,7 +197,7 @@ pub struct Read {
 }
 
 /// Where the values of a placeholder are found.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// In the bodies of this kind.
@@ -210,7 +210,7 @@ pub struct Source {
 }
 
 /// How to read only what changed.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Changes {
     /// The GET path; `{since}` in it stands for the time of the last pass. Rows stand where the
@@ -240,7 +240,7 @@ pub enum ChangeStyle {
 }
 
 /// Where the children of a row are.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Tree {
     /// The GET path.
@@ -256,7 +256,7 @@ pub struct Tree {
 }
 
 /// Why a declared kind is not read.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Unread {
     /// `no_api`, `excluded` or `not_entitled`.

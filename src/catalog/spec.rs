@@ -17,7 +17,7 @@ use crate::catalog::writing::{Action, MaskEffect, Restore, Write};
 use crate::json::{Pattern, Pointer, Value};
 
 /// A provider's catalogue: one file.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Provider {
     /// Version of this form; 1.
@@ -77,7 +77,7 @@ pub struct Provider {
 }
 
 /// How a token is had and what it says about itself.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Auth {
     /// Path of the token endpoint below the tenant's URL; `None` where a static token is sent.
@@ -110,7 +110,7 @@ pub struct Auth {
 }
 
 /// An identity that stands behind a credential.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct OwnIdentity {
     /// The field of the `auth` table that names it.
@@ -147,7 +147,7 @@ pub enum AuthForm {
 }
 
 /// Where the tenant's immutable identity is read.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
     /// The GET path.
@@ -176,7 +176,7 @@ impl<'de> Deserialize<'de> for Param {
 }
 
 /// One resource type.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct KindSpec {
     /// Its name in addresses.
@@ -271,11 +271,20 @@ pub struct KindSpec {
     /// What the vendor makes some instances along with, and under which name.
     #[serde(default)]
     pub comes_with: Vec<ComesWith>,
+    /// The tenant's singleton that appoints one of them, by its id: another tenant has its own in that place, under
+    /// a name of its own.
+    pub appointed_by: Option<Param>,
+    /// Texts that name the tenant: in another tenant they name that one.
+    #[serde(default)]
+    pub names_tenant: Vec<NamesTenant>,
     /// Can it be put back?
     pub restore: Restore,
     /// Calls that create one.
     #[serde(default)]
     pub create: Vec<Write>,
+    /// Calls that create one with an id of the vendor's, where those of `create` cannot do without an id.
+    #[serde(default)]
+    pub create_elsewhere: Vec<Write>,
     /// Calls that change one.
     #[serde(default)]
     pub update: Vec<Write>,
@@ -288,6 +297,26 @@ pub struct KindSpec {
     /// Traps and other things worth knowing, for the reader of the catalogue.
     #[serde(default)]
     pub notes: String,
+}
+
+/// A part of a text that names the tenant.
+#[derive(Deserialize, Clone, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct NamesTenant {
+    /// Which texts.
+    pub at: Pattern,
+    /// What names it in them; `{name}` stands for a setting.
+    pub by: String,
+}
+
+impl NamesTenant {
+    /// What names a tenant of these settings.
+    #[must_use]
+    pub fn of(&self, settings: &BTreeMap<String, String>) -> String {
+        settings
+            .iter()
+            .fold(self.by.clone(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+    }
 }
 
 /// What an instance is.
@@ -325,7 +354,7 @@ pub enum Stage {
 }
 
 /// An array without an order.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Set {
     /// Which arrays.
@@ -335,7 +364,7 @@ pub struct Set {
 }
 
 /// A field that holds a secret.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct SecretField {
     /// Which field.
@@ -367,7 +396,7 @@ pub enum Returned {
 }
 
 /// A field that points at another resource.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Reference {
     /// Which field.
@@ -415,7 +444,7 @@ pub enum RefBy {
 
 /// An instance that the vendor makes along with another resource, as the account of a client: it is
 /// found by a name that follows from the other's, and its id is new each time.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct ComesWith {
     /// The kind of the other resource.
@@ -448,7 +477,7 @@ impl ComesWith {
 }
 
 /// Rights, by the vendor's names.
-#[derive(Deserialize, Debug, Default)]
+#[derive(Deserialize, Clone, Debug, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Scopes {
     /// To read.
@@ -458,7 +487,7 @@ pub struct Scopes {
 }
 
 /// GET operations that are not made, and why.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Excluded {
     /// Why they are left alone.

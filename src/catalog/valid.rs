@@ -118,7 +118,8 @@ impl KindCheck<'_> {
         for template in spec.get.iter().chain(spec.changes.iter().map(|changes| &changes.path)) {
             self.template(template);
         }
-        for write in spec.create.iter().chain(&spec.update).chain(&spec.delete) {
+        for write in spec.create.iter().chain(&spec.create_elsewhere).chain(&spec.update).chain(&spec.delete)
+        {
             self.template(&write.call.path);
             if (write.body == Body::Envelope) != write.envelope.is_some() {
                 self.fault("`envelope` and `body = \"envelope\"` go together");
@@ -158,6 +159,7 @@ impl KindCheck<'_> {
         let spec = self.spec;
         spec.parent.iter().for_each(|kind| self.kind_exists(kind, "parent"));
         spec.carried_by.iter().for_each(|kind| self.kind_exists(kind, "carrier"));
+        spec.appointed_by.iter().for_each(|by| self.kind_exists(&by.of, "appointed by"));
         for reference in &spec.refs {
             reference.to.iter().for_each(|kind| self.kind_exists(kind, "reference target"));
         }

@@ -21,7 +21,7 @@ pub enum MaskEffect {
 }
 
 /// Whether and how a kind comes back.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Restore {
     /// Full, partial or never.
@@ -35,6 +35,9 @@ pub struct Restore {
     /// Which create call keeps the id.
     #[serde(default)]
     pub keeps_id: bool,
+    /// Fields beside the id that no two tenants of one server may share.
+    #[serde(default)]
+    pub unique: Vec<Pattern>,
     /// Resources that the server makes when this one is created: kinds to match, not to create.
     #[serde(default)]
     pub brings: Vec<Kind>,
@@ -60,7 +63,7 @@ pub struct Restore {
 }
 
 /// A value that switches a resource off.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Off {
     /// Which field.
@@ -115,7 +118,7 @@ impl RestoreClass {
 }
 
 /// A change that hands out power.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Privileged {
     /// Which field; the empty pattern for the resource itself.
@@ -153,7 +156,7 @@ pub enum Toward {
 }
 
 /// One way to write.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Write {
     /// `METHOD /path`.
@@ -196,7 +199,7 @@ pub struct Write {
 }
 
 /// A call that changes an instance without writing its body.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Action {
     /// What it does, in a word or a few: `activate_policy`, `undelete`.
@@ -228,7 +231,7 @@ pub enum Body {
 }
 
 /// A map that an update merges.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(try_from = "MergeText")]
 pub struct Merge {
     /// Which map.

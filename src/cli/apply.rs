@@ -203,7 +203,7 @@ async fn keeping<T>(
 
 /// The snapshot that the plan goes back to: the only one whose secrets it may name.
 fn base<'a>(opened: &'a Opened, plan: &Plan) -> Result<Stored<'a>, Failure> {
-    let snapshots = opened.repository.snapshots(&plan.tenant)?;
+    let snapshots = opened.repository.snapshots(plan.source())?;
     let base = snapshots.into_iter().find(|known| known.id.to_string() == plan.base);
     let base = base.ok_or_else(|| {
         Failure::new(

@@ -252,6 +252,9 @@ pub struct PlanArgs {
     /// `merge` adds and updates, `rollback` also removes what came later.
     #[arg(long, value_enum, default_value = "merge")]
     pub mode: plan::Mode,
+    /// Into another tenant of the same provider, where everything is found by its name.
+    #[arg(long, value_name = "TENANT", conflicts_with = "undo")]
+    pub to: Option<String>,
     /// Where the plan is written.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,

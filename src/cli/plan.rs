@@ -1,6 +1,6 @@
 //! `plan`: the dry run. It reads, decides, shows, and writes nothing to the tenant.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 
@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 
 use crate::base::key::Kind;
 use crate::base::when::When;
+use crate::catalog::Provider;
 use crate::cli::args::{Global, PlanArgs};
 use crate::cli::config::TenantConfig;
 use crate::cli::open::{Opened, Purpose, connect, open, when};
@@ -17,7 +18,8 @@ use crate::json::Pointer;
 use crate::provider::Live;
 use crate::restore::Stored;
 use crate::restore::observe::LiveTenant;
-use crate::restore::{self, Inputs, Own, Plan, Scope, Seen, Wish};
+use crate::restore::{self, Elsewhere, Inputs, Own, Plan, Scope, Seen, Wish};
+use crate::store::Snapshot;
 
 /// How long a plan holds: long enough to read it, short enough that the tenant has hardly moved.
 const VALID: SignedDuration = SignedDuration::from_hours(24);
@@ -97,12 +99,14 @@ pub async fn make(global: &Global, opened: &Opened, args: &PlanArgs) -> Result<P
     }
     let history = opened.history(name)?;
     let moment = history.moment_to_restore(&at)?;
-    let goal = Stored::new(&opened.repository, moment.snapshot.clone())?;
-    let tenant = opened.config.tenant(name)?;
+    let into = args.to.as_deref().filter(|to| *to != name);
+    let into = into.map(|to| Another::new(opened, &history, args, to)).transpose()?;
+    let tenant = opened.config.tenant(into.as_ref().map_or(name, |into| into.to))?;
     let live = connect(&opened.config, tenant, Purpose::Read)?;
-    snapshot::same_tenant(&live, &moment.snapshot).await?;
-    let fingerprints = opened.repository.fingerprints(name)?;
+    snapshot::same_tenant(&live, into.as_ref().map_or(&moment.snapshot, |into| &into.known)).await?;
+    let fingerprints = opened.repository.fingerprints(&tenant.name)?;
     let mark = |address: &str, pointer: &str, value: &[u8]| fingerprints.mark(address, pointer, value);
+    let goal = Stored::new(&opened.repository, moment.snapshot.clone())?.marking(&mark);
     let connected = LiveTenant::new(&live, &mark);
     let (scope, mode) = match &past {
         Some(past) => {
@@ -125,9 +129,10 @@ pub async fn make(global: &Global, opened: &Opened, args: &PlanArgs) -> Result<P
     let base = moment.snapshot.id.to_string();
     let nothing = Seen::new(now);
     let mut inputs = Inputs {
-        catalog: history.catalog,
+        catalog: into.as_ref().map_or(history.catalog, |into| &into.catalog),
         settings: live.settings(),
-        tenant: name,
+        tenant: &tenant.name,
+        from: into.as_ref().map(|into| Elsewhere { tenant: name, settings: &into.settings }),
         base: &base,
         goal: &goal,
         live: &nothing,
@@ -141,6 +146,40 @@ pub async fn make(global: &Global, opened: &Opened, args: &PlanArgs) -> Result<P
     let seen = restore::survey(&connected, &inputs, nothing.clone()).await?;
     inputs.live = &seen;
     Ok(restore::plan(&inputs)?)
+}
+
+/// The tenant that `--to` names, and what a plan into it needs.
+struct Another<'a> {
+    to: &'a str,
+    /// The catalogue as it is there.
+    catalog: Provider,
+    /// The settings of the tenant that was recorded.
+    settings: BTreeMap<String, String>,
+    /// The newest snapshot of the tenant that is written to.
+    known: Snapshot,
+}
+
+impl<'a> Another<'a> {
+    fn new(opened: &Opened, history: &History<'_>, args: &PlanArgs, to: &'a str) -> Result<Self, Failure> {
+        opened.tenants(Some(to))?;
+        let (from, tenant) = (opened.config.tenant(history.tenant)?, opened.config.tenant(to)?);
+        let of = &history.catalog.provider;
+        if tenant.provider != *of {
+            let words = format!("`{to}` is a tenant of {}, and not of {of}", tenant.provider);
+            return Err(Failure::usage(words));
+        }
+        if args.mode == Mode::Rollback {
+            return Err(Failure::usage(
+                "`--to` only adds and changes: what else is there is the other tenant's own",
+            ));
+        }
+        Ok(Self {
+            to,
+            catalog: history.catalog.elsewhere(),
+            settings: from.provider_settings(history.catalog)?,
+            known: opened.history(to)?.moment(&When::Latest)?.snapshot,
+        })
+    }
 }
 
 /// Adds what the addresses mean at that time, or ever meant; gives those that no state knows.

@@ -123,13 +123,27 @@ impl Reach<'_> {
         all.filter_map(|key| self.unseen_along.get(&key)).flatten().cloned().collect()
     }
 
+    /// Leaves to the vendor what it makes by itself. What brings that about may have been looked at later.
+    pub(crate) fn leave_to_the_vendor(&mut self) -> Result<(), RestoreError> {
+        let made: Vec<(ResourceKey, Value)> = self
+            .items
+            .iter()
+            .filter(|(_, item)| item.case == Case::Create)
+            .filter_map(|(key, item)| Some((key.clone(), item.goal.clone()?)))
+            .collect();
+        for (key, goal) in made {
+            let spec = self.atlas.spec(&key.kind)?;
+            if self.is_brought(spec, &key, &goal)?
+                && let Some(item) = self.items.get_mut(&key)
+            {
+                item.case = Case::Brought;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether the vendor makes it by itself when something else of this restore is made.
-    pub(crate) fn is_brought(
-        &mut self,
-        spec: &KindSpec,
-        key: &ResourceKey,
-        goal: &Value,
-    ) -> Result<bool, RestoreError> {
+    fn is_brought(&self, spec: &KindSpec, key: &ResourceKey, goal: &Value) -> Result<bool, RestoreError> {
         if spec.shape == Shape::Edge {
             return Ok(false);
         }

@@ -163,7 +163,7 @@ impl Line {
         let mut out = Object::new();
         out.insert("step", self.step);
         out.insert("op", step.map(|step| step.op.as_str()));
-        out.insert("address", step.map(|step| format!("{}/{}", plan.tenant, step.key)));
+        out.insert("address", step.map(|step| format!("{}/{}", plan.source(), step.key)));
         out.insert("name", step.map(|step| step.name.as_str()));
         out.insert("outcome", self.outcome.as_str());
         out.insert("id", self.id.clone());

@@ -4,29 +4,45 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use crate::base::key::ResourceKey;
-use crate::catalog::{KindSpec, Shape, settle};
-use crate::json::Value;
-use crate::restore::RestoreError;
+use crate::catalog::{KindSpec, Shape, secret_place, settle};
+use crate::json::redact::{UNKNOWN, fingerprint};
+use crate::json::{Pattern, Value};
 use crate::restore::guard;
-use crate::restore::links::put;
+use crate::restore::links::{Found, Link, put};
+use crate::restore::plan::Inputs;
 use crate::restore::reach::{Case, Item, Reach};
 use crate::restore::steps::{Draft, Drafts};
 use crate::restore::wish::{desired, differences, without};
+use crate::restore::{Marked, RestoreError, placeholder};
 
 /// Drafts everything within reach; what more must be read is noted in the reach.
-pub(crate) fn all<'a>(reach: &mut Reach<'a>) -> Result<Drafts<'a>, RestoreError> {
+pub(crate) fn all<'a>(reach: &mut Reach<'a>, inputs: &Inputs<'_>) -> Result<Drafts<'a>, RestoreError> {
     let mut by_key = BTreeMap::new();
     let made_anew = |(key, item): (&ResourceKey, &Item)| {
         reach.catalog().kind(&key.kind).is_some_and(|spec| item.gets_new_id(spec))
     };
     // Only then can a reference be wrong in a body that is otherwise as it was.
-    let ids_change = !reach.moved.is_empty() || reach.items.iter().any(made_anew);
-    for (key, item) in reach.items.clone() {
+    let ids_change = reach.elsewhere || !reach.moved.is_empty() || reach.items.iter().any(made_anew);
+    for (key, mut item) in reach.items.clone() {
         let spec = reach.atlas.spec(&key.kind)?;
+        let another = reach.elsewhere || item.live_key != key;
+        if let Some(live) = item.live.as_mut().filter(|_| another && item.case == Case::Update) {
+            recognise(reach, spec, [&key, &item.live_key], live)?;
+        }
         let (mut body, conflicts) = desired(&item);
-        let live = item.live.as_ref().map(crate::restore::placeholder::escape);
-        if let Some(live) = live.as_ref().filter(|_| item.live_key != key && spec.shape == Shape::Object) {
-            keep_id(spec, live, &mut body);
+        if let Some(from) = inputs.from {
+            name_this_tenant(spec, [from.settings, inputs.settings], &mut body);
+        }
+        let live = item.live.as_ref().map(placeholder::escape);
+        if let Some(live) = live.as_ref().filter(|_| another && spec.shape != Shape::Edge) {
+            let named_there = spec.shape == Shape::Singleton || reach.appointed(spec, &key)?.is_some();
+            keep_identity(spec, live, &mut body, named_there);
+        }
+        if item.gets_new_id(spec)
+            && let Some(at) = spec.id.as_ref().filter(|at| at.get(&body).is_some())
+        {
+            // The place was found a moment ago.
+            let _ = at.set(&mut body, placeholder::id(&key));
         }
         let same = |body: &Value| {
             let same = |live: &Value| {
@@ -38,6 +54,7 @@ pub(crate) fn all<'a>(reach: &mut Reach<'a>) -> Result<Drafts<'a>, RestoreError>
         if item.case != Case::Delete && (ids_change || !same(&body)) {
             links = reach.links(spec, &body, live.as_ref())?;
             links.iter().for_each(|found| put(&mut body, found));
+            name_far_end(reach, spec, &links, &mut body);
             // Another id can have another place in its set. What is taken out again later is found by its
             // place, so such a body keeps its order.
             if links.iter().all(|found| !found.second_pass) {
@@ -51,6 +68,54 @@ pub(crate) fn all<'a>(reach: &mut Reach<'a>) -> Result<Drafts<'a>, RestoreError>
     }
     want_governing(reach, &by_key);
     Ok(Drafts { by_key, privileged: RefCell::default() })
+}
+
+/// Puts what names this tenant in place of what names the other.
+fn name_this_tenant(spec: &KindSpec, [from, to]: [&BTreeMap<String, String>; 2], body: &mut Value) {
+    for names in &spec.names_tenant {
+        names.at.visit_mut(body, |_, value| {
+            if let Some(text) = value.as_str() {
+                *value = text.replace(&names.of(from), &names.of(to)).into();
+            }
+        });
+    }
+}
+
+/// What an edge keeps of its far end's name is that of the far end that it leads to now.
+fn name_far_end(reach: &Reach<'_>, spec: &KindSpec, links: &[Found], body: &mut Value) {
+    let far = links.iter().find_map(|found| match &found.link {
+        Link::Rewritten { rests_on, .. } if Some(&found.at) == spec.id.as_ref() => reach.seen.body(rests_on),
+        _ => None,
+    });
+    let Some(far) = far.filter(|_| spec.shape == Shape::Edge) else { return };
+    for at in &spec.name {
+        if let Some(name) = at.get(far).filter(|_| at.get(body).is_some()) {
+            // The field is there.
+            let _ = at.set(body, name.clone());
+        }
+    }
+}
+
+/// Puts the recorded marks into a body of the tenant where they stand for the same secrets, so that a secret
+/// that is as recorded is no difference.
+fn recognise(
+    reach: &Reach<'_>,
+    spec: &KindSpec,
+    [key, at]: [&ResourceKey; 2],
+    live: &mut Value,
+) -> Result<(), RestoreError> {
+    let Some(goal) = reach.atlas.body(key)? else { return Ok(()) };
+    let everywhere = Pattern::parse("/**/*").expect("a constant pattern");
+    for (pointer, was) in everywhere.find(&goal) {
+        let known = |value| fingerprint(value).filter(|mark| *mark != UNKNOWN);
+        let (Some(mark), Some(now)) = (known(was), pointer.get(live).and_then(known)) else { continue };
+        let secret = Marked { key, mark, place: &secret_place(spec, &pointer) };
+        if reach.atlas.recorded.mark_at(&secret, at)?.as_deref() == Some(now) {
+            // The place was read a moment ago.
+            let _ = pointer.set(live, was.clone());
+        }
+    }
+    Ok(())
 }
 
 /// Who is left to administer the tenant can be said only of those who were read.
@@ -72,9 +137,11 @@ fn want_governing(reach: &mut Reach<'_>, drafts: &BTreeMap<ResourceKey, Draft<'_
     }
 }
 
-/// The counterpart keeps the id that it has, in each field that is a part of it.
-fn keep_id(spec: &KindSpec, live: &Value, body: &mut Value) {
-    for at in spec.id.iter().chain(&spec.also_id) {
+/// The counterpart keeps the id that it has, in each field that is a part of it, and its name where it was not
+/// found by that.
+fn keep_identity(spec: &KindSpec, live: &Value, body: &mut Value, named_there: bool) {
+    let name = spec.name.iter().filter(|_| named_there);
+    for at in spec.id.iter().chain(&spec.also_id).chain(name) {
         if let Some(own) = at.get(live).filter(|_| at.get(body).is_some()) {
             // The field is there in both.
             let _ = at.set(body, own.clone());

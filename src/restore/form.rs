@@ -240,6 +240,8 @@ pub struct Plan {
     pub id: PlanId,
     /// The tenant's configured name.
     pub tenant: String,
+    /// The tenant that the goal was recorded of, where that is another one.
+    pub from: Option<String>,
     /// The provider's name, and the version of its canonical rules.
     pub provider: (String, u32),
     /// The snapshot that is gone back to.
@@ -279,6 +281,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The tenant whose addresses the steps go by: the one that the goal was recorded of.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        self.from.as_deref().unwrap_or(&self.tenant)
+    }
+
     /// How many steps do this.
     #[must_use]
     pub fn count(&self, op: Op) -> u64 {

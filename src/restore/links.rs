@@ -112,8 +112,10 @@ impl Reach<'_> {
         };
         let made = self.items.get(&goal).filter(|item| matches!(item.case, Case::Create | Case::Brought));
         if let Some(item) = made {
-            let keeps = !item.gets_new_id(self.atlas.spec(&goal.kind)?);
-            let by_id = matches!(reference.by, RefBy::Id | RefBy::Url) && reference.target_at.is_none();
+            let spec = self.atlas.spec(&goal.kind)?;
+            let keeps = !item.gets_new_id(spec);
+            let at_id = reference.target_at.as_ref().is_none_or(|at| at.as_pointer() == spec.id);
+            let by_id = matches!(reference.by, RefBy::Id | RefBy::Url) && at_id;
             return Ok(match by_id && !keeps {
                 true => Link::Coming { value: value.clone(), goal },
                 false => Link::Made { goal },
@@ -212,7 +214,8 @@ impl Reach<'_> {
         for kind in &reference.to {
             let nested = self.catalog().kind(kind).is_none_or(|spec| !spec.parent.is_empty());
             let singleton = self.catalog().kind(kind).is_some_and(|spec| spec.shape == Shape::Singleton);
-            if !by_id || nested || singleton {
+            // In another tenant such an id would be somebody else's.
+            if !by_id || nested || singleton || self.elsewhere {
                 continue;
             }
             let key = ResourceKey::new(kind, vec![text.to_owned()]);

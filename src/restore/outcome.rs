@@ -20,6 +20,8 @@ pub(crate) struct Expected<'a> {
     pub(crate) without_secrets: bool,
     /// Whether stored secrets may have new values.
     pub(crate) renewed: bool,
+    /// Whether the step goes by the addresses of another tenant.
+    pub(crate) elsewhere: bool,
 }
 
 impl Expected<'_> {
@@ -44,7 +46,14 @@ impl Expected<'_> {
             fields.iter().find(|change| change.pointer.is_empty()).and_then(|change| change.to.clone());
         let mut wanted = match (whole, before) {
             (Some(whole), _) => whole,
-            (None, Some(before)) => patch(before, &fields).map_err(|error| error.to_string())?,
+            (None, Some(before)) => {
+                // An earlier step can have brought a part of it about.
+                let left: Vec<FieldChange> = fields
+                    .into_iter()
+                    .filter(|change| change.pointer.get(before) != change.to.as_ref())
+                    .collect();
+                patch(before, &left).map_err(|error| error.to_string())?
+            }
             (None, None) => return Err("its state before the call is not known".into()),
         };
         // An id that was not known when the plan was made can have another place among its like.
@@ -72,7 +81,7 @@ impl Expected<'_> {
             .into_iter()
             .filter_map(|(at, value)| Some((at, fingerprint(value)? == UNKNOWN)))
             .collect();
-        let elsewhere = self.ids.target(self.step).is_some_and(|key| key != self.step.key);
+        let elsewhere = self.elsewhere || self.ids.target(self.step).is_some_and(|key| key != self.step.key);
         for (at, unknown) in marks.into_iter().rev() {
             if !unknown && !elsewhere && !self.renewed {
                 continue;

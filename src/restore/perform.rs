@@ -409,7 +409,11 @@ impl<'p, 'a> Performer<'p, 'a> {
         let now = self.run.tenant.read(&key).await?;
         let left = match &now {
             // What the plan saw of the rest of it was only what was shown then.
-            Some(now) if self.reshaped.contains(&key) && !step.is_whole() => self.unmet(step, now),
+            Some(now)
+                if self.reshaped.contains(&key) && !step.is_whole() && self.unmet(step, now).is_empty() =>
+            {
+                Vec::new()
+            }
             _ => self.compare(step, spec, before, now.as_ref())?,
         };
         let done = Done { id: self.new_id(step), body: now };
@@ -429,7 +433,8 @@ impl<'p, 'a> Performer<'p, 'a> {
         now: Option<&Value>,
     ) -> Result<Vec<String>, Stop> {
         let Allow { without_secrets, rotate, .. } = self.run.allow;
-        let expected = Expected { step, spec, ids: &self.ids, without_secrets, renewed: rotate };
+        let elsewhere = self.plan.from.is_some();
+        let expected = Expected { step, spec, ids: &self.ids, without_secrets, renewed: rotate, elsewhere };
         expected.differences(before, now).map_err(Stop::Words)
     }
 

@@ -28,12 +28,14 @@ const CALLS_A_SECOND: u64 = 10;
 
 /// Everything that a plan is made from.
 pub struct Inputs<'a> {
-    /// The provider's catalogue.
+    /// The provider's catalogue; with `from`, as it is [`elsewhere`](Provider::elsewhere).
     pub catalog: &'a Provider,
     /// The tenant's settings, which fill paths.
     pub settings: &'a BTreeMap<String, String>,
     /// The tenant's configured name.
     pub tenant: &'a str,
+    /// The tenant that the goal was recorded of, where that is another one: then everything is found by its name.
+    pub from: Option<Elsewhere<'a>>,
     /// The id of the snapshot that the goal is.
     pub base: &'a str,
     /// The recorded state to go back to.
@@ -52,16 +54,25 @@ pub struct Inputs<'a> {
     pub valid_for: SignedDuration,
 }
 
+/// The other tenant that a goal was recorded of.
+#[derive(Clone, Copy)]
+pub struct Elsewhere<'a> {
+    /// Its configured name.
+    pub tenant: &'a str,
+    /// Its settings: texts that name it are found by them.
+    pub settings: &'a BTreeMap<String, String>,
+}
+
 /// What must be read of the tenant before the plan can be made; empty when it can.
 ///
 /// # Errors
 /// A recorded body could not be read.
 pub fn wants(inputs: &Inputs<'_>) -> Result<Wants, RestoreError> {
     let atlas = Atlas::new(inputs.catalog, inputs.goal);
-    let mut reach = Reach::new(&atlas, inputs.live, inputs.mode);
+    let mut reach = Reach::new(&atlas, inputs.live, inputs.mode, inputs.from.is_some());
     reach.walk(inputs.scope)?;
     if reach.wants.is_empty() {
-        drafts::all(&mut reach)?;
+        drafts::all(&mut reach, inputs)?;
     }
     Ok(reach.wants)
 }
@@ -72,9 +83,9 @@ pub fn wants(inputs: &Inputs<'_>) -> Result<Wants, RestoreError> {
 /// [`RestoreError::NotRead`] where [`wants`] was not followed; a recorded body could not be read.
 pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, RestoreError> {
     let atlas = Atlas::new(inputs.catalog, inputs.goal);
-    let mut reach = Reach::new(&atlas, inputs.live, inputs.mode);
+    let mut reach = Reach::new(&atlas, inputs.live, inputs.mode, inputs.from.is_some());
     reach.walk(inputs.scope)?;
-    let drafts = drafts::all(&mut reach)?;
+    let drafts = drafts::all(&mut reach, inputs)?;
     if !reach.wants.is_empty() {
         let keys = reach.wants.keys.iter().map(ToString::to_string);
         let first = keys.chain(reach.wants.lists.iter().map(|(kind, _)| kind.to_string())).next();
@@ -97,6 +108,7 @@ impl<'i, 'a> Maker<'i, 'a> {
         let plan = Plan {
             id: PlanId([0; 32]),
             tenant: inputs.tenant.to_owned(),
+            from: inputs.from.map(|from| from.tenant.to_owned()),
             provider: (inputs.catalog.provider.clone(), inputs.catalog.rules),
             base: inputs.base.to_owned(),
             read: inputs.live.at,

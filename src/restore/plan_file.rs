@@ -51,13 +51,14 @@ impl Plan {
             ("provider", self.provider.0.as_str().into()),
             ("rules", self.provider.1.into()),
             ("tenant", self.tenant.as_str().into()),
+            ("from", self.from.clone().into()),
             ("base", self.base.as_str().into()),
             ("live", object([("read_at", self.read.to_string().into()), ("inputs", self.inputs_json())])),
             ("expires", self.expires.to_string().into()),
             ("mode", self.mode.as_str().into()),
             ("summary", summary),
-            ("steps", list(self.steps.iter().map(|step| step_json(&self.tenant, step)))),
-            ("guards", list(self.guards.iter().map(|guard| guard_json(&self.tenant, guard)))),
+            ("steps", list(self.steps.iter().map(|step| step_json(self.source(), step)))),
+            ("guards", list(self.guards.iter().map(|guard| guard_json(self.source(), guard)))),
             (
                 "forecast",
                 object([("calls", self.forecast.calls.into()), ("seconds", self.forecast.seconds.into())]),
@@ -81,7 +82,7 @@ impl Plan {
 
     /// The members that are plain rows about resources.
     fn rows_json(&self) -> [(&'static str, Value); 6] {
-        let address = |key: &ResourceKey| address(&self.tenant, key);
+        let address = |key: &ResourceKey| address(self.source(), key);
         let refused = self.refused.iter().map(|row| {
             let (name, reason) = (row.name.as_str().into(), row.reason.as_str().into());
             object([("address", address(&row.key)), ("name", name), ("reason", reason)])
@@ -142,10 +143,11 @@ impl Plan {
         if format != FORMAT {
             return Err(RestoreError::PlanFile { what: format!("its format is `{format}`, not `{FORMAT}`") });
         }
-        let plan = Reader { tenant: value.get("tenant").and_then(Value::as_str).unwrap_or_default() }
-            .plan(value)
-            .ok_or_else(|| RestoreError::PlanFile {
-                what: "a member is missing or has another form".into(),
+        let named = |name: &str| value.get(name).and_then(Value::as_str);
+        let tenant = named("tenant").unwrap_or_default();
+        let plan =
+            Reader { tenant, source: named("from").unwrap_or(tenant) }.plan(value).ok_or_else(|| {
+                RestoreError::PlanFile { what: "a member is missing or has another form".into() }
             })?;
         // Compared as JSON too: nothing that this program does not know may ride along unseen.
         if content_id(value) != plan.id || plan.to_json() != *value {
@@ -275,6 +277,8 @@ fn guard_json(tenant: &str, guard: &Guard) -> Value {
 /// Reads the parts; `None` where one has not the form that [`Plan::to_json`] gives it.
 struct Reader<'a> {
     tenant: &'a str,
+    /// The tenant whose addresses the steps go by.
+    source: &'a str,
 }
 
 impl Reader<'_> {
@@ -285,6 +289,7 @@ impl Reader<'_> {
         Some(Plan {
             id: PlanId::from_hex(&text(value, "id")?)?,
             tenant: text(value, "tenant")?,
+            from: value.get("from")?.as_str().map(str::to_owned),
             provider: (text(value, "provider")?, u32::try_from(value.get("rules")?.as_u64()?).ok()?),
             base: text(value, "base")?,
             read: time(live.get("read_at"))?,
@@ -324,7 +329,8 @@ impl Reader<'_> {
                 Some(Conflict { key: self.key(row)?, pointer: at(row)?, reason: text(row, "reason")? })
             })?,
             inputs: each(live, "inputs", |row| {
-                Some(Input { key: self.key(row)?, state: row.get("state")?.as_str().map(str::to_owned) })
+                let key = resource(row.get("address")?, self.tenant)?;
+                Some(Input { key, state: row.get("state")?.as_str().map(str::to_owned) })
             })?,
             forecast: Forecast {
                 calls: forecast.get("calls")?.as_u64()?,
@@ -336,8 +342,7 @@ impl Reader<'_> {
     }
 
     fn address(&self, value: &Value) -> Option<ResourceKey> {
-        let (tenant, path) = value.as_str()?.split_once('/')?;
-        ResourceKey::from_path(path).filter(|_| tenant == self.tenant)
+        resource(value, self.source)
     }
 
     fn key(&self, row: &Value) -> Option<ResourceKey> {
@@ -405,6 +410,12 @@ fn request(value: &Value) -> Option<Request> {
             None => None,
         },
     })
+}
+
+/// A resource of this tenant, by its address.
+fn resource(address: &Value, tenant: &str) -> Option<ResourceKey> {
+    let (of, path) = address.as_str()?.split_once('/')?;
+    ResourceKey::from_path(path).filter(|_| of == tenant)
 }
 
 fn text(value: &Value, name: &str) -> Option<String> {

@@ -92,7 +92,9 @@ fn section<T>(
 }
 
 fn head(plan: &Plan, out: &mut String) {
-    line(out, 0, &format!("Plan {} for {}: back to snapshot {}", plan.id.short(), plan.tenant, plan.base));
+    let of = plan.from.as_ref().map_or(String::new(), |from| format!(" of {from}"));
+    let back = if plan.from.is_some() { "as in" } else { "back to" };
+    line(out, 0, &format!("Plan {} for {}: {back} snapshot {}{of}", plan.id.short(), plan.tenant, plan.base));
     let text = format!(
         "{} to create, {} to update, {} to delete, {} unchanged, {} refused ({})",
         plan.count(Op::Create),

@@ -131,6 +131,8 @@ pub(crate) struct Reach<'a> {
     pub(crate) atlas: &'a Atlas<'a>,
     pub(crate) seen: &'a Seen,
     pub(crate) mode: Mode,
+    /// The tenant is another one than was recorded: see [`elsewhere`](crate::restore::elsewhere).
+    pub(crate) elsewhere: bool,
     pub(crate) items: BTreeMap<ResourceKey, Item>,
     pub(crate) refused: Vec<Refusal>,
     pub(crate) wants: Wants,
@@ -163,11 +165,12 @@ pub(crate) enum Now {
 }
 
 impl<'a> Reach<'a> {
-    pub(crate) fn new(atlas: &'a Atlas<'a>, seen: &'a Seen, mode: Mode) -> Self {
+    pub(crate) fn new(atlas: &'a Atlas<'a>, seen: &'a Seen, mode: Mode, elsewhere: bool) -> Self {
         Self {
             atlas,
             seen,
             mode,
+            elsewhere,
             items: BTreeMap::new(),
             refused: Vec::new(),
             wants: Wants::default(),
@@ -192,7 +195,7 @@ impl<'a> Reach<'a> {
             self.visit(&key)?;
         }
         self.keep_stand_ins();
-        Ok(())
+        self.leave_to_the_vendor()
     }
 
     pub(crate) fn push(&mut self, key: ResourceKey, wish: Wish) {
@@ -219,6 +222,9 @@ impl<'a> Reach<'a> {
                 let item =
                     Item { wish, case: Case::Update, goal: Some(goal), live: Some(live.clone()), live_key };
                 self.items.insert(key.clone(), item);
+                if self.elsewhere {
+                    self.push_what_hangs_on(key)?;
+                }
             }
             Look::Absent(live_key) => self.visit_gone(spec, key, wish, goal, live_key)?,
         }
@@ -266,24 +272,39 @@ impl<'a> Reach<'a> {
             }
             within.remove(&mut goal);
         }
+        if self.elsewhere
+            && !parent_is_made
+            && let Some(why) = self.nameless(spec, &goal)
+        {
+            self.refuse(key, &goal, why);
+            return Ok(());
+        }
         // It may have been refused when only a field of it was asked for.
         self.refused.retain(|refusal| refusal.key != *key);
-        let case = if self.is_brought(spec, key, &goal)? { Case::Brought } else { Case::Create };
-        self.items.insert(key.clone(), Item { wish, case, goal: Some(goal), live: None, live_key });
+        self.items
+            .insert(key.clone(), Item { wish, case: Case::Create, goal: Some(goal), live: None, live_key });
         if spec.restore.class == RestoreClass::Never {
             return Ok(());
         }
         self.push_dependents(key)
     }
 
-    fn push_dependents(&mut self, key: &ResourceKey) -> Result<(), RestoreError> {
+    fn push_what_hangs_on(&mut self, key: &ResourceKey) -> Result<(), RestoreError> {
         for child in self.atlas.children(key)? {
             self.push(child, Wish::Whole);
         }
         for along in self.atlas.made_along(key)? {
             self.push(along, Wish::Whole);
         }
-        self.push_taken_along(key)?;
+        self.push_taken_along(key)
+    }
+
+    fn push_dependents(&mut self, key: &ResourceKey) -> Result<(), RestoreError> {
+        self.push_what_hangs_on(key)?;
+        if self.elsewhere {
+            // Nothing there has lost its reference, so nobody there is given anything unasked.
+            return Ok(());
+        }
         let cascades = &self.atlas.spec(&key.kind)?.restore.cascades;
         for (referrer, wish) in self.referrers(key)? {
             if cascades.contains(&referrer.kind) {
@@ -354,6 +375,9 @@ impl<'a> Reach<'a> {
         let Some(own) = self.own_id(key)? else { return Ok(Look::Unread) };
         ids.push(own);
         let live_key = ResourceKey::new(&key.kind, ids);
+        if self.elsewhere && !self.atlas.spec(&key.kind)?.is_known_by_name() {
+            return self.look_by_name(key, live_key);
+        }
         match self.seen.sight(self.catalog(), &live_key) {
             Sight::Here(body) => Ok(Look::Here(live_key, body)),
             Sight::Absent => Ok(Look::Absent(live_key)),
@@ -385,7 +409,7 @@ impl<'a> Reach<'a> {
         }
         match self.look(key)? {
             Look::Unread => Ok(Now::Unread),
-            Look::Here(..) => Ok(Now::AsRecorded),
+            Look::Here(..) => Ok(self.moved.get(key).cloned().map_or(Now::AsRecorded, Now::Elsewhere)),
             Look::Absent(live_key) => {
                 let Some(goal) = self.atlas.body(key)? else { return Ok(Now::AsRecorded) };
                 let spec = self.atlas.spec(&key.kind)?;
@@ -403,7 +427,7 @@ impl<'a> Reach<'a> {
 
     /// Another resource that carries the name. `None`: there is none; `Some(None)`: not known yet.
     #[allow(clippy::option_option)]
-    fn counterpart(
+    pub(crate) fn counterpart(
         &mut self,
         spec: &KindSpec,
         key: &ResourceKey,
@@ -414,7 +438,9 @@ impl<'a> Reach<'a> {
             return Ok(None);
         }
         let mut named = goal.clone();
-        let outermost = self.is_outermost(spec, key, goal);
+        // What lies in something of another kind is the outermost of its own.
+        let in_another = self.atlas.outer(spec, key, goal).is_some_and(|outer| !self.atlas.has(&outer));
+        let outermost = in_another || self.is_outermost(spec, key, goal);
         if outermost {
             spec.within.as_ref().map(|within| within.remove(&mut named));
         } else if let Some(outer) = self.atlas.outer(spec, key, goal) {
@@ -507,6 +533,10 @@ impl<'a> Reach<'a> {
 
     /// Adds the resources of whole lists that are in reach only through the tenant.
     pub(crate) fn want_parents(&mut self, key: &ResourceKey) {
+        if self.elsewhere {
+            // They were looked for by name.
+            return;
+        }
         for parent in parents_of(self.catalog(), key) {
             if self.atlas.has(&parent) && self.seen.sight(self.catalog(), &parent) == Sight::Unread {
                 self.wants.keys.insert(parent);

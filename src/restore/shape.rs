@@ -168,6 +168,7 @@ impl Shaper<'_> {
     /// The envelope with the body, parts of it (`$body/POINTER`) and filled placeholders in place.
     fn enclose(&self, envelope: &Value, body: &Value) -> Result<Value, String> {
         match envelope {
+            Value::String(text) if let Some(of) = self.coming(text) => Ok(placeholder::id(of)),
             Value::String(text) => match text.strip_prefix(BODY) {
                 Some(at) => {
                     let at = Pointer::parse(at).map_err(|error| error.to_string())?;
@@ -192,6 +193,12 @@ impl Shaper<'_> {
             }
             other => Ok(other.clone()),
         }
+    }
+
+    /// The resource whose id, which is not known yet, is all that a text of an envelope stands for.
+    fn coming(&self, text: &str) -> Option<&ResourceKey> {
+        let name = text.strip_prefix('{')?.strip_suffix('}')?;
+        self.stand.texts.get(&self.context.value(self.spec, name)?)
     }
 
     /// A text of an envelope with its placeholders filled, without encoding.

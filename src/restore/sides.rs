@@ -36,6 +36,26 @@ pub trait Recorded {
     }
     /// How far the kinds were read.
     fn ledger(&self) -> &Ledger;
+    /// The mark that a recorded secret has at another address, or in another tenant: a mark is made for one
+    /// place and says nothing at another. `None` where nobody has the value.
+    ///
+    /// # Errors
+    /// The secret could not be read.
+    fn mark_at(&self, secret: &Marked<'_>, at: &ResourceKey) -> Result<Option<String>, RestoreError> {
+        let _ = (secret, at);
+        Ok(None)
+    }
+}
+
+/// A secret of a recorded resource.
+#[derive(Clone, Copy, Debug)]
+pub struct Marked<'a> {
+    /// Of which resource.
+    pub key: &'a ResourceKey,
+    /// Its mark in the main body.
+    pub mark: &'a str,
+    /// The name of its place, as [`secret_place`](crate::catalog::secret_place) gives it.
+    pub place: &'a str,
 }
 
 /// What is known of one resource of the tenant.

@@ -6,7 +6,8 @@ use crate::base::coverage::Ledger;
 use crate::base::key::{Kind, ResourceKey};
 use crate::base::secret::Secret;
 use crate::json::{self, Limits, Pointer, Value};
-use crate::restore::{Recorded, RestoreError, SecretAt, Vault};
+use crate::restore::observe::Mark;
+use crate::restore::{Marked, Recorded, RestoreError, SecretAt, Vault};
 use crate::store::{Entry, Part, Repository, Snapshot, State, StoreError};
 
 /// One snapshot of one tenant.
@@ -14,6 +15,7 @@ pub struct Stored<'a> {
     repository: &'a Repository,
     snapshot: Snapshot,
     state: State,
+    mark: Option<&'a Mark<'a>>,
 }
 
 impl<'a> Stored<'a> {
@@ -23,7 +25,23 @@ impl<'a> Stored<'a> {
     /// The state cannot be read.
     pub fn new(repository: &'a Repository, snapshot: Snapshot) -> Result<Self, StoreError> {
         let state = repository.state(&snapshot.tenant, snapshot.seq)?;
-        Ok(Self { repository, snapshot, state })
+        Ok(Self { repository, snapshot, state, mark: None })
+    }
+
+    /// The same, able to say how its secrets are marked in the tenant that a plan is for.
+    #[must_use]
+    pub fn marking(self, mark: &'a Mark<'a>) -> Self {
+        Self { mark: Some(mark), ..self }
+    }
+
+    /// The values of a resource's secrets, by mark.
+    fn secrets(&self, key: &ResourceKey) -> Result<Option<Secret<Value>>, String> {
+        let Some(entry) = self.state.get(key) else { return Ok(None) };
+        let read = self.repository.read(&entry, Part::Secret).map_err(|error| error.to_string())?;
+        let Some(mut bytes) = read else { return Ok(None) };
+        let values = json::parse(&bytes, &Limits::body()).map(Secret::new);
+        bytes.zeroize();
+        values.map(Some).map_err(|error| error.to_string())
     }
 
     /// The snapshot.
@@ -72,6 +90,14 @@ impl Recorded for Stored<'_> {
     fn ledger(&self) -> &Ledger {
         &self.snapshot.ledger
     }
+
+    fn mark_at(&self, secret: &Marked<'_>, at: &ResourceKey) -> Result<Option<String>, RestoreError> {
+        let Some(mark) = self.mark else { return Ok(None) };
+        let unreadable = |why| RestoreError::Recorded { key: secret.key.clone(), why };
+        let values = self.secrets(secret.key).map_err(unreadable)?;
+        let value = values.as_ref().and_then(|values| values.expose().get(secret.mark));
+        Ok(value.map(|value| mark(&at.to_path(), secret.place, &value.to_canonical())))
+    }
 }
 
 impl Vault for Stored<'_> {
@@ -82,12 +108,7 @@ impl Vault for Stored<'_> {
             return Err(format!("`{}` is of another snapshot than the plan's base", at.blob));
         }
         let key = ResourceKey::from_path(path).ok_or_else(missing)?;
-        let entry = self.state.get(&key).ok_or_else(missing)?;
-        let read = self.repository.read(&entry, Part::Secret).map_err(|error| error.to_string())?;
-        let mut bytes = read.ok_or_else(missing)?;
-        let values = json::parse(&bytes, &Limits::body()).map(Secret::new);
-        bytes.zeroize();
-        let values = values.map_err(|error| error.to_string())?;
+        let values = self.secrets(&key)?.ok_or_else(missing)?;
         let pointer = Pointer::parse(&at.pointer).map_err(|error| error.to_string())?;
         let found = pointer.get(values.expose()).cloned();
         found.map(Secret::new).ok_or_else(missing)

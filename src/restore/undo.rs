@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::base::ids::PlanId;
 use crate::base::key::ResourceKey;
-use crate::catalog::Provider;
+use crate::catalog::{KindSpec, Provider};
 use crate::json::{FieldChange, Value};
 use crate::restore::form::{Op, Plan, Refusal, Step};
 use crate::restore::ids::Ids;
@@ -118,6 +118,12 @@ impl Past {
         touched
     }
 
+    /// What the apply left of a resource, as far as it can be told afterwards.
+    fn expected<'e>(&self, step: &'e Step, spec: &'e KindSpec, ids: &'e Ids) -> Expected<'e> {
+        let elsewhere = self.plan.from.is_some();
+        Expected { step, spec, ids, without_secrets: true, renewed: self.renewed, elsewhere }
+    }
+
     fn add(
         &self,
         scope: &mut Scope,
@@ -131,7 +137,7 @@ impl Past {
         let spec = catalog.kind(&key.kind).ok_or_else(|| RestoreError::NoKind(key.kind.clone()))?;
         // Also what the vendor made along with something else, and a step then changed.
         let made = touched.steps.iter().any(|step| step.is_whole());
-        let expected = Expected { step: last, spec, ids, without_secrets: true, renewed: self.renewed };
+        let expected = self.expected(last, spec, ids);
         let as_left = touched.left == Some(now.map(state_of))
             || expected.differences(touched.before, now).is_ok_and(|left| left.is_empty());
         let removed = last.op == Op::Delete;
@@ -156,7 +162,7 @@ impl Past {
                 .iter()
                 // The last change first: what it left is what is there.
                 .rev()
-                .flat_map(|step| Expected { step, spec, ids, without_secrets: true, renewed: false }.fields())
+                .flat_map(|step| self.expected(step, spec, ids).fields())
                 .collect();
             scope.add(key, Wish::Revert(changes));
         }

@@ -463,6 +463,7 @@ fn plan_text() -> String {
     let mut plan = Plan {
         id: lastgood::base::ids::PlanId([0; 32]),
         tenant: "kc".into(),
+        from: None,
         provider: ("keycloak".into(), 1),
         base: "base".into(),
         read: at,

@@ -67,6 +67,7 @@ impl World {
             catalog: catalog(),
             settings: &settings,
             tenant: TENANT,
+            from: None,
             base: &base,
             goal,
             live,

@@ -64,26 +64,27 @@ impl Home {
     /// A repository that has been made and a tenant that has been added, with accounts of the
     /// least rights: one that reads, one that restores.
     pub(crate) async fn new(realm: &Realm) -> Self {
-        let reader = accounts::collector(realm).await;
-        let restorer = accounts::restorer(realm).await;
         let home = Self { folder: tempfile::tempdir().unwrap() };
         home.run(&["init", "--repo", "repository"]).ok();
-        home.write("reader", &reader.1);
-        home.write("restorer", &restorer.1);
-        home.add(TENANT, realm, &reader.0, &restorer.0);
+        home.add(TENANT, realm, ["reader", "restorer"]).await;
         home
     }
 
-    fn add(&self, name: &str, realm: &Realm, reader: &str, restorer: &str) {
+    /// Adds a realm as a tenant, with such accounts; their secrets stand in files of these names.
+    pub(crate) async fn add(&self, name: &str, realm: &Realm, files: [&str; 2]) {
+        let (reader, read) = accounts::collector(realm).await;
+        let (restorer, restore) = accounts::restorer(realm).await;
+        self.write(files[0], &read);
+        self.write(files[1], &restore);
         let settings = [
             format!("realm={}", realm.name()),
             format!("auth_realm={}", realm.name()),
             "auth.kind=client_secret".into(),
             format!("auth.client_id={reader}"),
-            "auth.client_secret=file:reader".into(),
+            format!("auth.client_secret=file:{}", files[0]),
             "restore_auth.kind=client_secret".into(),
             format!("restore_auth.client_id={restorer}"),
-            "restore_auth.client_secret=file:restorer".into(),
+            format!("restore_auth.client_secret=file:{}", files[1]),
         ];
         let mut args = vec!["tenant", "add", name, "--provider", "keycloak", "--url", realm.base()];
         for setting in &settings {

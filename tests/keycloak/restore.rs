@@ -118,6 +118,7 @@ impl Tenant {
             catalog: self.live.catalog(),
             settings: self.live.settings(),
             tenant: "kc",
+            from: None,
             base: "base",
             goal,
             live,

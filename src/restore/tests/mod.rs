@@ -1,6 +1,7 @@
 //! The room against a tenant in memory: what a plan holds, and what an apply does with it.
 
 mod applying;
+mod elsewhere;
 mod keeping;
 mod planning;
 mod tenant;
@@ -17,8 +18,8 @@ use crate::json::Value;
 use crate::restore::journal::{Entry, JournalError};
 use crate::restore::tests::tenant::{Memory, Snapshot, catalog, key};
 use crate::restore::{
-    Allow, Apply, Inputs, Journal, Mode, Own, Plan, RestoreError, Scope, Seen, Start, Summary, Tenant, plan,
-    secrets, survey,
+    Allow, Apply, Elsewhere, Inputs, Journal, Mode, Own, Plan, RestoreError, Scope, Seen, Start, Summary,
+    Tenant, plan, secrets, survey,
 };
 
 /// A journal in memory.
@@ -45,11 +46,22 @@ fn scope(paths: &[&str]) -> Scope {
 }
 
 fn planned_by(memory: &Memory, goal: &Snapshot, scope: &Scope, mode: Mode, own: &Own) -> Plan {
+    made(memory, goal, scope, mode, own, None)
+}
+
+/// A plan that takes what another tenant had into this one.
+fn planned_from(from: &str, memory: &Memory, goal: &Snapshot, paths: &[&str]) -> Plan {
+    made(memory, goal, &scope(paths), Mode::Merge, &Own::default(), Some(from))
+}
+
+fn made(memory: &Memory, goal: &Snapshot, scope: &Scope, mode: Mode, own: &Own, from: Option<&str>) -> Plan {
     let settings = BTreeMap::new();
+    let elsewhere = from.map(|_| catalog().elsewhere());
     let inputs = |live| Inputs {
-        catalog: catalog(),
+        catalog: elsewhere.as_ref().unwrap_or(catalog()),
         settings: &settings,
         tenant: "t",
+        from: from.map(|tenant| Elsewhere { tenant, settings: &settings }),
         base: "base",
         goal,
         live,
@@ -81,6 +93,13 @@ fn applied(memory: &Memory, plan: &Plan, notes: &mut Notes, resume: bool) -> Res
     let state = memory.record();
     let start = if resume { Start::Resume } else { Start::Begin { before: "before", state: &state } };
     carried_out(memory, memory, plan, notes, ALL, start)
+}
+
+/// The same with the secrets of another tenant.
+fn applied_with(memory: &Memory, vault: &Memory, plan: &Plan) -> Result<Summary, RestoreError> {
+    let state = memory.record();
+    let start = Start::Begin { before: "before", state: &state };
+    carried_out(vault, memory, plan, &mut Notes::default(), ALL, start)
 }
 
 /// The same with a tenant and a journal of the test's own.

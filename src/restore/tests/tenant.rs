@@ -11,7 +11,7 @@ use crate::base::key::{Kind, ResourceKey};
 use crate::base::secret::Secret;
 use crate::catalog::{Provider, canonicalize};
 use crate::json::{Limits, Object, Pointer, Value, parse};
-use crate::restore::{Call, Recorded, Reply, RestoreError, SecretAt, Tenant, TenantError, Vault};
+use crate::restore::{Call, Marked, Recorded, Reply, RestoreError, SecretAt, Tenant, TenantError, Vault};
 
 pub(super) const MASK: &str = "**********";
 
@@ -252,8 +252,7 @@ impl Memory {
             }
         }
         let mark = |place: &str, bytes: &[u8]| {
-            let mark = blake3::hash(&[key.to_path().as_bytes(), place.as_bytes(), bytes].concat()).to_hex();
-            let mark = mark.as_str()[..16].to_owned();
+            let mark = mark(key, place, bytes);
             self.values.lock().unwrap().insert(mark.clone(), parse(bytes, &Limits::body()).unwrap());
             mark
         };
@@ -272,8 +271,15 @@ impl Memory {
             exceptions: Vec::new(),
         };
         let rows = catalog().kinds.iter().map(|spec| (spec.kind.clone(), row.clone())).collect();
-        Snapshot { bodies, ledger: Ledger { rows, unknown: Vec::new() } }
+        let secrets = self.values.lock().unwrap().clone();
+        Snapshot { bodies, secrets, ledger: Ledger { rows, unknown: Vec::new() } }
     }
+}
+
+/// The mark of a secret at its place.
+fn mark(key: &ResourceKey, place: &str, bytes: &[u8]) -> String {
+    let hash = blake3::hash(&[key.to_path().as_bytes(), place.as_bytes(), bytes].concat());
+    hash.to_hex().as_str()[..16].to_owned()
 }
 
 impl Vault for Memory {
@@ -464,6 +470,8 @@ impl Tenant for Memory {
 pub(super) struct Snapshot {
     pub(super) bodies: BTreeMap<ResourceKey, Value>,
     pub(super) ledger: Ledger,
+    /// By mark.
+    secrets: BTreeMap<String, Value>,
 }
 
 impl Recorded for Snapshot {
@@ -477,5 +485,10 @@ impl Recorded for Snapshot {
 
     fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    fn mark_at(&self, secret: &Marked<'_>, at: &ResourceKey) -> Result<Option<String>, RestoreError> {
+        let value = self.secrets.get(secret.mark);
+        Ok(value.map(|value| mark(at, secret.place, &value.to_canonical())))
     }
 }

@@ -190,7 +190,8 @@ const NOISE: [&str; 11] = [
 ];
 
 /// Arrays whose order means nothing and changes from read to read.
-const SETS: [&str; 17] = [
+const SETS: [&str; 19] = [
+    "allowed-protocol-mapper-types",
     "clientScopes",
     "clients",
     "defaultClientScopes",
@@ -199,6 +200,7 @@ const SETS: [&str; 17] = [
     "eventsListeners",
     "grantedClientScopes",
     "optionalClientScopes",
+    "protocolMappers",
     "realmRoles",
     "redirectUris",
     "requiredActions",

@@ -5,6 +5,7 @@
 //! each call and goes on or back; [`killed`] kills it.
 
 mod damage;
+mod elsewhere;
 mod guards;
 mod killed;
 mod midpoints;

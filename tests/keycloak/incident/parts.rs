@@ -94,3 +94,44 @@ fn a_rollback_removes_what_came_later_and_only_in_scope() {
         realm.find("/roles", "name", "later").await;
     });
 }
+
+/// The server takes an empty text for a name or a URL, and nothing that would unset it.
+#[test]
+fn a_text_that_was_never_set_is_emptied() {
+    on_server(async |server| {
+        let realm = server.realm("parts-unset").await;
+        let home = Home::new(&realm).await;
+        home.configure("[[tenant]]\n", &format!("[[tenant]]\n{REFUSED}"));
+        let client = realm.post("/clients", &json!({"clientId": "bare"})).await;
+        realm.delete("/admin-events").await;
+        let at = home.snapshot()["snapshot"].as_str().unwrap().to_owned();
+        let before = home.run(&["show", "kc/realm/-", "--at", &at]).ok().out;
+        assert!(!before.contains("displayName"), "{before}");
+        realm.put("", &json!({"displayName": "Evil", "displayNameHtml": "<b>Evil</b>"})).await;
+        let texts = json!({"name": "Evil", "description": "evil", "rootUrl": "https://evil.test"});
+        let path = format!("/clients/{client}");
+        let mut body = realm.get(&path).await;
+        for (name, text) in texts.as_object().unwrap() {
+            body[name] = text.clone();
+        }
+        realm.put(&path, &body).await;
+
+        let args = ["plan", "kc/realm/-", "kc/client/bare", "--at", &at];
+        let plan = home.run(&args).ok().out;
+        let said = "that was never set can be emptied and not unset";
+        assert_eq!(plan.lines().filter(|line| line.contains(said)).count(), 2, "{plan}");
+        home.run(&["restore", "kc/realm/-", "kc/client/bare", "--at", &at, "--yes", "--allow-privileged"])
+            .ok();
+        let (now, bare) = (realm.get("").await, realm.get(&path).await);
+        assert_eq!((&now["displayName"], &now["displayNameHtml"]), (&json!(""), &json!("")));
+        assert!(texts.as_object().unwrap().keys().all(|name| bare[name] == ""), "{bare}");
+        let again = home.run(&[&args[..], &["--json"]].concat()).ok().json();
+        assert_eq!(again["steps"], json!([]), "nothing is left to do");
+        let left: Vec<&str> =
+            again["refused"].as_array().unwrap().iter().map(|row| row["reason"].as_str().unwrap()).collect();
+        let differs = |what: &str| format!("it differs in {what}, which no call of the vendor changes");
+        let wanted =
+            [differs("`/description`, `/name`, `/rootUrl`"), differs("`/displayName`, `/displayNameHtml`")];
+        assert_eq!(left, wanted, "what is left is said");
+    });
+}
