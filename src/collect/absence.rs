@@ -69,6 +69,11 @@ impl Gone {
         }
     }
 
+    /// Whether any of this kind is gone.
+    pub(crate) fn any(&self, kind: &Kind) -> bool {
+        self.by_kind.get(kind).is_some_and(|gone| !gone.is_empty())
+    }
+
     /// True while nothing is gone.
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0

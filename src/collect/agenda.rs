@@ -2,11 +2,11 @@
 //!
 //! A kind of which every change leaves an event, or which has a filter by time, is left to these. All
 //! others are read whole, unless that takes a request for each of many parents: then a 24th part of
-//! the parents comes in turn each hour, so that none is older than a day.
+//! the parents has its turn in each hour of the day, but for those that were all read in the last half.
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::base::coverage::{Row, State};
 use crate::base::key::{Kind, ResourceKey};
@@ -15,6 +15,9 @@ use crate::provider::{self, changed, forecast};
 
 /// Requests that a kind may take for its being read whole every time.
 pub(crate) const WHOLE_REQUESTS_MAX: u64 = 20;
+
+/// What was read whole less than this long ago is in nobody's turn yet.
+const RESTS: SignedDuration = SignedDuration::from_hours(12);
 
 /// How much of a kind is read.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,13 +42,15 @@ pub(crate) struct Case<'a> {
     pub(crate) needed: bool,
     /// The row of the last snapshot.
     pub(crate) row: Option<&'a Row>,
+    /// Now.
+    pub(crate) now: Timestamp,
     /// Resources of a kind, by the last snapshot.
     pub(crate) count: &'a dyn Fn(&Kind) -> u64,
 }
 
 /// How much of a kind an hourly run reads.
 pub(crate) fn reading(case: &Case<'_>) -> Reading {
-    let Case { catalog, spec, needed, row, count } = case;
+    let Case { catalog, spec, needed, row, now, count } = case;
     if spec.unread.is_some() || spec.carried_by.is_some() {
         return Reading::Carry;
     }
@@ -53,6 +58,8 @@ pub(crate) fn reading(case: &Case<'_>) -> Reading {
     let cheap = !provider::is_divisible(spec) || forecast(catalog, spec, count) <= WHOLE_REQUESTS_MAX;
     match row.state {
         State::Failed | State::Suspect => return Reading::Whole,
+        // There was something, and the vendor now says that there is no such feature.
+        State::NotEntitled if row.count > 0 && cheap => return Reading::Whole,
         State::NotPermitted | State::NotEntitled | State::NoApi | State::Excluded => return Reading::Carry,
         State::Partial if row.exceptions.is_empty() && cheap => return Reading::Whole,
         State::Partial | State::Complete => {}
@@ -78,7 +85,10 @@ pub(crate) fn reading(case: &Case<'_>) -> Reading {
     match (told, cheap) {
         (true, _) => Reading::Carry,
         (false, true) => Reading::Whole,
-        (false, false) => Reading::Turn,
+        (false, false) => {
+            let rests = row.read.is_some_and(|(_, end)| now.duration_since(end) < RESTS);
+            if rests { Reading::Carry } else { Reading::Turn }
+        }
     }
 }
 
@@ -146,7 +156,14 @@ mod tests {
         let row = Row { state, reason: String::new(), count: 1, read: None, exceptions };
         let spec = catalog.kind(&Kind::new(kind)).unwrap();
         let needed = crate::provider::Known::lean(catalog).keeps_more_than_ids(spec);
-        reading(&Case { catalog, spec, needed, row: Some(&row), count: &|_| parents })
+        reading(&Case {
+            catalog,
+            spec,
+            needed,
+            row: Some(&row),
+            now: Timestamp::UNIX_EPOCH,
+            count: &|_| parents,
+        })
     }
 
     #[test]
@@ -162,10 +179,25 @@ mod tests {
     }
 
     #[test]
+    fn what_was_read_in_the_last_half_day_rests() {
+        let catalog = crate::catalog::provider("okta").unwrap();
+        let spec = catalog.kind(&Kind::new("group_owner")).unwrap();
+        let read = Timestamp::from_second(1_800_000_000).unwrap();
+        let (state, reason) = (State::Complete, String::new());
+        let row = Row { state, reason, count: 1, read: Some((read, read)), exceptions: vec![] };
+        let after = |hours| {
+            let now = read + SignedDuration::from_hours(hours);
+            reading(&Case { catalog, spec, needed: false, row: Some(&row), now, count: &|_| 1000 })
+        };
+        assert_eq!((after(11), after(12)), (Reading::Carry, Reading::Turn));
+    }
+
+    #[test]
     fn what_failed_is_tried_again() {
         assert_eq!(how("group_membership", State::Failed, &[], 1000), Reading::Whole);
         assert_eq!(how("group_membership", State::Suspect, &[], 1000), Reading::Whole);
         assert_eq!(how("group_membership", State::NotEntitled, &[], 1000), Reading::Carry);
+        assert_eq!(how("sms_template", State::NotEntitled, &[], 3), Reading::Whole, "it is there no more");
         let again = [ResourceKey::from_path("group/g7").unwrap()];
         let partial = how("group_membership", State::Partial, &["group/g7"], 1000);
         assert_eq!(partial, Reading::Again(again.into()));

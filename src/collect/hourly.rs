@@ -93,7 +93,8 @@ impl Run<'_> {
         let count = |kind: &_| rows.get(kind).map_or(0, |row| row.count);
         let needed = known.keeps_more_than_ids(spec);
         let row = rows.get(&spec.kind);
-        agenda::reading(&agenda::Case { catalog: self.catalog, spec, needed, row, count: &count })
+        let now = self.clock.now();
+        agenda::reading(&agenda::Case { catalog: self.catalog, spec, needed, row, now, count: &count })
     }
 
     /// The requests that this takes, as far as that can be said before events are looked up.
@@ -116,15 +117,18 @@ impl Run<'_> {
         events: &[Event],
         gathering: &mut Gathering,
     ) -> Result<(), CollectError> {
-        let closed = gathering.ledger.rows.get(&spec.kind).is_some_and(|row| {
-            matches!(row.state, State::NotPermitted | State::NotEntitled | State::NoApi | State::Excluded)
-        });
+        let closed = gathering
+            .ledger
+            .rows
+            .get(&spec.kind)
+            .is_some_and(|row| matches!(row.state, State::NotPermitted | State::NoApi | State::Excluded));
+        self.orphaned(spec, gathering)?;
         if *reading == Reading::Whole {
             // Nothing was said of it yet.
             self.sweep_kind(spec, gathering).await?;
         } else if !closed {
             let mut part = Part::default();
-            self.went_along(spec, gathering, &mut part)?;
+            linked(spec, gathering, &mut part);
             let whole = self.agree(spec, (reading, first), events, gathering, &mut part);
             if whole {
                 self.sweep_again(spec, gathering).await?;
@@ -162,14 +166,19 @@ impl Run<'_> {
             _ => {}
         }
         let own = guides(spec);
-        places.extend(gathering.fresh.iter().filter(|key| own.contains(&key.kind)).cloned());
+        // Where every change leaves an event, a parent that is only changed says nothing of its children.
+        let told = self.catalog.audit.as_ref().is_some_and(|audit| audit.tells(&spec.kind));
+        let is_new = |key: &&ResourceKey| !gathering.session.parent_state().has(key);
+        let fresh = gathering.fresh.iter().filter(|key| own.contains(&key.kind));
+        places.extend(fresh.filter(|key| !told || is_new(key)).cloned());
         let touching: Vec<&Event> = events.iter().filter(|event| event.kinds.contains(&spec.kind)).collect();
         let wanted = Namer::new(spec, &gathering.known).wanted(&touching, gathering);
         let count = gathering.ledger.rows.get(&spec.kind).map_or(0, |row| row.count);
         let short = own.is_empty() && part.since.is_none() && changed::filter_of(spec).is_none();
         let whole = wanted.whole && changed::filter_of(spec).is_none()
             || short && !wanted.named.is_empty() && count <= PAGE_ROWS as u64
-            || !provider::is_divisible(spec) && !places.is_empty();
+            || !provider::is_divisible(spec) && !places.is_empty()
+            || self.lost_its_source(spec, gathering);
         for key in wanted.named {
             let parent = wanted.guides.iter().find(|guide| is_below(spec, &key, guide));
             match parent {
@@ -195,40 +204,26 @@ impl Run<'_> {
         whole
     }
 
+    /// Whether something is gone by way of which resources were found that do not lie below it: which
+    /// they are no key tells. Where a whole reading takes many requests it is left to the full sweep.
+    fn lost_its_source(&self, spec: &KindSpec, gathering: &Gathering) -> bool {
+        let lost =
+            guides(spec).into_iter().any(|kind| !spec.parent.contains(&kind) && gathering.gone.any(&kind));
+        let count = |kind: &_| gathering.ledger.rows.get(kind).map_or(0, |row| row.count);
+        lost && provider::forecast(self.catalog, spec, &count) <= agenda::WHOLE_REQUESTS_MAX
+    }
+
     /// Whether more lies below a parent than a page holds.
     fn is_long(&self, spec: &KindSpec, parent: &ResourceKey, gathering: &Gathering) -> bool {
         gathering.session.parent_state().below(&spec.kind, &parent.ids).nth(PAGE_ROWS).is_some()
     }
 
-    /// What hung on something that is gone: below a parent it is gone too. What else bears its id, as a
-    /// link to it does, is read again.
-    fn went_along(
-        &self,
-        spec: &KindSpec,
-        gathering: &mut Gathering,
-        part: &mut Part,
-    ) -> Result<(), CollectError> {
-        if spec.parent.is_empty() || gathering.gone.is_empty() {
-            return Ok(());
-        }
+    /// What lies below a parent that is gone is gone too.
+    fn orphaned(&self, spec: &KindSpec, gathering: &mut Gathering) -> Result<(), CollectError> {
         let parents: Vec<Vec<String>> = gathering.gone.parents(spec).cloned().collect();
         for ids in parents {
             for key in gathering.below(&spec.kind, &ids) {
                 gathering.forget(&key)?;
-            }
-        }
-        let ids: BTreeSet<String> = gathering.gone.ids().map(str::to_owned).collect();
-        let ids: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
-        for key in gathering.ending_in(&spec.kind, &ids) {
-            if !gathering.has(&key) {
-                continue;
-            }
-            let above = key.ids.split_last().map(|(_, above)| above.to_vec()).unwrap_or_default();
-            match spec.get {
-                Some(_) => drop(part.named.insert(key)),
-                None => {
-                    part.guides.extend(spec.parent.iter().map(|kind| ResourceKey::new(kind, above.clone())))
-                }
             }
         }
         Ok(())
@@ -246,6 +241,22 @@ impl Run<'_> {
         }
         if let Some(row) = gathering.ledger.rows.get(&spec.kind) {
             gathering.known.note(&spec.kind, row.state, &row.reason);
+        }
+    }
+}
+
+/// What bears the id of something that is gone, as a link to it does, is read again.
+fn linked(spec: &KindSpec, gathering: &Gathering, part: &mut Part) {
+    if spec.parent.is_empty() || gathering.gone.is_empty() {
+        return;
+    }
+    let ids: BTreeSet<&str> = gathering.gone.ids().collect();
+    for key in gathering.ending_in(&spec.kind, &ids) {
+        let above = key.ids.split_last().map(|(_, above)| above.to_vec()).unwrap_or_default();
+        match spec.get {
+            _ if !gathering.has(&key) => {}
+            Some(_) => drop(part.named.insert(key)),
+            None => part.guides.extend(spec.parent.iter().map(|kind| ResourceKey::new(kind, above.clone()))),
         }
     }
 }

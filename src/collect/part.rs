@@ -143,6 +143,9 @@ impl Run<'_> {
         let read = |at: &str| places.iter().any(|key| key.to_path() == at);
         if let Some(row) = gathering.ledger.rows.get_mut(&spec.kind) {
             let before = row.exceptions.len();
+            if row.state == State::NotEntitled && swept.rows > 0 {
+                (row.state, row.reason) = (State::Complete, String::new());
+            }
             row.exceptions.retain(|known| !read(&known.at));
             if row.exceptions.len() < before || !unread.is_empty() {
                 row.exceptions.extend(unread.iter().cloned());

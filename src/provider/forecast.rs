@@ -18,6 +18,8 @@ pub fn forecast(catalog: &Provider, spec: &KindSpec, count: &dyn Fn(&Kind) -> u6
             None => 1,
             Some(_) => anchors(spec, read).map(count).sum(),
         };
+        // Each value in a body is asked for, and at the most each body has one.
+        passes *= read.values_of.values().map(|source| count(&source.of)).product::<u64>();
         passes *= read.values.values().map(|choices| choices.len() as u64).product::<u64>();
         let paging = read.paging.as_ref().and_then(|name| catalog.paging.get(name));
         requests += passes + paging.and_then(size).map_or(0, |size| rows / size);

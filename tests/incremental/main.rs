@@ -3,8 +3,10 @@
 //! and not always.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
+#![allow(clippy::print_stdout, reason = "the figures are what a run is for")]
 
 mod changes;
 mod each;
 mod equal;
+mod figures;
 mod tenant;

@@ -59,6 +59,7 @@ pub(super) const BODY_HOOKS: &[(&str, BodyHook)] = &[
     ("key_made", apps::key_made),
     ("app_schema_born", schemas::app_born),
     ("user_schema_born", schemas::user_born),
+    ("user_type_gone", schemas::user_type_gone),
     ("user_schema_links", schemas::user_links),
     ("assignment_priority", apps::assignment_priority),
     ("idp_born", apps::idp_born),

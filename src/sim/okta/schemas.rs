@@ -106,8 +106,25 @@ fn times(world: &World, body: &mut Value) {
     set(body, "/lastUpdated", world.time());
 }
 
+/// Where it is kept that a schema went with its type: an id that nobody has used has one.
+fn gone_with_type(schema: &str) -> String {
+    format!("schema gone {schema}")
+}
+
+/// A type takes its schema along.
+pub(super) fn user_type_gone(world: &mut World, _: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    let schema = text(&work.body, "/_schema").to_owned();
+    let kind = world.number("user_schema");
+    world.remove(kind, &[], &schema);
+    world.aside.insert(gone_with_type(&schema), Value::Null);
+    Ok(())
+}
+
 /// The schema of a user type.
 pub(super) fn user_born(world: &mut World, _: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    if world.aside.contains_key(&gone_with_type(&work.id)) {
+        return Err(Refusal::absent(&work.id, "Schema"));
+    }
     let mut base = Object::new();
     for (name, title, action, format) in USER {
         let permission = object([("principal", "SELF".into()), ("action", action.into())]);
