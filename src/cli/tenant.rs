@@ -224,7 +224,8 @@ fn text(global: &Global, tenant: &TenantConfig, identity: &str, probed: &Probed)
         probed.per_call.as_secs_f64() * calls as f64
     ));
     if tenant.restore_auth.is_none() {
-        let kinds = probes.iter().filter(|probe| probe.restorable != RestoreClass::Never).count();
+        let reached = probes.iter().filter(|probe| probe.state != State::NoApi);
+        let kinds = reached.filter(|probe| probe.restorable != RestoreClass::Never).count();
         global.output.note(format!("{kinds} kinds can be restored once `restore_auth` is given"));
     }
 }

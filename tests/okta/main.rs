@@ -16,6 +16,7 @@ mod pages;
 mod proof;
 mod recording;
 mod replay;
+mod secrets;
 mod seed;
 mod sent;
 mod shape;
