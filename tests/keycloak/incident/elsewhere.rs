@@ -138,3 +138,46 @@ fn a_realm_is_made_in_another_by_names() {
         );
     });
 }
+
+#[test]
+fn what_was_made_in_another_realm_is_taken_back() {
+    on_server(async |server| {
+        let seed = Seed::plant(server, "elsewhere-part").await;
+        let other = server.realm("elsewhere-empty").await;
+        let home = Home::new(&seed.realm).await;
+        home.add("other", &other, ["other-reader", "other-restorer"]).await;
+        home.configure("[[tenant]]\n", &format!("[[tenant]]\n{REFUSED}"));
+        seed.realm.delete("/admin-events").await;
+        home.run(&["snapshot", "kc"]).ok();
+        home.run(&["snapshot", "other"]).ok();
+        let before = Dump::read(&other).await;
+        let what = [
+            "plan",
+            "kc/group/eng",
+            "kc/realm_role/lead",
+            "kc/client/portal",
+            "--at",
+            "latest",
+            "--to",
+            "other",
+        ];
+        let plan = home.run(&[&what[..], &["--out", "plan.json"]].concat()).ok().out;
+        assert!(plan.contains("for other: as in snapshot"), "{plan}");
+        assert!(!plan.contains("lgcanary"), "{plan}");
+        let absent = "which is not there; add that address to the restore";
+        assert!(
+            plan.lines().any(|line| line.contains("group_member/eng/bob") && line.ends_with(absent)),
+            "{plan}"
+        );
+        home.run(&["apply", "plan.json", "--allow-privileged"]).ok();
+        let made = Dump::read(&other).await;
+        assert!(made.objects().contains_key("group/%2Feng%2Fbackend"), "{:?}", made.objects().keys());
+
+        let back = ["plan", "--undo", "plan.json", "--out", "back.json", "--json"];
+        let back = home.run(&back).ok().json();
+        let count =
+            back["guards"].as_array().unwrap().iter().find_map(|guard| guard["count"].as_u64()).unwrap();
+        home.run(&["apply", "back.json", "--allow-privileged", &format!("--allow-delete={count}")]).ok();
+        assert_eq!(before.diff(&Dump::read(&other).await), Vec::<String>::new(), "nothing is left of it");
+    });
+}
