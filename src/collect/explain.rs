@@ -22,6 +22,10 @@ use crate::store::{Part, Snapshot, WriteSession};
 /// Events are asked for from this much before the last snapshot's start: they can come late.
 pub(crate) const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 
+/// In a log that is read on from its last place, an event of this long before the last snapshot may still
+/// explain a change: it became readable after it.
+pub(crate) const LATE: SignedDuration = SignedDuration::from_hours(1);
+
 /// From when on events are of interest to a run.
 pub(crate) fn since(previous: Option<&Snapshot>, started: Timestamp) -> Timestamp {
     previous.map_or(started - SKEW, |previous| previous.started - OVERLAP)
@@ -105,10 +109,12 @@ pub(crate) fn join(
     previous: &Snapshot,
     events: &[Event],
 ) -> Result<(), CollectError> {
+    let follows = run.catalog.audit.as_ref().is_some_and(|audit| audit.follow.is_some());
+    let late = if follows { LATE } else { OVERLAP };
     let named = Named::new(events);
     let mut people = People { catalog: run.catalog, names: BTreeMap::new() };
     for key in changed {
-        if let Some((event, sure)) = named.explains(&key.to_path(), unseen_since(previous, &key.kind)) {
+        if let Some((event, sure)) = named.explains(&key.to_path(), unseen_since(previous, &key.kind, late)) {
             let event = people.introduce(session, event)?;
             session.explain(key, &record(&event, sure).to_canonical())?;
         }
@@ -216,12 +222,12 @@ impl<'a> Named<'a> {
 }
 
 /// From when on an event can explain a change of this kind: since its last whole reading began.
-fn unseen_since(previous: &Snapshot, kind: &Kind) -> Timestamp {
+fn unseen_since(previous: &Snapshot, kind: &Kind, late: SignedDuration) -> Timestamp {
     let row = previous.ledger.rows.get(kind);
     let read = row.filter(|row| row.state == State::Complete).and_then(|row| row.read);
     // Read only in part, a change of before may be found now.
-    let since = read.map_or(previous.started - OVERLAP, |(begun, _)| begun - SKEW);
-    since.max(previous.started - OVERLAP)
+    let since = read.map_or(previous.started - late, |(begun, _)| begun - SKEW);
+    since.max(previous.started - late)
 }
 
 /// What is stored with the change: who, when, through what, and how sure that is.

@@ -3,19 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use jiff::SignedDuration;
-
 use crate::base::key::{Kind, ResourceKey};
 use crate::collect::CollectError;
-use crate::collect::explain::Log;
+use crate::collect::explain::{LATE, Log};
 use crate::collect::naming::{Held, Namer};
 use crate::collect::run::{Gathering, Run};
 use crate::collect::window::WINDOW_ROUNDS_MAX;
 use crate::provider::From;
-
-/// Where the vendor does not know the place any more, events are asked for from this much earlier: what
-/// was done then may have become readable only after the log was read.
-const LATE: SignedDuration = SignedDuration::from_hours(1);
 
 impl Held for Gathering {
     fn knows(&self, key: &ResourceKey) -> bool {
@@ -40,6 +34,7 @@ impl Run<'_> {
         let until = self.clock.now();
         let from = log.place.clone().map_or(From::Time(log.begun), From::Place);
         let read = match (self.live.follow(&from).await, &from) {
+            // The vendor does not know the place any more.
             (Err(_), From::Place(_)) => self.live.follow(&From::Time(log.begun - LATE)).await,
             (read, _) => read,
         };

@@ -25,6 +25,10 @@ use crate::store::Snapshot;
 /// the vendor may have touched the others with it.
 const PAGE_ROWS: usize = 200;
 
+/// Requests that a kind may take for its being read whole because an event names nothing that is known.
+/// A larger one waits for the full sweep, and the log then says of all of the kind that it may have changed.
+const UNPLACED_REQUESTS_MAX: u64 = 500;
+
 /// What the first round of an hourly run goes by, beside events.
 pub(crate) struct First<'a> {
     previous: &'a Snapshot,
@@ -122,11 +126,13 @@ impl Run<'_> {
             .rows
             .get(&spec.kind)
             .is_some_and(|row| matches!(row.state, State::NotPermitted | State::NoApi | State::Excluded));
-        self.orphaned(spec, gathering)?;
         if *reading == Reading::Whole {
             // Nothing was said of it yet.
             self.sweep_kind(spec, gathering).await?;
-        } else if !closed {
+        } else {
+            self.orphaned(spec, gathering)?;
+        }
+        if *reading != Reading::Whole && !closed {
             let mut part = Part::default();
             linked(spec, gathering, &mut part);
             let whole = self.agree(spec, (reading, first), events, gathering, &mut part);
@@ -174,11 +180,14 @@ impl Run<'_> {
         let touching: Vec<&Event> = events.iter().filter(|event| event.kinds.contains(&spec.kind)).collect();
         let wanted = Namer::new(spec, &gathering.known).wanted(&touching, gathering);
         let count = gathering.ledger.rows.get(&spec.kind).map_or(0, |row| row.count);
-        let short = own.is_empty() && part.since.is_none() && changed::filter_of(spec).is_none();
-        let whole = wanted.whole && changed::filter_of(spec).is_none()
+        let short = own.is_empty() && changed::filter_of(spec).is_none();
+        let calls = provider::forecast(self.catalog, spec, &|kind| {
+            gathering.ledger.rows.get(kind).map_or(0, |row| row.count)
+        });
+        let whole = wanted.whole && changed::filter_of(spec).is_none() && calls <= UNPLACED_REQUESTS_MAX
             || short && !wanted.named.is_empty() && count <= PAGE_ROWS as u64
             || !provider::is_divisible(spec) && !places.is_empty()
-            || self.lost_its_source(spec, gathering);
+            || lost_its_source(spec, gathering) && calls <= agenda::WHOLE_REQUESTS_MAX;
         for key in wanted.named {
             let parent = wanted.guides.iter().find(|guide| is_below(spec, &key, guide));
             match parent {
@@ -202,15 +211,6 @@ impl Run<'_> {
             };
         }
         whole
-    }
-
-    /// Whether something is gone by way of which resources were found that do not lie below it: which
-    /// they are no key tells. Where a whole reading takes many requests it is left to the full sweep.
-    fn lost_its_source(&self, spec: &KindSpec, gathering: &Gathering) -> bool {
-        let lost =
-            guides(spec).into_iter().any(|kind| !spec.parent.contains(&kind) && gathering.gone.any(&kind));
-        let count = |kind: &_| gathering.ledger.rows.get(kind).map_or(0, |row| row.count);
-        lost && provider::forecast(self.catalog, spec, &count) <= agenda::WHOLE_REQUESTS_MAX
     }
 
     /// Whether more lies below a parent than a page holds.
@@ -259,6 +259,12 @@ fn linked(spec: &KindSpec, gathering: &Gathering, part: &mut Part) {
             None => part.guides.extend(spec.parent.iter().map(|kind| ResourceKey::new(kind, above.clone()))),
         }
     }
+}
+
+/// Whether something is gone by way of which resources were found that do not lie below it: which they
+/// are no key tells. Where a whole reading takes many requests it is left to the full sweep.
+fn lost_its_source(spec: &KindSpec, gathering: &Gathering) -> bool {
+    guides(spec).into_iter().any(|kind| !spec.parent.contains(&kind) && gathering.gone.any(&kind))
 }
 
 fn is_below(spec: &KindSpec, key: &ResourceKey, parent: &ResourceKey) -> bool {

@@ -10,7 +10,7 @@ use lastgood::collect::due::Full;
 
 use crate::changes::{Deed, Draw, kinds, make, name};
 use crate::equal::{differences, runtime};
-use crate::tenant::Tenant;
+use crate::tenant::{Tenant, faults};
 
 /// The deeds between two comparisons.
 fn groups() -> Vec<Vec<Deed>> {
@@ -55,7 +55,8 @@ fn every_deed_on_every_kind() {
                 let collected = tenant.snapshot().await;
                 assert_eq!(collected.full.filter(|full| *full != Full::Old), None);
                 let (truth, _) = tenant.truth().await;
-                let found = differences(&tenant.held(), &truth);
+                let mut found = differences(&tenant.held(), &truth);
+                found.extend(faults(&collected.snapshot.ledger));
                 if !found.is_empty() {
                     wrong.push(format!("{name}: after\n{}\n{}", made.join("\n"), found.join("\n")));
                     tenant.wait(90_000);
