@@ -51,6 +51,7 @@ pub(super) const BODY_HOOKS: &[(&str, BodyHook)] = &[
     ("group_touched", users::group_touched),
     ("role_label", roles::label),
     ("role_permissions", roles::permissions),
+    ("role_gone", roles::gone),
     ("resource_set_resources", roles::resources),
     ("app_born", apps::born),
     ("app_changed", apps::changed),

@@ -47,6 +47,16 @@ pub(super) fn permissions(world: &mut World, _: &Ask, work: &mut Work) -> Result
     Ok(())
 }
 
+/// A custom role takes along what its holders are told of.
+pub(super) fn gone(world: &mut World, _: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    let (kind, role) = (world.number("role_subscription"), [work.id.clone()]);
+    let ids: Vec<String> = world.rows(kind, &role, None).map(|(_, id, _)| id.to_owned()).collect();
+    for id in ids {
+        world.remove(kind, &role, &id);
+    }
+    Ok(())
+}
+
 fn put_permission(world: &mut World, role: &str, label: &str) {
     let now = world.time();
     let body = object([
