@@ -9,7 +9,7 @@ use crate::cli::open::{Opened, Purpose, connect, environment, open, when};
 use crate::cli::output::plain;
 use crate::cli::{Exit, Failure, log};
 use crate::history::diff::{Comparison, Past, Present, compare};
-use crate::history::{Address, Change, History, Moment, Side};
+use crate::history::{Address, Change, History, Moment, Names, Side};
 use crate::restore::observe::LiveTenant;
 
 /// Compares.
@@ -32,8 +32,8 @@ pub async fn run(global: &Global, args: &DiffArgs) -> Result<Exit, Failure> {
     for address in opened.addresses(address.as_deref())? {
         let history = opened.history(&address.tenant)?;
         let base = history.moment(&from)?;
-        let mut comparison = one(&opened, &history, &base, &to, &address).await?;
-        name(&history, &base, &to, &mut comparison.changes)?;
+        let (mut comparison, now) = one(&opened, &history, &base, &to, &address).await?;
+        name(&history, &base, &to, now, &mut comparison.changes)?;
         found |= !comparison.changes.is_empty();
         gaps |= comparison.unknown.iter().any(|(kind, _)| !accepted(&address.tenant, kind));
         for change in &comparison.changes {
@@ -74,13 +74,14 @@ fn second(opened: &Opened, args: &DiffArgs) -> Result<(When, Option<String>), Fa
     Ok((when(text)?, args.address.clone()))
 }
 
+/// The differences, and the names of what the tenant has now where that is the later side.
 async fn one(
     opened: &Opened,
     history: &History<'_>,
     base: &Moment,
     to: &When,
     address: &Address,
-) -> Result<Comparison, Failure> {
+) -> Result<(Comparison, Names), Failure> {
     let kinds = history.kinds(address)?;
     let from = Past { history: *history, moment: base };
     let later = match to {
@@ -89,6 +90,7 @@ async fn one(
     };
     let live;
     let past;
+    let mut names = Names::default();
     let side: &dyn Side = match &later {
         Some(moment) => {
             past = Past { history: *history, moment };
@@ -103,6 +105,7 @@ async fn one(
             let at = environment()?.clock.now();
             let (bodies, ledger) =
                 LiveTenant::new(&connection, &mark).kinds(&kinds.iter().cloned().collect()).await;
+            names = history.names_among(&bodies);
             live = Present { bodies, ledger, at };
             &live
         }
@@ -114,7 +117,7 @@ async fn one(
         .into_iter()
         .filter(|kind| history.catalog.kind(kind).is_some_and(|spec| !spec.read.is_empty()))
         .collect();
-    Ok(compare(history, &from, side, &read, &keep)?)
+    Ok((compare(history, &from, side, &read, &keep)?, names))
 }
 
 /// The resources that the address means on either side; `None` for all of its kinds.
@@ -142,12 +145,19 @@ fn scope(
     }
 }
 
-fn name(history: &History<'_>, base: &Moment, to: &When, changes: &mut [Change]) -> Result<(), Failure> {
+fn name(
+    history: &History<'_>,
+    base: &Moment,
+    to: &When,
+    now: Names,
+    changes: &mut [Change],
+) -> Result<(), Failure> {
     let keys: Vec<ResourceKey> = changes.iter().map(|change| change.key.clone()).collect();
     let mut names = history.names_of(base, &keys)?;
     if *to != When::Live {
         names.merge(history.names_of(&history.moment(to)?, &keys)?);
     }
+    names.merge(now);
     for change in changes {
         change.name = names.of(&change.key).map(str::to_owned);
     }

@@ -38,7 +38,8 @@ pub(crate) fn all<'a>(reach: &mut Reach<'a>, inputs: &Inputs<'_>) -> Result<Draf
             let named_there = spec.shape == Shape::Singleton || reach.appointed(spec, &key)?.is_some();
             keep_identity(spec, live, &mut body, named_there);
         }
-        if item.gets_new_id(spec)
+        if item.case == Case::Create
+            && item.gets_new_id(spec)
             && let Some(at) = spec.id.as_ref().filter(|at| at.get(&body).is_some())
         {
             // The place was found a moment ago.

@@ -7,6 +7,7 @@ use crate::base::key::ResourceKey;
 use crate::catalog::Shape;
 use crate::json::{FieldChange, Pattern, Pointer, Value};
 use crate::restore::form::{Op, SecretInput, Step};
+use crate::restore::placeholder;
 use crate::restore::steps::{Calls, Work};
 use crate::restore::wish::{applicable, blocked, without};
 
@@ -15,7 +16,13 @@ impl Work<'_, '_> {
     pub(super) fn brought(&self, secrets: &mut Vec<SecretInput>) -> Result<Vec<Step>, String> {
         let draft = self.draft;
         let mut stand = self.stand();
-        let wanted = &draft.desired;
+        let mut wanted = draft.desired.clone();
+        if draft.item.gets_new_id(draft.spec)
+            && let Some(at) = draft.spec.id.as_ref().filter(|at| at.get(&wanted).is_some())
+        {
+            // The place was found a moment ago. Where the vendor makes none, it is made with the id that it had.
+            let _ = at.set(&mut wanted, placeholder::id(&draft.key));
+        }
         let bodies = self.surroundings(&mut stand, &draft.desired);
         let context = self.context(&bodies);
         let nothing = Value::Null;
@@ -28,7 +35,7 @@ impl Work<'_, '_> {
             requests.push(request);
         }
         for write in &writes {
-            requests.push(self.shaper(&context, &stand, Some(&nothing)).request(write, wanted, secrets)?);
+            requests.push(self.shaper(&context, &stand, Some(&nothing)).request(write, &wanted, secrets)?);
         }
         let mut loose = draft.spec.assigned.clone();
         if let Some((first, others)) = writes.split_first() {
@@ -37,7 +44,7 @@ impl Work<'_, '_> {
             };
             loose.extend(blocked(draft.spec, first, false).into_iter().filter(also));
         }
-        let expected = without(wanted, &loose);
+        let expected = without(&wanted, &loose);
         let fields = vec![FieldChange { pointer: Pointer::root(), from: None, to: Some(expected.clone()) }];
         let mut step = self.step(Op::Update, Calls { requests, expected, loose }, fields);
         let makers = self
