@@ -56,7 +56,7 @@ pub fn grants<'a>(
         // rather seen once too often.
         let granted = rules(spec)
             .any(|rule| rule.only.iter().all(|condition| condition.of.is_some() || condition.holds(body)));
-        let above = key.ids.split_last().map(|(_, above)| above.to_vec()).unwrap_or_default();
+        let above = key.above().to_vec();
         if granted && !above.is_empty() {
             let holders = spec.parent.iter().map(|kind| ResourceKey::new(kind, above.clone()));
             found.extend(holders.map(|holder| Grant { by: key.clone(), holder }));
@@ -88,7 +88,7 @@ pub fn administrators<'a>(
         let ids: BTreeSet<&str> = holders.iter().map(ResourceKey::id).collect();
         let mut more = Vec::new();
         for (spec, key) in &edges {
-            let above = key.ids.split_last().map(|(_, above)| above.to_vec()).unwrap_or_default();
+            let above = key.above().to_vec();
             let near = spec.parent.iter().map(|kind| ResourceKey::new(kind, above.clone()));
             if giving.contains(&spec.kind) && ids.contains(key.id()) {
                 more.extend(near.filter(|holder| !holders.contains(holder)));

@@ -70,6 +70,12 @@ impl ResourceKey {
         self.ids.last().map_or(SINGLETON, String::as_str)
     }
 
+    /// The ids of what it hangs on, outermost first; empty where it hangs on nothing.
+    #[must_use]
+    pub fn above(&self) -> &[String] {
+        self.ids.split_last().map(|(_, above)| above).unwrap_or_default()
+    }
+
     /// `KIND/REF`, each id percent-encoded; the unique text form, used in addresses and at rest.
     #[must_use]
     pub fn to_path(&self) -> String {

@@ -154,7 +154,7 @@ pub fn settle(spec: &KindSpec, body: &mut Value) {
 }
 
 /// Sorts each set, inner ones first, so that an outer set is sorted by settled bytes.
-pub fn sort_sets(sets: &[Set], body: &mut Value) {
+fn sort_sets(sets: &[Set], body: &mut Value) {
     let mut by_depth: Vec<&Set> = sets.iter().collect();
     by_depth.sort_by_key(|set| std::cmp::Reverse(set.at.to_string().matches('/').count()));
     for set in by_depth {

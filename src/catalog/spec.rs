@@ -529,6 +529,12 @@ impl Provider {
 }
 
 impl KindSpec {
+    /// Whether requests are made for it: no other kind holds its facts, and it is not left alone.
+    #[must_use]
+    pub fn is_asked_for(&self) -> bool {
+        self.carried_by.is_none() && self.unread.is_none()
+    }
+
     /// Every GET path that a sweep, a look at one instance or the change feed uses, without query,
     /// in order.
     #[must_use]

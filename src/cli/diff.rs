@@ -9,7 +9,7 @@ use crate::cli::open::{Opened, Purpose, connect, environment, open, when};
 use crate::cli::output::plain;
 use crate::cli::{Exit, Failure, log};
 use crate::history::diff::{Comparison, Past, Present, compare};
-use crate::history::{Address, Change, History, Moment, Names, Side};
+use crate::history::{Address, History, Moment, Names, Side};
 use crate::restore::observe::LiveTenant;
 
 /// Compares.
@@ -32,8 +32,7 @@ pub async fn run(global: &Global, args: &DiffArgs) -> Result<Exit, Failure> {
     for address in opened.addresses(address.as_deref())? {
         let history = opened.history(&address.tenant)?;
         let base = history.moment(&from)?;
-        let (mut comparison, now) = one(&opened, &history, &base, &to, &address).await?;
-        name(&history, &base, &to, now, &mut comparison.changes)?;
+        let comparison = one(&opened, &history, &base, &to, &address).await?;
         found |= !comparison.changes.is_empty();
         gaps |= comparison.unknown.iter().any(|(kind, _)| !accepted(&address.tenant, kind));
         for change in &comparison.changes {
@@ -74,14 +73,14 @@ fn second(opened: &Opened, args: &DiffArgs) -> Result<(When, Option<String>), Fa
     Ok((when(text)?, args.address.clone()))
 }
 
-/// The differences, and the names of what the tenant has now where that is the later side.
+/// The differences, with the names that either side has for them.
 async fn one(
     opened: &Opened,
     history: &History<'_>,
     base: &Moment,
     to: &When,
     address: &Address,
-) -> Result<(Comparison, Names), Failure> {
+) -> Result<Comparison, Failure> {
     let kinds = history.kinds(address)?;
     let from = Past { history: *history, moment: base };
     let later = match to {
@@ -90,7 +89,7 @@ async fn one(
     };
     let live;
     let past;
-    let mut names = Names::default();
+    let mut now = Names::default();
     let side: &dyn Side = match &later {
         Some(moment) => {
             past = Past { history: *history, moment };
@@ -105,7 +104,7 @@ async fn one(
             let at = environment()?.clock.now();
             let (bodies, ledger) =
                 LiveTenant::new(&connection, &mark).kinds(&kinds.iter().cloned().collect()).await;
-            names = history.names_among(&bodies);
+            now = history.names_among(&bodies);
             live = Present { bodies, ledger, at };
             &live
         }
@@ -117,7 +116,17 @@ async fn one(
         .into_iter()
         .filter(|kind| history.catalog.kind(kind).is_some_and(|spec| !spec.read.is_empty()))
         .collect();
-    Ok((compare(history, &from, side, &read, &keep)?, names))
+    let mut comparison = compare(history, &from, side, &read, &keep)?;
+    let keys: Vec<ResourceKey> = comparison.changes.iter().map(|change| change.key.clone()).collect();
+    let mut names = history.names_of(base, &keys)?;
+    if let Some(moment) = &later {
+        names.merge(history.names_of(moment, &keys)?);
+    }
+    names.merge(now);
+    for change in &mut comparison.changes {
+        change.name = names.of(&change.key).map(str::to_owned);
+    }
+    Ok(comparison)
 }
 
 /// The resources that the address means on either side; `None` for all of its kinds.
@@ -143,23 +152,4 @@ fn scope(
         Some(error) if keys.is_empty() => Err(error.into()),
         _ => Ok(Some(keys)),
     }
-}
-
-fn name(
-    history: &History<'_>,
-    base: &Moment,
-    to: &When,
-    now: Names,
-    changes: &mut [Change],
-) -> Result<(), Failure> {
-    let keys: Vec<ResourceKey> = changes.iter().map(|change| change.key.clone()).collect();
-    let mut names = history.names_of(base, &keys)?;
-    if *to != When::Live {
-        names.merge(history.names_of(&history.moment(to)?, &keys)?);
-    }
-    names.merge(now);
-    for change in changes {
-        change.name = names.of(&change.key).map(str::to_owned);
-    }
-    Ok(())
 }

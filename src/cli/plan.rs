@@ -173,11 +173,12 @@ impl<'a> Another<'a> {
                 "`--to` only adds and changes: what else is there is the other tenant's own",
             ));
         }
+        let known = opened.repository.snapshots(to)?.pop();
         Ok(Self {
             to,
             catalog: history.catalog.elsewhere(),
             settings: from.provider_settings(history.catalog)?,
-            known: opened.history(to)?.moment(&When::Latest)?.snapshot,
+            known: known.ok_or_else(|| Failure::usage(format!("`{to}` has no snapshot yet")))?,
         })
     }
 }

@@ -51,7 +51,7 @@ pub(crate) struct Case<'a> {
 /// How much of a kind an hourly run reads.
 pub(crate) fn reading(case: &Case<'_>) -> Reading {
     let Case { catalog, spec, needed, row, now, count } = case;
-    if spec.unread.is_some() || spec.carried_by.is_some() {
+    if !spec.is_asked_for() {
         return Reading::Carry;
     }
     let Some(row) = row else { return Reading::Whole };

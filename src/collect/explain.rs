@@ -258,19 +258,10 @@ mod tests {
 
     fn event(id: &str, second: i64, means: &str) -> Event {
         Event {
-            id: id.into(),
             time: Timestamp::from_second(second).unwrap(),
             operation: "UPDATE".into(),
-            resource_type: None,
-            resource: String::new(),
-            actor_id: None,
-            actor_name: None,
-            client: None,
-            address: None,
             means: vec![means.into()],
-            kinds: vec![],
-            ids: vec![],
-            known: true,
+            ..Event::bare(id)
         }
     }
 

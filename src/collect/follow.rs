@@ -91,8 +91,7 @@ impl Run<'_> {
             }
         }
         for (kind, places) in touching {
-            let spec =
-                self.catalog.kind(kind).filter(|spec| spec.carried_by.is_none() && spec.unread.is_none());
+            let spec = self.catalog.kind(kind).filter(|spec| spec.is_asked_for());
             let Some(spec) = spec else { continue };
             let namer = Namer::new(spec, &gathering.known);
             for place in places {

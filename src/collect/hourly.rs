@@ -12,7 +12,7 @@ use crate::base::key::ResourceKey;
 use crate::catalog::KindSpec;
 use crate::collect::CollectError;
 use crate::collect::agenda::{self, Reading, Turns};
-use crate::collect::explain::{Log, OVERLAP};
+use crate::collect::explain::OVERLAP;
 use crate::collect::ledger;
 use crate::collect::mark::Mark;
 use crate::collect::naming::{Held, Namer};
@@ -43,11 +43,9 @@ impl Run<'_> {
         gathering: &mut Gathering,
         previous: &Snapshot,
         mark: &Mark,
-        log: &mut Log,
+        events: &[Event],
     ) -> Result<(), CollectError> {
-        let read = |kind: &_| {
-            self.catalog.kind(kind).is_some_and(|spec| spec.carried_by.is_none() && spec.unread.is_none())
-        };
+        let read = |kind: &_| self.catalog.kind(kind).is_some_and(|spec| spec.is_asked_for());
         let rows = previous.ledger.rows.iter().filter(|(kind, _)| read(kind));
         gathering.ledger.rows = rows.map(|(kind, row)| (kind.clone(), row.clone())).collect();
         let lasting = previous.ledger.unknown.iter().filter(|text| !text.starts_with("audit"));
@@ -57,8 +55,7 @@ impl Run<'_> {
             turns: Turns::between(previous.started, self.clock.now()),
             since: previous.started.min(mark.read_to) - OVERLAP,
         };
-        let events = log.events.clone();
-        self.round(gathering, Some(&first), &events).await?;
+        self.round(gathering, Some(&first), events).await?;
         ledger::fill_unread(self.catalog, Some(previous.ledger.as_ref()), &mut gathering.ledger);
         Ok(())
     }
@@ -72,8 +69,7 @@ impl Run<'_> {
     ) -> Result<(), CollectError> {
         gathering.fresh.clear();
         let order = provider::order(self.catalog);
-        let read =
-            order.into_iter().flatten().filter(|spec| spec.carried_by.is_none() && spec.unread.is_none());
+        let read = order.into_iter().flatten().filter(|spec| spec.is_asked_for());
         let read: Vec<(&KindSpec, Reading)> = read
             .map(|spec| {
                 (spec, first.map_or(Reading::Carry, |first| self.reading(first, spec, &gathering.known)))
@@ -252,7 +248,7 @@ fn linked(spec: &KindSpec, gathering: &Gathering, part: &mut Part) {
     }
     let ids: BTreeSet<&str> = gathering.gone.ids().collect();
     for key in gathering.ending_in(&spec.kind, &ids) {
-        let above = key.ids.split_last().map(|(_, above)| above.to_vec()).unwrap_or_default();
+        let above = key.above().to_vec();
         match spec.get {
             _ if !gathering.has(&key) => {}
             Some(_) => drop(part.named.insert(key)),
@@ -268,5 +264,5 @@ fn lost_its_source(spec: &KindSpec, gathering: &Gathering) -> bool {
 }
 
 fn is_below(spec: &KindSpec, key: &ResourceKey, parent: &ResourceKey) -> bool {
-    spec.parent.contains(&parent.kind) && key.ids.split_last().is_some_and(|(_, above)| above == parent.ids)
+    spec.parent.contains(&parent.kind) && key.above() == parent.ids
 }

@@ -9,15 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::base::key::Kind;
+use crate::collect::notes;
 
 const PLACE_NOTE: &str = "feed.place";
 const READ_NOTE: &str = "feed.read_to";
 const SWEPT_NOTE: &str = "feed.full_sweep";
 const CATALOG_NOTE: &str = "feed.catalogue";
 const PART_NOTE: &str = "feed.part.";
-
-/// Bytes of one note, below the format's limit for a text.
-const NOTE_BYTES_MAX: usize = 4000;
 
 /// The notes of one snapshot.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,22 +37,13 @@ impl Mark {
     /// As notes of a snapshot; none where the place is too long to keep.
     #[must_use]
     pub fn to_notes(&self) -> BTreeMap<String, String> {
-        if self.place.len() > NOTE_BYTES_MAX {
+        if self.place.len() > notes::BYTES_MAX {
             return BTreeMap::new();
         }
-        let mut parts = vec![String::new()];
-        for kind in &self.part {
-            if parts.last().is_some_and(|last| last.len() + kind.as_str().len() >= NOTE_BYTES_MAX) {
-                parts.push(String::new());
-            }
-            if let Some(last) = parts.last_mut() {
-                last.push_str(kind.as_str());
-                last.push(' ');
-            }
-        }
-        let named = parts.into_iter().enumerate().filter(|(_, part)| !part.is_empty());
-        let mut notes: BTreeMap<String, String> =
-            named.map(|(number, part)| (format!("{PART_NOTE}{number}"), part)).collect();
+        let mut notes = match self.part.is_empty() {
+            true => BTreeMap::new(),
+            false => notes::pack(PART_NOTE, self.part.iter().map(Kind::as_str)),
+        };
         notes.insert(PLACE_NOTE.into(), self.place.clone());
         notes.insert(READ_NOTE.into(), self.read_to.to_string());
         notes.insert(SWEPT_NOTE.into(), self.swept.to_string());
@@ -65,13 +54,12 @@ impl Mark {
     /// From the notes of a snapshot; `None` where they are not all there.
     #[must_use]
     pub fn from_notes(notes: &BTreeMap<String, String>) -> Option<Self> {
-        let part = notes.iter().filter(|(name, _)| name.starts_with(PART_NOTE));
         Some(Self {
             place: notes.get(PLACE_NOTE)?.clone(),
             read_to: notes.get(READ_NOTE)?.parse().ok()?,
             swept: notes.get(SWEPT_NOTE)?.parse().ok()?,
             catalog: notes.get(CATALOG_NOTE)?.clone(),
-            part: part.flat_map(|(_, text)| text.split_whitespace()).map(Kind::new).collect(),
+            part: notes::unpack(notes, PART_NOTE).map(Kind::new).collect(),
         })
     }
 }
@@ -91,12 +79,12 @@ mod tests {
             part: (0..400).map(|number| Kind::new(&format!("kind_of_some_length_{number}"))).collect(),
         };
         let notes = mark.to_notes();
-        assert!(notes.values().all(|note| note.len() <= NOTE_BYTES_MAX));
+        assert!(notes.values().all(|note| note.len() <= notes::BYTES_MAX));
         assert_eq!(Mark::from_notes(&notes), Some(mark.clone()));
         let mut torn = notes;
         torn.remove(SWEPT_NOTE);
         assert_eq!(Mark::from_notes(&torn), None);
-        let long = Mark { place: "x".repeat(NOTE_BYTES_MAX + 1), ..mark };
+        let long = Mark { place: "x".repeat(notes::BYTES_MAX + 1), ..mark };
         assert_eq!(Mark::from_notes(&long.to_notes()), None, "half a place is none");
     }
 }

@@ -14,6 +14,7 @@ mod hourly;
 pub mod ledger;
 pub mod mark;
 mod naming;
+mod notes;
 mod part;
 pub mod probe;
 pub mod run;

@@ -102,7 +102,7 @@ impl<'k> Namer<'k> {
                 event.ids.iter().filter_map(|id| by_own.get(id)).flatten().collect();
             for key in &found {
                 wanted.named.insert((*key).clone());
-                let above = key.ids.split_last().map(|(_, above)| above.to_vec()).unwrap_or_default();
+                let above = key.above().to_vec();
                 let parents = self
                     .spec
                     .parent
@@ -171,8 +171,6 @@ impl<'k> Namer<'k> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
     use crate::json::Value;
     use crate::provider::Item;
@@ -197,19 +195,9 @@ mod tests {
 
     fn event(kind: &str, ids: &[&str]) -> Event {
         Event {
-            id: "e".into(),
-            time: Timestamp::UNIX_EPOCH,
-            operation: "done".into(),
-            resource_type: None,
-            resource: String::new(),
-            actor_id: None,
-            actor_name: None,
-            client: None,
-            address: None,
-            means: vec![],
             kinds: vec![Kind::new(kind)],
             ids: ids.iter().map(|id| (*id).to_owned()).collect(),
-            known: true,
+            ..Event::bare("e")
         }
     }
 

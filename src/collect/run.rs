@@ -15,7 +15,7 @@ use crate::collect::absence::{Gone, lost_rights};
 use crate::collect::due::{self, Full};
 use crate::collect::explain::Log;
 use crate::collect::mark::Mark;
-use crate::collect::{CollectError, explain, ledger};
+use crate::collect::{CollectError, explain, ledger, notes};
 use crate::provider::{Known, Live};
 use crate::store::{Fingerprints, Flags, Meta, Snapshot, WriteSession};
 
@@ -23,8 +23,7 @@ use crate::store::{Fingerprints, Flags, Meta, Snapshot, WriteSession};
 const RIGHTS_NOTE: &str = "rights.";
 /// Note under which a snapshot keeps the tenant's identity in the vendor's words.
 const IDENTITY_NOTE: &str = "identity";
-/// Bytes of one note, below the format's limit for a text.
-const NOTE_BYTES_MAX: usize = 4000;
+
 /// What a person watching sees.
 pub trait Progress: Send + Sync {
     /// A kind is about to be read; `done` of `all` kinds are behind, and about this many requests
@@ -176,7 +175,6 @@ impl Run<'_> {
         });
         if self.catalog.audit.as_ref().is_none_or(|audit| audit.follow.is_none()) {
             self.sweep_all(gathering, previous).await?;
-            ledger::fill_unread(self.catalog, previous.map(|was| was.ledger.as_ref()), &mut gathering.ledger);
             let log = self.close_window(gathering, previous, start.started).await?;
             return Ok((log, Err(decided.err().unwrap_or(Full::NoFeed))));
         }
@@ -185,15 +183,8 @@ impl Run<'_> {
         let heard = self.hear(&mut log, gathering).await;
         let decided = if heard { decided } else { Err(decided.err().unwrap_or(Full::LogFailed)) };
         match (&decided, previous) {
-            (Ok(mark), Some(previous)) => self.hourly(gathering, previous, mark, &mut log).await?,
-            _ => {
-                self.sweep_all(gathering, previous).await?;
-                ledger::fill_unread(
-                    self.catalog,
-                    previous.map(|was| was.ledger.as_ref()),
-                    &mut gathering.ledger,
-                );
-            }
+            (Ok(mark), Some(previous)) => self.hourly(gathering, previous, mark, &log.events).await?,
+            _ => self.sweep_all(gathering, previous).await?,
         }
         self.follow_up(gathering, &mut log).await?;
         Ok((log, decided))
@@ -234,9 +225,9 @@ impl Run<'_> {
     }
 
     fn meta(&self, start: &Start, finished: Timestamp, ledger: Ledger, full_sweep: bool) -> Meta {
-        let mut notes = self.options.notes.clone();
-        notes.extend(rights_notes(&start.kept_rights));
-        notes.insert(IDENTITY_NOTE.into(), start.identity.clone());
+        let mut kept = self.options.notes.clone();
+        kept.extend(notes::pack(RIGHTS_NOTE, start.kept_rights.iter().map(String::as_str)));
+        kept.insert(IDENTITY_NOTE.into(), start.identity.clone());
         Meta {
             started: start.started,
             finished,
@@ -247,7 +238,7 @@ impl Run<'_> {
             full_sweep,
             flags: self.options.flags,
             rules: self.catalog.rules,
-            notes,
+            notes: kept,
         }
     }
 }
@@ -276,21 +267,5 @@ fn identity_hash(text: &str) -> [u8; 32] {
 
 /// The rights against which the absences of the run after this snapshot are judged.
 fn rights_of(snapshot: &Snapshot) -> Vec<String> {
-    let parts = snapshot.notes.iter().filter(|(name, _)| name.starts_with(RIGHTS_NOTE));
-    parts.flat_map(|(_, text)| text.lines().map(str::to_owned)).collect()
-}
-
-/// Rights as notes: a note holds so many bytes and no more.
-fn rights_notes(rights: &[String]) -> BTreeMap<String, String> {
-    let mut notes = BTreeMap::new();
-    let mut part = String::new();
-    for right in rights.iter().filter(|right| right.len() < NOTE_BYTES_MAX) {
-        if part.len() + right.len() + 1 > NOTE_BYTES_MAX {
-            notes.insert(format!("{RIGHTS_NOTE}{:02}", notes.len()), std::mem::take(&mut part));
-        }
-        part.push_str(right);
-        part.push('\n');
-    }
-    notes.insert(format!("{RIGHTS_NOTE}{:02}", notes.len()), part);
-    notes
+    notes::unpack(&snapshot.notes, RIGHTS_NOTE).map(str::to_owned).collect()
 }

@@ -7,7 +7,7 @@ use crate::base::key::ResourceKey;
 use crate::catalog::{KindSpec, canonicalize};
 use crate::collect::CollectError;
 use crate::collect::absence::{Case, Verdict, judge};
-use crate::collect::ledger::join_reasons;
+use crate::collect::ledger::{self, join_reasons};
 use crate::collect::run::{Gathering, Run};
 use crate::provider::{self, Item, Swept};
 use crate::store::{Parts, Put, Snapshot};
@@ -20,13 +20,14 @@ impl Run<'_> {
     ) -> Result<(), CollectError> {
         let levels = provider::order(self.catalog);
         let all = levels.iter().map(Vec::len).sum();
-        let read =
-            levels.into_iter().flatten().filter(|spec| spec.carried_by.is_none() && spec.unread.is_none());
+        let read = levels.into_iter().flatten().filter(|spec| spec.is_asked_for());
         for (done, spec) in read.enumerate() {
             let left = previous.map(|was| was.requests.saturating_sub(self.live.requests()));
             self.progress.kind(&spec.kind, done, all, left);
             self.sweep_kind(spec, gathering).await?;
         }
+        let before = previous.map(|was| was.ledger.as_ref());
+        ledger::fill_unread(self.catalog, before, &mut gathering.ledger);
         Ok(())
     }
 

@@ -60,7 +60,7 @@ impl Moved {
 
 /// Whether the kind's reading had begun when the event happened, so that it may have missed it.
 fn read_before(catalog: &Provider, ledger: &Ledger, kind: &Kind, at: Timestamp) -> bool {
-    let own = catalog.kind(kind).is_some_and(|spec| spec.carried_by.is_none() && spec.unread.is_none());
+    let own = catalog.kind(kind).is_some_and(|spec| spec.is_asked_for());
     let row = ledger.rows.get(kind).filter(|row| matches!(row.state, State::Complete | State::Partial));
     own && row.and_then(|row| row.read).is_some_and(|(begun, _)| at >= begun - SKEW)
 }
@@ -172,21 +172,7 @@ mod tests {
     }
 
     fn event(second: i64, means: &str) -> Event {
-        Event {
-            id: "e".into(),
-            time: at(second),
-            operation: "UPDATE".into(),
-            resource_type: None,
-            resource: String::new(),
-            actor_id: None,
-            actor_name: None,
-            client: None,
-            address: None,
-            means: vec![means.into()],
-            kinds: vec![],
-            ids: vec![],
-            known: true,
-        }
+        Event { time: at(second), operation: "UPDATE".into(), means: vec![means.into()], ..Event::bare("e") }
     }
 
     fn moved(event: Event, state: State) -> Moved {

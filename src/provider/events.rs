@@ -46,6 +46,28 @@ pub struct Event {
     pub known: bool,
 }
 
+#[cfg(test)]
+impl Event {
+    /// An event of which nothing is said but its id, for tests to say more.
+    pub(crate) fn bare(id: &str) -> Self {
+        Self {
+            id: id.into(),
+            time: Timestamp::UNIX_EPOCH,
+            operation: "done".into(),
+            resource_type: None,
+            resource: String::new(),
+            actor_id: None,
+            actor_name: None,
+            client: None,
+            address: None,
+            means: Vec::new(),
+            kinds: Vec::new(),
+            ids: Vec::new(),
+            known: true,
+        }
+    }
+}
+
 impl Live {
     /// The events with `since` ≤ time < `until`, newest first. Those that come late are not in it:
     /// ask again with an overlap.

@@ -8,7 +8,7 @@ use crate::provider::order::anchors;
 /// Conditions are taken to hold, so this is the upper end.
 #[must_use]
 pub fn forecast(catalog: &Provider, spec: &KindSpec, count: &dyn Fn(&Kind) -> u64) -> u64 {
-    if spec.unread.is_some() || spec.carried_by.is_some() {
+    if !spec.is_asked_for() {
         return 0;
     }
     let rows = count(&spec.kind);

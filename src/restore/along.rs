@@ -65,7 +65,7 @@ impl Reach<'_> {
         for kind in &spec.restore.cascades {
             let below = self.atlas.spec(kind)?;
             let parent = if below.parent.contains(&key.kind) { key.ids.clone() } else { Vec::new() };
-            if below.carried_by.is_some() || below.unread.is_some() {
+            if !below.is_asked_for() {
                 continue;
             }
             if !self.seen.is_whole(kind, &parent) {

@@ -341,8 +341,7 @@ pub fn admit(
         if catalog.kind(&step.key.kind).is_none() {
             return Err(RestoreError::NoKind(step.key.kind.clone()));
         }
-        let body = step.fields.iter().find(|change| change.pointer.is_empty());
-        let body = body.and_then(|change| change.to.as_ref().or(change.from.as_ref()));
+        let body = step.whole().and_then(|change| change.to.as_ref().or(change.from.as_ref()));
         if own.is_touched_by(&step.key, body) {
             return Err(RestoreError::OwnIdentity { key: step.key.clone() });
         }

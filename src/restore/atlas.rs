@@ -11,7 +11,7 @@ use crate::catalog::{Condition, KindSpec, Provider, RefBy};
 use crate::json::{Pattern, Pointer, Value};
 use crate::restore::RestoreError;
 use crate::restore::links::names_in;
-use crate::restore::sides::{Recorded, above};
+use crate::restore::sides::Recorded;
 
 /// How deep resources may lie in each other before a loop is assumed.
 const DEPTH_MAX: usize = 64;
@@ -97,9 +97,7 @@ impl<'a> Atlas<'a> {
             return Ok(Rc::clone(mentions));
         }
         let mut found: HashMap<String, Vec<Mention>> = HashMap::new();
-        for spec in
-            self.catalog.kinds.iter().filter(|spec| spec.carried_by.is_none() && spec.unread.is_none())
-        {
+        for spec in self.catalog.kinds.iter().filter(|spec| spec.is_asked_for()) {
             let references: Vec<_> = spec.refs.iter().filter(|reference| reference.to.contains(of)).collect();
             if references.is_empty() {
                 continue;
@@ -209,7 +207,7 @@ impl<'a> Atlas<'a> {
     /// What a resource lies in, of its own kind.
     pub(crate) fn outer(&self, spec: &KindSpec, key: &ResourceKey, body: &Value) -> Option<ResourceKey> {
         let id = spec.within.as_ref()?.get(body)?.as_str().filter(|id| !id.is_empty())?;
-        let mut ids = above(key).to_vec();
+        let mut ids = key.above().to_vec();
         ids.push(id.to_owned());
         Some(ResourceKey::new(&key.kind, ids))
     }
@@ -267,7 +265,7 @@ impl<'a> Atlas<'a> {
             // Keys come in order, so those below one parent stand together.
             let first = shelf.keys.partition_point(|key| key.ids < of.ids);
             let near = shelf.keys.iter().skip(first).take_while(|key| key.ids.starts_with(&of.ids));
-            let below = near.filter(|key| above(key) == of.ids.as_slice());
+            let below = near.filter(|key| key.above() == of.ids.as_slice());
             found.extend(below.filter(|key| self.parent(key).as_ref() == Some(of)).cloned());
         }
         let spec = self.spec(&of.kind)?;

@@ -26,8 +26,8 @@ pub(crate) fn all<'a>(reach: &mut Reach<'a>, inputs: &Inputs<'_>) -> Result<Draf
     for (key, mut item) in reach.items.clone() {
         let spec = reach.atlas.spec(&key.kind)?;
         let another = reach.elsewhere || item.live_key != key;
-        if let Some(live) = item.live.as_mut().filter(|_| another && item.case == Case::Update) {
-            recognise(reach, spec, [&key, &item.live_key], live)?;
+        if let (true, Some(goal), Some(live)) = (another, &item.goal, &mut item.live) {
+            recognise(reach, spec, [&key, &item.live_key], goal, live)?;
         }
         let (mut body, conflicts) = desired(&item);
         if let Some(from) = inputs.from {
@@ -103,11 +103,11 @@ fn recognise(
     reach: &Reach<'_>,
     spec: &KindSpec,
     [key, at]: [&ResourceKey; 2],
+    goal: &Value,
     live: &mut Value,
 ) -> Result<(), RestoreError> {
-    let Some(goal) = reach.atlas.body(key)? else { return Ok(()) };
     let everywhere = Pattern::parse("/**/*").expect("a constant pattern");
-    for (pointer, was) in everywhere.find(&goal) {
+    for (pointer, was) in everywhere.find(goal) {
         let known = |value| fingerprint(value).filter(|mark| *mark != UNKNOWN);
         let (Some(mark), Some(now)) = (known(was), pointer.get(live).and_then(known)) else { continue };
         let secret = Marked { key, mark, place: &secret_place(spec, &pointer) };
@@ -130,9 +130,7 @@ fn want_governing(reach: &mut Reach<'_>, drafts: &BTreeMap<ResourceKey, Draft<'_
         _ => false,
     });
     for kind in guard::governing(catalog).into_iter().filter(|_| taking) {
-        let unread =
-            catalog.kind(&kind).is_none_or(|spec| spec.carried_by.is_some() || spec.unread.is_some());
-        if !unread && !reach.seen.is_whole(&kind, &[]) {
+        if catalog.kind(&kind).is_some_and(KindSpec::is_asked_for) && !reach.seen.is_whole(&kind, &[]) {
             reach.wants.lists.insert((kind, Vec::new()));
         }
     }

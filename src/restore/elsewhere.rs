@@ -4,11 +4,11 @@
 //! [`elsewhere`](crate::catalog::Provider::elsewhere).
 
 use crate::base::key::{ResourceKey, SINGLETON};
-use crate::catalog::{KindSpec, Shape};
+use crate::catalog::KindSpec;
 use crate::json::Value;
 use crate::restore::RestoreError;
 use crate::restore::reach::{Look, Reach};
-use crate::restore::sides::{Sight, above, natural_name};
+use crate::restore::sides::{Sight, natural_name};
 
 impl<'a> Reach<'a> {
     /// Where a recorded resource is in the other tenant. `at` is below its parent there, with the recorded id.
@@ -21,7 +21,7 @@ impl<'a> Reach<'a> {
         let spec = self.atlas.spec(&key.kind)?;
         let found = match self.appointed(spec, key)? {
             Some(singleton) => self.appointed_there(spec, key, &singleton)?,
-            None => self.counterpart(spec, key, &goal, above(&at))?,
+            None => self.counterpart(spec, key, &goal, at.above())?,
         };
         Ok(match found {
             None => Look::Absent(at),
@@ -72,11 +72,10 @@ impl<'a> Reach<'a> {
             }
         })
     }
+}
 
-    /// Why a resource cannot be told from others there.
-    pub(crate) fn nameless(&self, spec: &KindSpec, goal: &Value) -> Option<&'static str> {
-        let unknown = spec.shape == Shape::Object && !spec.is_known_by_name();
-        (unknown && natural_name(spec, goal).is_none())
-            .then_some("it has no name, so nobody can say whether the other tenant has it already")
-    }
+/// Why a resource cannot be told from others there.
+pub(crate) fn nameless(spec: &KindSpec, goal: &Value) -> Option<&'static str> {
+    (!spec.is_known_by_name() && natural_name(spec, goal).is_none())
+        .then_some("it has no name, so nobody can say whether the other tenant has it already")
 }

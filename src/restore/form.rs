@@ -123,7 +123,22 @@ impl Step {
     /// what will be different.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.fields.iter().any(|change| change.pointer.is_empty() && change.from.is_none())
+        self.whole().is_some_and(|change| change.from.is_none())
+    }
+
+    /// What is said of the resource as a whole; `None` where the step says only what will be different.
+    pub(crate) fn whole(&self) -> Option<&FieldChange> {
+        self.fields.iter().find(|change| change.pointer.is_empty())
+    }
+
+    /// Its address in the tenant, where all of that is known when the plan is made.
+    pub(crate) fn known_target(&self) -> Option<ResourceKey> {
+        let known = |part: &Part| match part {
+            Part::Known(id) => Some(id.clone()),
+            Part::Coming(_) => None,
+        };
+        let ids: Option<Vec<String>> = self.target.iter().map(known).collect();
+        ids.map(|ids| ResourceKey::new(&self.key.kind, ids))
     }
 }
 

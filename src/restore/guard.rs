@@ -6,7 +6,7 @@ use crate::access::{self, strength};
 use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{Context, KindSpec, Provider, Shape};
 use crate::json::Value;
-use crate::restore::form::{Guard, Op, Part, Step};
+use crate::restore::form::{Guard, Op, Step};
 use crate::restore::own::Holding;
 use crate::restore::sides::Seen;
 use crate::restore::wish::set_or_remove;
@@ -81,7 +81,7 @@ pub(crate) fn lockout(catalog: &Provider, seen: &Seen, own: &Holding, steps: &[S
         .collect();
     let before = people(catalog, own, &left);
     for step in steps {
-        let key = at(step).unwrap_or_else(|| step.key.clone());
+        let key = step.known_target().unwrap_or_else(|| step.key.clone());
         step.takes_along.iter().for_each(|gone| drop(left.remove(gone)));
         match after(step) {
             Some(body) => drop(left.insert(key, body)),
@@ -108,28 +108,14 @@ fn people(catalog: &Provider, own: &Holding, bodies: &BTreeMap<ResourceKey, Valu
     access::administrators(catalog, bodies.iter()).into_iter().filter(can).collect()
 }
 
-/// The address in the tenant, where it is known.
-fn at(step: &Step) -> Option<ResourceKey> {
-    let ids: Option<Vec<String>> = step
-        .target
-        .iter()
-        .map(|part| match part {
-            Part::Known(id) => Some(id.clone()),
-            Part::Coming(_) => None,
-        })
-        .collect();
-    ids.map(|ids| ResourceKey::new(&step.key.kind, ids))
-}
-
 /// The body that a step leaves; `None` where it removes.
 fn ended(seen: &Seen, step: &Step) -> Option<Value> {
     if step.op == Op::Delete {
         return None;
     }
-    let whole =
-        step.fields.iter().find(|change| change.pointer.is_empty()).and_then(|change| change.to.clone());
+    let whole = step.whole().and_then(|change| change.to.clone());
     whole.or_else(|| {
-        let mut body = seen.body(&at(step)?)?.clone();
+        let mut body = seen.body(&step.known_target()?)?.clone();
         for change in &step.fields {
             // A field that has no place in the body cannot be what switches it off.
             let _ = set_or_remove(&mut body, &change.pointer, change.to.clone());

@@ -69,8 +69,7 @@ impl Ids {
         step: &Step,
     ) -> Result<Option<String>, TenantError> {
         let parents = step.target.split_last().map(|(_, parents)| parents).unwrap_or_default();
-        let wanted =
-            step.fields.iter().find(|change| change.pointer.is_empty()).and_then(|change| change.to.as_ref());
+        let wanted = step.whole().and_then(|change| change.to.as_ref());
         let Some((parents, wanted)) = self.parts(parents).zip(wanted) else { return Ok(None) };
         let Some(name) = natural_name(spec, &self.fill(wanted)) else { return Ok(None) };
         let rows = tenant.list(&spec.kind, &parents).await?;

@@ -12,7 +12,7 @@ use crate::base::secret::Secret;
 use crate::catalog::{KindSpec, Method, Shape, canonicalize};
 use crate::json::{self, Limits, Value};
 use crate::provider::{self, Item, Known, Live, ProviderError, WriteRequest};
-use crate::restore::sides::{above, parents_of};
+use crate::restore::sides::parents_of;
 use crate::restore::tenant::{Call, Reply, Tenant, TenantError};
 
 /// Marks a secret: address (`KIND/REF`), place, value → fingerprint. It must be the store's, or
@@ -104,7 +104,7 @@ impl<'a> LiveTenant<'a> {
         Box::pin(async move {
             let spec = self.spec(&key.kind)?;
             if spec.get.is_none() && spec.shape != Shape::Singleton {
-                let rows = self.rows(&key.kind, above(key)).await?;
+                let rows = self.rows(&key.kind, key.above()).await?;
                 return Ok(rows.into_iter().find(|item| item.key == *key));
             }
             let mut known = Known::default();
@@ -157,7 +157,7 @@ impl<'a> LiveTenant<'a> {
                 let why = format!("{}: {}", swept.state.as_str(), swept.reason);
                 return Err(TenantError::Unread { what: format!("all of `{kind}`"), why });
             }
-            items.retain(|item| parent.is_empty() || above(&item.key) == parent);
+            items.retain(|item| parent.is_empty() || item.key.above() == parent);
             Ok(items)
         })
     }

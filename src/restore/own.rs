@@ -14,7 +14,7 @@ use crate::json::{Pointer, Value};
 use crate::restore::RestoreError;
 use crate::restore::atlas::Atlas;
 use crate::restore::reach::Case;
-use crate::restore::sides::{Seen, above};
+use crate::restore::sides::Seen;
 
 /// The identities behind Lastgood's credentials, for reading and for restoring.
 #[derive(Clone, Debug, Default)]
@@ -79,7 +79,7 @@ impl Own {
                 if self.is(&spec.kind, body) {
                     own.ids.insert(key.id().to_owned());
                 }
-                if let Some(near) = above(key).last().filter(|_| gives || joins) {
+                if let Some(near) = key.above().last().filter(|_| gives || joins) {
                     let right =
                         gives && spec.name_of(body).is_some_and(|name| rights.contains(name.as_str()));
                     edges.push(Edge { near: near.clone(), far: key.id().to_owned(), gives, right });

@@ -261,21 +261,11 @@ impl<'i, 'a> Maker<'i, 'a> {
     fn witnesses(&mut self) {
         let mut keys = std::mem::take(&mut self.rests_on);
         for step in &self.plan.steps {
-            let known: Option<Vec<String>> = step
-                .target
-                .iter()
-                .map(|part| match part {
-                    Part::Known(id) => Some(id.clone()),
-                    Part::Coming(_) => None,
-                })
-                .collect();
             let made_below = step.after.iter().any(|key| {
                 let made = self.reach.items.get(key).is_some_and(|item| item.case == Case::Create);
                 made && step.key.ids.starts_with(&key.ids) && step.key != *key
             });
-            if let Some(ids) = known.filter(|_| !made_below) {
-                keys.insert(ResourceKey::new(&step.key.kind, ids));
-            }
+            keys.extend(step.known_target().filter(|_| !made_below));
             for parent in crate::restore::sides::parents_of(self.inputs.catalog, &step.key) {
                 if let Some(moved) = self.reach.moved.get(&parent) {
                     keys.insert(moved.clone());

@@ -11,8 +11,9 @@ use crate::catalog::{KindSpec, Provider, RefBy, Reference, RestoreClass, Shape};
 use crate::json::{FieldChange, Pointer, Value};
 use crate::restore::RestoreError;
 use crate::restore::atlas::{Atlas, Mention};
+use crate::restore::elsewhere::nameless;
 use crate::restore::form::{Mode, Refusal};
-use crate::restore::sides::{Seen, Sight, Wants, above, gap, natural_name, parents_of};
+use crate::restore::sides::{Seen, Sight, Wants, gap, natural_name, parents_of};
 
 /// What is wanted of one resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -210,7 +211,7 @@ impl<'a> Reach<'a> {
 
     fn visit(&mut self, key: &ResourceKey) -> Result<(), RestoreError> {
         let spec = self.atlas.spec(&key.kind)?;
-        if spec.carried_by.is_some() || spec.unread.is_some() {
+        if !spec.is_asked_for() {
             return Ok(());
         }
         let wish = self.wishes.get(key).cloned().unwrap_or(Wish::Whole);
@@ -243,7 +244,7 @@ impl<'a> Reach<'a> {
             Some(parent) => matches!(self.look(&parent)?, Look::Absent(_)),
             None => false,
         };
-        if !parent_is_made && let Some(there) = self.counterpart(spec, key, &goal, above(&live_key))? {
+        if !parent_is_made && let Some(there) = self.counterpart(spec, key, &goal, live_key.above())? {
             let Some(live_key) = there else { return Ok(()) };
             self.moved.insert(key.clone(), live_key.clone());
             let live = self.seen.body(&live_key).cloned();
@@ -274,7 +275,7 @@ impl<'a> Reach<'a> {
         }
         if self.elsewhere
             && !parent_is_made
-            && let Some(why) = self.nameless(spec, &goal)
+            && let Some(why) = nameless(spec, &goal)
         {
             self.refuse(key, &goal, why);
             return Ok(());
@@ -339,8 +340,8 @@ impl<'a> Reach<'a> {
                         live,
                         &format!("whether it was there cannot be said: in the recorded state {why}"),
                     );
-                } else if !self.seen.is_whole(&key.kind, above(key)) {
-                    self.wants.lists.insert((key.kind.clone(), above(key).to_vec()));
+                } else if !self.seen.is_whole(&key.kind, key.above()) {
+                    self.wants.lists.insert((key.kind.clone(), key.above().to_vec()));
                 } else if spec.shape == Shape::Singleton {
                     self.refuse(key, live, "there is always one of it; it cannot be removed");
                 } else {
@@ -364,7 +365,7 @@ impl<'a> Reach<'a> {
         if let Some(moved) = self.moved.get(key) {
             return Ok(self.seen.body(moved).map_or(Look::Unread, |body| Look::Here(moved.clone(), body)));
         }
-        let mut ids = above(key).to_vec();
+        let mut ids = key.above().to_vec();
         if let Some(parent) = self.atlas.parent(key) {
             match self.look(&parent)? {
                 Look::Here(at, _) => ids = at.ids,
@@ -413,7 +414,7 @@ impl<'a> Reach<'a> {
             Look::Absent(live_key) => {
                 let Some(goal) = self.atlas.body(key)? else { return Ok(Now::AsRecorded) };
                 let spec = self.atlas.spec(&key.kind)?;
-                Ok(match self.counterpart(spec, key, &goal, above(&live_key))? {
+                Ok(match self.counterpart(spec, key, &goal, live_key.above())? {
                     None => Now::AsRecorded,
                     Some(None) => Now::Unread,
                     Some(Some(now)) => {
@@ -438,12 +439,12 @@ impl<'a> Reach<'a> {
             return Ok(None);
         }
         let mut named = goal.clone();
-        // What lies in something of another kind is the outermost of its own.
-        let in_another = self.atlas.outer(spec, key, goal).is_some_and(|outer| !self.atlas.has(&outer));
-        let outermost = in_another || self.is_outermost(spec, key, goal);
+        let outer = self.atlas.outer(spec, key, goal);
+        // The outermost of its kind lies in something of another, or in a place of the vendor's own.
+        let outermost = outer.as_ref().is_some_and(|outer| !self.atlas.has(outer));
         if outermost {
             spec.within.as_ref().map(|within| within.remove(&mut named));
-        } else if let Some(outer) = self.atlas.outer(spec, key, goal) {
+        } else if let Some(outer) = outer {
             // What it lies in may have been made anew itself.
             if matches!(self.now(&outer)?, Now::Unread) {
                 return Ok(Some(None));
@@ -472,7 +473,7 @@ impl<'a> Reach<'a> {
             {
                 within.remove(&mut body);
             }
-            above(other) == parent
+            other.above() == parent
                 && !self.atlas.has(other)
                 && natural_name(spec, &body).as_ref() == Some(&name)
         };

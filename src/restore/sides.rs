@@ -164,22 +164,16 @@ impl Seen {
         }
         let parents = parents_of(catalog, key);
         let gone = |parent: &ResourceKey| self.sight(catalog, parent) == Sight::Absent;
-        if self.is_whole(&key.kind, above(key)) || (!parents.is_empty() && parents.iter().all(gone)) {
+        if self.is_whole(&key.kind, key.above()) || (!parents.is_empty() && parents.iter().all(gone)) {
             return Sight::Absent;
         }
         Sight::Unread
     }
 }
 
-/// The ids of a resource's parents, outermost first; empty where it has none.
-#[must_use]
-pub(crate) fn above(key: &ResourceKey) -> &[String] {
-    key.ids.split_last().map(|(_, above)| above).unwrap_or_default()
-}
-
 /// The keys that a resource's parent can have: one for each kind that the catalogue allows.
 pub(crate) fn parents_of(catalog: &Provider, key: &ResourceKey) -> Vec<ResourceKey> {
-    let ids = above(key);
+    let ids = key.above();
     let kinds = catalog.kind(&key.kind).map(|spec| spec.parent.as_slice()).unwrap_or_default();
     if ids.is_empty() {
         return Vec::new();
@@ -208,11 +202,11 @@ pub(crate) fn gap(ledger: &Ledger, key: &ResourceKey) -> Option<String> {
     let Some(row) = ledger.rows.get(&key.kind) else {
         return Some(format!("`{}` was not looked at", key.kind));
     };
-    if row_is_whole(row, &key.kind, above(key), Some(key)) {
+    if row_is_whole(row, &key.kind, key.above(), Some(key)) {
         return None;
     }
     let named =
-        row.exceptions.iter().find(|exception| names(&exception.at, &key.kind, above(key), Some(key)));
+        row.exceptions.iter().find(|exception| names(&exception.at, &key.kind, key.above(), Some(key)));
     let why = match named {
         Some(exception) if row.state == State::Complete => {
             return Some(format!("`{}` of `{}` {}", key.kind, exception.at, exception.reason));

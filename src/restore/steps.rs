@@ -15,7 +15,7 @@ use crate::restore::own::Holding;
 use crate::restore::plan::Inputs;
 use crate::restore::reach::{Case, Item, Reach, far_ends};
 use crate::restore::shape::{Shaper, Stand};
-use crate::restore::sides::{above, gap, natural_name};
+use crate::restore::sides::{gap, natural_name};
 use crate::restore::wish::{applicable, blocked, differences, needed, without};
 use crate::restore::{RestoreError, placeholder};
 
@@ -430,7 +430,7 @@ impl Work<'_, '_> {
             Some(parent) => {
                 Work { draft: parent, drafts: self.drafts, reach: self.reach, inputs: self.inputs }.target()
             }
-            None => known(above(&draft.item.live_key)),
+            None => known(draft.item.live_key.above()),
         };
         parts.push(self.own_part());
         parts
