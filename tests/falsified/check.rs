@@ -107,10 +107,10 @@ impl Recorded for Recording {
 
 /// Secrets by their marks, as the store would keep them.
 #[derive(Default)]
-struct Values(Mutex<BTreeMap<String, Vec<u8>>>);
+pub(crate) struct Values(Mutex<BTreeMap<String, Vec<u8>>>);
 
 impl Values {
-    fn mark(&self, address: &str, place: &str, value: &[u8]) -> String {
+    pub(crate) fn mark(&self, address: &str, place: &str, value: &[u8]) -> String {
         let mark = blake3::hash(&[address.as_bytes(), b"|", place.as_bytes(), b"|", value].concat()).to_hex();
         let mark = mark.as_str()[..32].to_owned();
         self.0.lock().unwrap().insert(mark.clone(), value.to_vec());
@@ -129,7 +129,7 @@ impl Vault for Values {
 
 /// A journal that nobody breaks off.
 #[derive(Default)]
-struct Notes(Vec<Entry>);
+pub(crate) struct Notes(Vec<Entry>);
 
 impl Journal for Notes {
     fn append(&mut self, entry: &Entry) -> Result<(), JournalError> {

@@ -29,6 +29,7 @@ mod scale;
 mod seed;
 mod server;
 mod story;
+mod sweep;
 mod table;
 mod who;
 mod window;

@@ -9,31 +9,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use lastgood::catalog::{self, KindSpec, Template};
+use lastgood::catalog::{self, KindSpec};
 
 use crate::lastgood::{Home, TENANT};
 use crate::log::{Mark, Request};
 use crate::seed::Seed;
 use crate::server::{notice, on_server};
+use crate::sweep::sweep_paths;
 
 /// What stands above the proven kinds.
 const HEAD: &str = "\
 # What is proven of the catalogue of Keycloak on the real server, by name of kind. Written by the tests, see proof.rs.
 ";
-
-/// The paths that a full sweep must ask for; `get` is for looking at one resource.
-fn sweep_paths(spec: &KindSpec) -> Vec<String> {
-    let mut paths = Vec::new();
-    for read in &spec.read {
-        paths.extend(read.path.iter().chain(&read.below).map(Template::bare));
-        paths.extend(read.tree.iter().map(|tree| tree.path.bare()));
-        paths.extend(read.join.values().map(Template::bare));
-        if read.detail || read.tree.as_ref().is_some_and(|tree| tree.to.is_some()) {
-            paths.extend(spec.get.iter().map(Template::bare));
-        }
-    }
-    paths
-}
 
 /// Whether a request is of the operation that the template names.
 fn is_of(request: &Request, template: &str) -> bool {

@@ -2,82 +2,22 @@
 //! writes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use lastgood::base::coverage::Ledger;
 use lastgood::base::key::{Kind, ResourceKey};
 use lastgood::base::secret::Secret;
 use lastgood::base::time::{Clock as _, SystemClock};
 use lastgood::catalog;
-use lastgood::json::{Limits, Pointer, Value, parse};
 use lastgood::provider::{Credential, Live, Target};
-use lastgood::restore::journal::{Entry, JournalError};
 use lastgood::restore::{
-    Allow, Apply, Inputs, Journal, LiveTenant, Mode, Own, Plan, Recorded, RestoreError, Scope, SecretAt,
-    Seen, Start, Summary, Vault, plan, survey,
+    Allow, Apply, Inputs, LiveTenant, Mode, Own, Plan, Recorded, Scope, Seen, Start, Summary, plan, survey,
 };
 use serde_json::json;
 
 use crate::accounts::restorer;
+use crate::check::{Notes, Recording, Values};
 use crate::server::{Realm, on_server, text};
-
-/// Marks secrets as the store would, and keeps the values so that the test can open them again.
-#[derive(Default)]
-struct Values(Mutex<BTreeMap<String, Vec<u8>>>);
-
-impl Values {
-    fn mark(&self, address: &str, place: &str, value: &[u8]) -> String {
-        let mark = blake3::hash(&[address.as_bytes(), b"|", place.as_bytes(), b"|", value].concat()).to_hex();
-        let mark = mark.as_str()[..32].to_owned();
-        self.0.lock().unwrap().insert(mark.clone(), value.to_vec());
-        mark
-    }
-}
-
-impl Vault for Values {
-    fn open(&self, at: &SecretAt) -> Result<Secret<Value>, String> {
-        let pointer = Pointer::parse(&at.pointer).map_err(|error| error.to_string())?;
-        let known = self.0.lock().unwrap();
-        let bytes = pointer.last().and_then(|mark| known.get(mark)).ok_or("no such secret")?;
-        parse(bytes, &Limits::body()).map(Secret::new).map_err(|error| error.to_string())
-    }
-}
-
-/// A journal for one apply that nobody breaks off.
-#[derive(Default)]
-struct Notes(Vec<Entry>);
-
-impl Journal for Notes {
-    fn append(&mut self, entry: &Entry) -> Result<(), JournalError> {
-        self.0.push(entry.clone());
-        Ok(())
-    }
-
-    fn entries(&self) -> Result<Vec<Entry>, JournalError> {
-        Ok(self.0.clone())
-    }
-}
-
-/// A state of a realm, as a snapshot would hold it.
-struct State {
-    bodies: BTreeMap<ResourceKey, Value>,
-    ledger: Ledger,
-}
-
-impl Recorded for State {
-    fn keys(&self, kind: &Kind) -> Vec<ResourceKey> {
-        self.bodies.keys().filter(|key| key.kind == *kind).cloned().collect()
-    }
-
-    fn body(&self, key: &ResourceKey) -> Result<Option<Value>, RestoreError> {
-        Ok(self.bodies.get(key).cloned())
-    }
-
-    fn ledger(&self) -> &Ledger {
-        &self.ledger
-    }
-}
 
 struct Tenant {
     live: Live,
@@ -102,14 +42,14 @@ impl Tenant {
         Self { live, values: Arc::new(Values::default()) }
     }
 
-    async fn record(&self) -> State {
+    async fn record(&self) -> Recording {
         let kinds: BTreeSet<Kind> = self.live.catalog().kinds.iter().map(|spec| spec.kind.clone()).collect();
         let mark = |address: &str, place: &str, value: &[u8]| self.values.mark(address, place, value);
         let (bodies, ledger) = LiveTenant::new(&self.live, &mark).kinds(&kinds).await;
-        State { bodies, ledger }
+        Recording { bodies, ledger }
     }
 
-    async fn plan(&self, goal: &State, scope: &Scope, mode: Mode) -> Plan {
+    async fn plan(&self, goal: &Recording, scope: &Scope, mode: Mode) -> Plan {
         let mark = |address: &str, place: &str, value: &[u8]| self.values.mark(address, place, value);
         let tenant = LiveTenant::new(&self.live, &mark);
         let seen = Seen::new(SystemClock.now());
@@ -164,7 +104,7 @@ impl Tenant {
     }
 
     /// Plans, applies, and holds that all went as planned and nothing is left to do.
-    async fn restore(&self, goal: &State, keys: &[&str]) -> Plan {
+    async fn restore(&self, goal: &Recording, keys: &[&str]) -> Plan {
         let scope = Scope::whole(keys.iter().map(|path| key(path)));
         let made = self.plan(goal, &scope, Mode::Merge).await;
         assert!(!made.steps.is_empty(), "there is something to do\n{}", made.to_json().to_pretty());
@@ -181,7 +121,7 @@ fn key(path: &str) -> ResourceKey {
 }
 
 /// What differs between two states, as addresses.
-fn differing(a: &State, b: &State) -> Vec<String> {
+fn differing(a: &Recording, b: &Recording) -> Vec<String> {
     let keys: BTreeSet<_> = a.bodies.keys().chain(b.bodies.keys()).collect();
     let differ = |key: &&&ResourceKey| a.bodies.get(**key) != b.bodies.get(**key);
     keys.iter().filter(differ).map(|key| key.to_path()).collect()

@@ -21,5 +21,7 @@ mod seed;
 mod sent;
 mod shape;
 mod single;
+#[path = "../keycloak/sweep.rs"]
+mod sweep;
 mod traits;
 mod truth;

@@ -8,28 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use lastgood::catalog::{self, KindSpec, Template};
+use lastgood::catalog::{self, KindSpec};
 
 use crate::org::{Asked, Org, TENANT, coverage};
+use crate::sweep::sweep_paths;
 
 const HEAD: &str = "# What is proven of the catalogue of Okta on the simulated organisation, by name of kind. Written by tests/okta/proof.rs.\n";
 
 /// Kinds whose list says less than a GET of one, by recorded traffic: each row is read again.
 const READ_ONE_BY_ONE: [&str; 2] = ["profile_mapping", "realm"];
-
-/// The paths that a full sweep must ask for; `get` is for looking at one resource.
-fn sweep_paths(spec: &KindSpec) -> Vec<String> {
-    let mut paths = Vec::new();
-    for read in &spec.read {
-        paths.extend(read.path.iter().chain(&read.below).map(Template::bare));
-        paths.extend(read.tree.iter().map(|tree| tree.path.bare()));
-        paths.extend(read.join.values().map(Template::bare));
-        if read.detail {
-            paths.extend(spec.get.iter().map(Template::bare));
-        }
-    }
-    paths
-}
 
 /// Whether a request is of the operation that the template names.
 pub(crate) fn is_of(path: &str, template: &str) -> bool {
