@@ -56,6 +56,8 @@ pub struct Audit {
     pub client_kind: Option<Kind>,
     /// From which address.
     pub address: Option<Pointer>,
+    /// By which token of the vendor's.
+    pub token: Option<Pointer>,
     /// How the text at `resource` names resources, most specific first.
     #[serde(default)]
     pub names: Vec<EventName>,

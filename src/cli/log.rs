@@ -129,11 +129,14 @@ pub fn print(output: &Output, tenant: &str, change: &Change, patch: bool) {
 
 fn who(actor: Option<&Actor>) -> String {
     let Some(actor) = actor else { return "  by unknown (no audit event)".into() };
-    let name = actor.name.as_ref().or(actor.id.as_ref()).map_or("unknown", String::as_str);
+    let name =
+        |actor: &Actor| plain(actor.name.as_ref().or(actor.id.as_ref()).map_or("unknown", String::as_str));
     let client =
         actor.client.as_ref().map(|client| format!(" through {}", plain(client))).unwrap_or_default();
     let address =
         actor.address.as_ref().map(|address| format!(" from {}", plain(address))).unwrap_or_default();
     let sure = actor.confidence.as_deref().map(|word| format!(" ({word})")).unwrap_or_default();
-    format!("  by {}{client}{address}{sure}", plain(name))
+    let others: Vec<String> = actor.others.iter().map(name).collect();
+    let others = if others.is_empty() { String::new() } else { format!(", and by {}", others.join(", ")) };
+    format!("  by {}{client}{address}{sure}{others}", name(actor))
 }

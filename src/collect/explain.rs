@@ -26,6 +26,9 @@ pub(crate) const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 /// explain a change: it became readable after it.
 pub(crate) const LATE: SignedDuration = SignedDuration::from_hours(1);
 
+/// Most actors that are named beside the one whose event explains a change.
+const OTHERS_MAX: usize = 8;
+
 /// From when on events are of interest to a run.
 pub(crate) fn since(previous: Option<&Snapshot>, started: Timestamp) -> Timestamp {
     previous.map_or(started - SKEW, |previous| previous.started - OVERLAP)
@@ -114,9 +117,13 @@ pub(crate) fn join(
     let named = Named::new(events);
     let mut people = People { catalog: run.catalog, names: BTreeMap::new() };
     for key in changed {
-        if let Some((event, sure)) = named.explains(&key.to_path(), unseen_since(previous, &key.kind, late)) {
+        let (path, since) = (key.to_path(), unseen_since(previous, &key.kind, late));
+        if let Some((event, sure)) = named.explains(&path, since) {
+            let others = named.others(&path, since, event).into_iter();
+            let others =
+                others.map(|other| people.introduce(session, other)).collect::<Result<Vec<_>, _>>()?;
             let event = people.introduce(session, event)?;
-            session.explain(key, &record(&event, sure).to_canonical())?;
+            session.explain(key, &record(&event, sure, &others).to_canonical())?;
         }
     }
     Ok(())
@@ -219,6 +226,19 @@ impl<'a> Named<'a> {
         let parents = ids.match_indices('/').filter_map(|(at, _)| newest(self.parents.get(ids.get(..at)?)));
         below.chain(parents).max_by_key(|event| event.time).map(|event| (event, "likely"))
     }
+
+    /// Who else had a hand in a change between the two readings, the newest event of each: what was read is
+    /// what all of them left together.
+    fn others(&self, path: &str, since: Timestamp, event: &Event) -> Vec<&'a Event> {
+        let mut others: Vec<&Event> = Vec::new();
+        for other in self.exact.get(path).into_iter().flatten().filter(|other| other.time >= since) {
+            let known = others.iter().any(|known| known.actor_id == other.actor_id);
+            if other.actor_id != event.actor_id && !known && others.len() < OTHERS_MAX {
+                others.push(other);
+            }
+        }
+        others
+    }
 }
 
 /// From when on an event can explain a change of this kind: since its last whole reading began.
@@ -230,26 +250,34 @@ fn unseen_since(previous: &Snapshot, kind: &Kind, late: SignedDuration) -> Times
     since.max(previous.started - late)
 }
 
-/// What is stored with the change: who, when, through what, and how sure that is.
-fn record(event: &Event, confidence: &str) -> Value {
-    let text = |value: &str| Value::String(value.to_owned());
+/// What is stored with the change: who, when, through what, how sure that is, and who else.
+fn record(event: &Event, confidence: &str, others: &[Event]) -> Value {
+    let mut object = deed(event);
+    object.insert("confidence", confidence);
+    if !others.is_empty() {
+        object.insert("others", others.iter().map(|other| Value::from(deed(other))).collect::<Value>());
+    }
+    Value::Object(object)
+}
+
+fn deed(event: &Event) -> Object {
     let mut object = Object::default();
-    object.insert("event", text(&event.id));
-    object.insert("at", text(&event.time.to_string()));
-    object.insert("operation", text(&event.operation));
-    object.insert("confidence", text(confidence));
+    object.insert("event", event.id.as_str());
+    object.insert("at", event.time.to_string());
+    object.insert("operation", event.operation.as_str());
     let optional = [
         ("id", &event.actor_id),
         ("name", &event.actor_name),
         ("client", &event.client),
         ("address", &event.address),
+        ("token", &event.token),
     ];
     for (name, value) in optional {
         if let Some(value) = value {
-            object.insert(name, text(value));
+            object.insert(name, value.as_str());
         }
     }
-    Value::Object(object)
+    object
 }
 
 #[cfg(test)]
@@ -277,6 +305,22 @@ mod tests {
         assert_eq!(found(&events, "client_role/c1/r1", 0), Some(("parent".into(), "likely")));
         assert_eq!(found(&events, "client_role/c10/r1", 0), None);
         assert_eq!(found(&events, "client/c1", 0), Some(("parent".into(), "exact")));
+    }
+
+    #[test]
+    fn whoever_else_had_a_hand_in_it_is_named_once() {
+        let by = |id: &str, second, actor: &str| Event {
+            actor_id: Some(actor.into()),
+            ..event(id, second, "client/c1")
+        };
+        let events = [by("1", 10, "ann"), by("2", 20, "bob"), by("3", 30, "bob"), by("4", 40, "cid")];
+        let named = Named::new(&events);
+        let of = |since| {
+            let (event, _) = named.explains("client/c1", since).unwrap();
+            named.others("client/c1", since, event).iter().map(|event| event.id.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(of(Timestamp::UNIX_EPOCH), ["3", "1"]);
+        assert_eq!(of(Timestamp::from_second(15).unwrap()), ["3"], "before that it was read");
     }
 
     #[test]

@@ -51,6 +51,10 @@ pub struct Actor {
     pub confidence: Option<String>,
     /// When, by the event.
     pub at: Option<Timestamp>,
+    /// By which token of the vendor's.
+    pub token: Option<String>,
+    /// Who else had a hand in it between the two readings: what was read is what all of them left.
+    pub others: Vec<Actor>,
 }
 
 /// One change of one resource.
@@ -150,6 +154,15 @@ fn actor_of(record: &Object) -> Actor {
         event: text("event"),
         confidence: text("confidence"),
         at: text("at").and_then(|at| at.parse().ok()),
+        token: text("token"),
+        others: record
+            .get("others")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_object)
+            .map(actor_of)
+            .collect(),
     }
 }
 
@@ -186,6 +199,13 @@ fn field_json(field: &FieldChange) -> Value {
 }
 
 impl Actor {
+    /// Whether this is who is meant by an id, a name, a client, an address or a token.
+    #[must_use]
+    pub fn is(&self, wanted: &str) -> bool {
+        let known = [&self.id, &self.name, &self.client, &self.address, &self.token];
+        known.into_iter().flatten().any(|known| known == wanted)
+    }
+
     /// The form that other programs rely on.
     #[must_use]
     pub fn to_json(&self) -> Value {
@@ -197,6 +217,13 @@ impl Actor {
             ("event", &self.event),
             ("confidence", &self.confidence),
         ];
-        Value::Object(Object::from_pairs(pairs.map(|(name, value)| (name, Value::from(value.clone())))))
+        let mut out = Object::from_pairs(pairs.map(|(name, value)| (name, Value::from(value.clone()))));
+        if let Some(token) = &self.token {
+            out.insert("token", token.as_str());
+        }
+        if !self.others.is_empty() {
+            out.insert("others", self.others.iter().map(Self::to_json).collect::<Value>());
+        }
+        out.into()
     }
 }

@@ -14,7 +14,7 @@ pub struct Filter {
     pub since: Option<Timestamp>,
     /// Not after.
     pub until: Option<Timestamp>,
-    /// By this actor: id, name, client or address.
+    /// By this actor: id, name, client, address or token; also where he was not the only one.
     pub actor: Option<String>,
 }
 
@@ -35,7 +35,7 @@ impl Filter {
 
 fn is_by(change: &Change, wanted: &str) -> bool {
     let Some(actor) = &change.actor else { return false };
-    [&actor.id, &actor.name, &actor.client, &actor.address].into_iter().flatten().any(|known| known == wanted)
+    actor.is(wanted) || actor.others.iter().any(|other| other.is(wanted))
 }
 
 impl History<'_> {

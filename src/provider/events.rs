@@ -35,6 +35,8 @@ pub struct Event {
     pub client: Option<String>,
     /// From which address.
     pub address: Option<String>,
+    /// By which token.
+    pub token: Option<String>,
     /// Addresses (`KIND/REF`, or `KIND/REF/*` for every child) that `resource` names. Empty where
     /// the catalogue does not know the form.
     pub means: Vec<String>,
@@ -60,6 +62,7 @@ impl Event {
             actor_name: None,
             client: None,
             address: None,
+            token: None,
             means: Vec::new(),
             kinds: Vec::new(),
             ids: Vec::new(),
@@ -151,6 +154,7 @@ pub(crate) fn read(audit: &Audit, row: &Value) -> Result<Event, String> {
         actor_name: audit.actor_name.as_ref().and_then(optional),
         client: audit.client.as_ref().and_then(optional),
         address: audit.address.as_ref().and_then(optional),
+        token: audit.token.as_ref().and_then(optional),
     })
 }
 

@@ -69,7 +69,9 @@ fn admitted(world: &mut World, request: &Request) -> Result<Option<BTreeSet<Stri
     // The vendor's own Python client sends the scheme and the token without a space between them.
     let brought = brought.and_then(|text| text.strip_prefix("SSWS")).map(str::trim_start);
     let now = world.now;
+    world.acting = brought.and_then(|token| world.people.get(token)).cloned();
     let scopes = match &mut world.door {
+        _ if world.acting.is_some() => None,
         _ if world.token.is_none() || brought.is_some() && brought == world.token.as_deref() => None,
         Some(door) => Some(door.admit(request, &world.org.url, now)?),
         None => return Err(Refusal::new(401, "E0000011", "Invalid token provided")),

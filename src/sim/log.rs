@@ -13,6 +13,7 @@ use crate::sim::fill::{fresh_id, time_text, uuid};
 use crate::sim::form::Stage;
 use crate::sim::handle::{Ask, Work};
 use crate::sim::page;
+use crate::sim::people::Person;
 use crate::sim::wire::{Refusal, Response};
 use crate::sim::world::World;
 
@@ -125,21 +126,25 @@ fn event(world: &World, ask: &Ask, work: &Work, event_type: &str) -> Value {
         let parent = world.get(number, &above, &id).map(name_of).unwrap_or_default();
         targets.push(target(world.provider().kinds[number].kind.as_str(), &id, &parent));
     }
+    let acting = world.acting.as_ref();
+    let said = |of: fn(&Person) -> &str, otherwise: &str| Value::from(acting.map_or(otherwise, of));
+    // A request by token says which; one from the console has no detail.
+    let token = acting.map(|person| ("requestApiTokenId", Value::from(person.token.as_str())));
     object(vec![
         (
             "actor",
             object(vec![
-                ("id", world.org.me.as_str().into()),
+                ("id", said(|person| &person.id, &world.org.me)),
                 ("type", "User".into()),
-                ("alternateId", "admin@example.com".into()),
-                ("displayName", "Org Admin".into()),
+                ("alternateId", said(|person| &person.login, "admin@example.com")),
+                ("displayName", said(|person| &person.name, "Org Admin")),
                 ("detailEntry", Value::Null),
             ]),
         ),
         (
             "client",
             object(vec![
-                ("ipAddress", "192.0.2.10".into()),
+                ("ipAddress", said(|person| &person.address, "192.0.2.10")),
                 ("zone", "null".into()),
                 ("device", "Computer".into()),
                 ("id", Value::Null),
@@ -156,7 +161,7 @@ fn event(world: &World, ask: &Ask, work: &Work, event_type: &str) -> Value {
             object(vec![
                 ("type", "WEB".into()),
                 ("id", fresh_id(&world.entropy, "").into()),
-                ("detail", Object::new().into()),
+                ("detail", Object::from_pairs(token).into()),
             ]),
         ),
         ("uuid", uuid(&world.entropy).into()),

@@ -14,6 +14,7 @@ pub mod filter;
 pub mod form;
 pub mod handle;
 pub mod log;
+pub mod people;
 pub mod population;
 pub mod rate;
 pub mod routes;
@@ -31,6 +32,7 @@ mod tls;
 mod writing;
 
 pub use handle::handle;
+pub use people::Person;
 pub use population::populate;
 pub use sample::sample;
 pub use serve::{Listening, ServeError};

@@ -16,6 +16,7 @@ use crate::sim::faults::Faults;
 use crate::sim::fill::{Org, Scope, fresh_id, uuid};
 use crate::sim::form::{Form, Stage};
 use crate::sim::log::Log;
+use crate::sim::people::Person;
 use crate::sim::rate::Windows;
 use crate::sim::vendor::Vendor;
 
@@ -29,6 +30,10 @@ pub struct World {
     pub now: Timestamp,
     /// The token that requests must bring; `None`: they are not asked.
     pub token: Option<String>,
+    /// Others with a token of their own, by it; what they may is not bounded.
+    pub people: BTreeMap<String, Person>,
+    /// Who sent the request at hand, where it is one of these.
+    pub(super) acting: Option<Person>,
     /// The service app that may come in with tokens of its own.
     pub door: Option<Door>,
     /// How fast it may be asked.
@@ -75,6 +80,8 @@ impl World {
             org,
             now,
             token: None,
+            people: BTreeMap::new(),
+            acting: None,
             door: None,
             windows: Windows::default(),
             log: Log::default(),
