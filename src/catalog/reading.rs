@@ -108,6 +108,10 @@ pub struct StatusMeaning {
     pub state: State,
     /// Why, for people.
     pub reason: String,
+    /// It says that only where the same read was answered for another of its values: a right holds for the whole
+    /// list, so what is refused beside what is given is not there. Where all is refused, the right is missing.
+    #[serde(default)]
+    pub beside: bool,
 }
 
 /// An answer to a kind's `get` that says, with another status than 404 and 410, that the instance is
@@ -194,6 +198,18 @@ pub struct Read {
     /// One request for each user: made only where the configuration asks for it.
     #[serde(default)]
     pub costly: bool,
+    /// Made only in place of the read before it, where that is answered with one of these statuses: the tenant
+    /// does not have that call.
+    #[serde(default)]
+    pub where_refused: Vec<u16>,
+}
+
+impl Read {
+    /// Whether it is only another way to what the read before it gives.
+    #[must_use]
+    pub fn is_fallback(&self) -> bool {
+        !self.where_refused.is_empty()
+    }
 }
 
 /// Where the values of a placeholder are found.

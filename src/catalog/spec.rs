@@ -194,6 +194,9 @@ pub struct KindSpec {
     pub parent: Vec<Kind>,
     /// Where a row's own id stands; the empty pointer where the row is the id. Not for singletons.
     pub id: Option<Pointer>,
+    /// What stands there; with `url` the id is what the URL ends in, whatever the tenant's host is.
+    #[serde(default)]
+    pub id_by: RefBy,
     /// Further fields of an id that one field does not make unique; a missing one counts as empty.
     #[serde(default)]
     pub also_id: Vec<Pointer>,

@@ -209,6 +209,9 @@ impl KindCheck<'_> {
         if spec.unread.as_ref().is_some_and(|unread| unread.reason.trim().is_empty()) {
             self.fault("is not read and has no reason");
         }
+        if spec.read.first().is_some_and(Read::is_fallback) {
+            self.fault("`where_refused` is for a read that comes after another");
+        }
         for read in &spec.read {
             self.one_read(read);
         }

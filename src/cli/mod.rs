@@ -7,6 +7,7 @@ pub mod apply;
 pub mod args;
 pub mod care;
 pub mod config;
+pub mod coverage;
 pub mod diff;
 pub mod exit;
 pub mod find;

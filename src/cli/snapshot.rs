@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::base::coverage::{Row, State};
+use crate::base::coverage::Row;
 use crate::base::ids::PlanId;
 use crate::base::key::Kind;
 use crate::base::time::{Clock, SystemClock};
 use crate::cli::args::{Global, SnapshotArgs};
+use crate::cli::coverage;
 use crate::cli::open::{Opened, PROVIDER_NOTE, Purpose, connect, open};
 use crate::cli::output::{bytes, plain};
 use crate::cli::progress::Shown;
@@ -195,25 +196,10 @@ fn how_read(snapshot: &Snapshot, kind: &Kind, row: &Row) -> &'static str {
     }
 }
 
-/// Everything that is not complete, gaps first; a kind that another one carries is not repeated.
+/// What is not complete, gaps first, and what the catalogue does not know.
 fn coverage(global: &Global, snapshot: &Snapshot, gaps: &[Kind]) {
-    for (kind, row) in &snapshot.ledger.rows {
-        let gap = gaps.contains(kind);
-        if row.state == State::Complete || row.reason.starts_with("held by") {
-            continue;
-        }
-        let line = format!("{kind}: {}: {}", row.state.as_str(), plain(&row.reason));
-        if gap {
-            global.output.warn(line)
-        } else {
-            global.output.note(format!("  {line}"))
-        }
-        for exception in row.exceptions.iter().take(5) {
-            global.output.note(format!("    {}: {}", plain(&exception.at), plain(&exception.reason)));
-        }
-        if row.exceptions.len() > 5 {
-            global.output.note(format!("    and {} more", row.exceptions.len() - 5));
-        }
+    for line in coverage::lines(&snapshot.ledger, gaps) {
+        if line.warns { global.output.warn(line.text) } else { global.output.note(line.text) }
     }
     if !gaps.is_empty() {
         let names: Vec<String> = gaps.iter().map(|kind| format!("\"{kind}\"")).collect();

@@ -218,11 +218,18 @@ fn text(global: &Global, tenant: &TenantConfig, identity: &str, probed: &Probed)
     };
     let rows: Vec<Vec<String>> = probes.iter().map(row).collect();
     global.output.line(table(&["kind", "readable", "restorable", "calls", "missing or why not"], &rows));
-    let calls: u64 = probes.iter().map(|probe| probe.calls).sum();
-    global.output.line(format!(
-        "a full sweep needs about {calls} calls, about {:.0} s",
-        probed.per_call.as_secs_f64() * calls as f64
-    ));
+    let about =
+        |calls: u64| format!("about {calls} calls, about {:.0} s", probed.time_of(calls).as_secs_f64());
+    global.output.line(format!("a full sweep needs {}", about(probed.full())));
+    match probed.hour {
+        Some(calls) => global.output.line(format!(
+            "an hour in which nothing changes needs {}, and each change a few calls more",
+            about(calls)
+        )),
+        None => {
+            global.output.line("every snapshot is a full sweep: the provider has no log that can be followed")
+        }
+    }
     if tenant.restore_auth.is_none() {
         let reached = probes.iter().filter(|probe| probe.state != State::NoApi);
         let kinds = reached.filter(|probe| probe.restorable != RestoreClass::Never).count();
@@ -246,6 +253,22 @@ fn document(name: &str, identity: &str, writing: &[String], probed: &Probed) -> 
         ("identity", Value::from(identity)),
         ("can_write", writing.iter().map(String::as_str).collect::<Value>()),
         ("kinds", Value::Array(kinds.collect())),
+        (
+            "forecast",
+            Value::Object(Object::from_pairs([
+                ("full", forecast(probed, Some(probed.full()))),
+                ("hour", forecast(probed, probed.hour)),
+            ])),
+        ),
+    ]))
+}
+
+/// What so many calls cost; `null` where there is no such run.
+fn forecast(probed: &Probed, calls: Option<u64>) -> Value {
+    let Some(calls) = calls else { return Value::Null };
+    Value::Object(Object::from_pairs([
+        ("calls", Value::from(calls)),
+        ("seconds", Value::from(probed.time_of(calls).as_secs())),
     ]))
 }
 

@@ -25,6 +25,8 @@ pub enum ProviderError {
         state: State,
         /// Why, for people.
         reason: String,
+        /// What it says where the tenant answers the same question for another value.
+        beside: Option<String>,
     },
     /// The answer is not what the catalogue says it is.
     #[error("the answer to `{path}` cannot be used: {what}")]
@@ -78,6 +80,10 @@ pub(crate) struct Fault {
     pub(crate) state: State,
     pub(crate) reason: String,
     pub(crate) sort: Sort,
+    /// The status of the answer, where it was a refusal.
+    pub(crate) status: Option<u16>,
+    /// What it says where the tenant answers the same question for another value.
+    pub(crate) beside: Option<String>,
 }
 
 /// How far a fault reaches.
@@ -93,7 +99,15 @@ pub(crate) enum Sort {
 
 impl Fault {
     pub(crate) fn new(state: State, reason: impl Into<String>) -> Self {
-        Self { state, reason: reason.into(), sort: Sort::Plain }
+        Self { state, reason: reason.into(), sort: Sort::Plain, status: None, beside: None }
+    }
+
+    /// Says before what it is about.
+    pub(crate) fn about(&mut self, what: &str) {
+        self.reason = format!("{what}: {}", self.reason);
+        if let Some(beside) = &mut self.beside {
+            *beside = format!("{what}: {beside}");
+        }
     }
 }
 
@@ -112,6 +126,10 @@ impl From<ProviderError> for Fault {
             ProviderError::Status { state, .. } => (*state, Sort::Plain),
             _ => (State::Failed, Sort::Plain),
         };
-        Self { state, reason, sort }
+        let (status, beside) = match error {
+            ProviderError::Status { status, beside, .. } => (Some(status), beside),
+            _ => (None, None),
+        };
+        Self { state, reason, sort, status, beside }
     }
 }

@@ -13,7 +13,7 @@ pub fn forecast(catalog: &Provider, spec: &KindSpec, count: &dyn Fn(&Kind) -> u6
     }
     let rows = count(&spec.kind);
     let mut requests = 0;
-    for read in spec.read.iter().filter(|read| !read.inside) {
+    for read in spec.read.iter().filter(|read| !read.inside && !read.is_fallback()) {
         let mut passes: u64 = match anchors(spec, read).next() {
             None => 1,
             Some(_) => anchors(spec, read).map(count).sum(),

@@ -2,7 +2,7 @@
 //! with. Several parts become one text from which they can be had again. Pure.
 
 use crate::base::key::SINGLETON;
-use crate::catalog::{KindSpec, Shape};
+use crate::catalog::{KindSpec, RefBy, Shape};
 use crate::json::{Object, Pointer, Value};
 
 /// Stands between the parts of an id of several fields; within a part it is encoded.
@@ -24,12 +24,20 @@ pub(crate) fn of_row(spec: &KindSpec, row: &Value) -> Option<String> {
     if spec.shape == Shape::Singleton {
         return Some(SINGLETON.into());
     }
-    let first = text(spec.id.as_ref()?.get(row)?)?;
+    let first = match (text(spec.id.as_ref()?.get(row)?)?, spec.id_by) {
+        (url, RefBy::Url) => last_of(&url).to_owned(),
+        (id, _) => id,
+    };
     if spec.also_id.is_empty() {
         return Some(first);
     }
     let more = spec.also_id.iter().map(|at| at.get(row).and_then(text).unwrap_or_default());
     Some(joined(std::iter::once(first).chain(more)))
+}
+
+/// What a URL ends in.
+pub(crate) fn last_of(url: &str) -> &str {
+    url.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
 }
 
 /// Whether a path's values come before what the row holds.

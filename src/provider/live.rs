@@ -315,11 +315,12 @@ impl Live {
             .chain(&self.catalog.statuses)
             .filter(|meaning| meaning.status == status)
             .find(|meaning| meaning.code.as_ref().is_none_or(|code| holds_code(&answer.body, code)));
-        let (state, reason) = match known {
+        let beside = known.filter(|meaning| meaning.beside).map(|meaning| meaning.reason.clone());
+        let (state, reason) = match known.filter(|meaning| !meaning.beside) {
             Some(meaning) => (meaning.state, meaning.reason.clone()),
             None => by_status(status, scopes),
         };
-        ProviderError::Status { path: path_of(target), status, state, reason }
+        ProviderError::Status { path: path_of(target), status, state, reason, beside }
     }
 }
 

@@ -69,8 +69,10 @@ pub fn is_context(catalog: &Provider, kind: &Kind) -> bool {
 /// bodies hold the values that stand in paths.
 #[must_use]
 pub fn guides(spec: &KindSpec) -> BTreeSet<Kind> {
-    let sources = spec.read.iter().flat_map(|read| read.values_of.values()).map(|source| source.of.clone());
-    spec.read.iter().flat_map(|read| anchors(spec, read)).cloned().chain(sources).collect()
+    // Another way to the same is taken whole or not at all.
+    let reads = || spec.read.iter().filter(|read| !read.is_fallback());
+    let sources = reads().flat_map(|read| read.values_of.values()).map(|source| source.of.clone());
+    reads().flat_map(|read| anchors(spec, read)).cloned().chain(sources).collect()
 }
 
 /// True if a kind can be read for some of its guides alone: each of its reads goes over one.

@@ -152,7 +152,7 @@ fn found_values(source: &Source, known: &Known) -> Vec<String> {
         .flat_map(|(_, body)| source.at.find(body))
         .filter_map(|(_, value)| ident::text(value));
     let values = texts.map(|text| match source.by {
-        RefBy::Url => text.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned(),
+        RefBy::Url => ident::last_of(&text).to_owned(),
         _ => text,
     });
     values.filter(|value| !value.is_empty()).collect::<BTreeSet<_>>().into_iter().collect()
@@ -201,7 +201,7 @@ impl Live {
             Outcome { at, fault: None, faults: Vec::new(), rows: 0, requests: 0, idle: false, gone: 0 };
         if let Err(mut fault) = self.walk(job, &pass, &mut outcome).await {
             if let Some((name, value)) = pass.values.first() {
-                fault.reason = format!("{name} {value}: {}", fault.reason);
+                fault.about(&format!("{name} {value}"));
             }
             outcome.fault = Some(fault);
         } else if outcome.gone > 1 && outcome.rows == 0 {

@@ -90,23 +90,25 @@ impl Live {
         if let Some(carrier) = &spec.carried_by {
             return Some(Swept::unread(State::Excluded, format!("held by `{carrier}`")));
         }
-        let left_out = spec.read.iter().any(|read| read.costly) && !self.costly.contains(&spec.kind);
-        left_out.then(|| {
-            let each: Vec<_> =
-                spec.read.iter().flat_map(|read| anchors(spec, read)).map(Kind::as_str).collect();
-            let reason = format!(
-                "costs a request for each `{}`, and the configuration does not ask for it",
-                each.join("`, `")
-            );
-            Swept::unread(State::Excluded, reason)
-        })
+        let costly = spec.read.iter().find(|read| read.costly && !read.is_fallback())?;
+        let left_out = !self.costly.contains(&spec.kind);
+        left_out.then(|| Swept::unread(State::Excluded, costs(spec, costly)))
     }
 
     async fn read_all(&self, spec: &KindSpec, known: &Known, sender: mpsc::Sender<Vec<Item>>) -> Report {
         let job = Job::new(spec, known, sender);
         let mut report = Report::default();
         for read in &spec.read {
-            self.read_one_way(&job, read, &mut report).await;
+            if !read.is_fallback() {
+                self.read_one_way(&job, read, &mut report).await;
+            } else if let Some(refused) = report.take_refusal(&read.where_refused) {
+                if read.costly && !self.costly.contains(&spec.kind) {
+                    let reason = format!("{}, and the other way {}", refused.reason, costs(spec, read));
+                    report.faults.push((None, Fault::new(State::Failed, reason)));
+                } else {
+                    self.read_one_way(&job, read, &mut report).await;
+                }
+            }
         }
         report
     }
@@ -192,7 +194,30 @@ impl Report {
         self.faults.into_iter().map(|(_, fault)| fault).next()
     }
 
-    fn settle(self) -> Swept {
+    /// Takes back a refusal with one of these statuses of a read that goes over nothing.
+    fn take_refusal(&mut self, statuses: &[u16]) -> Option<Fault> {
+        let refused = |(at, fault): &(Option<ResourceKey>, Fault)| {
+            at.is_none() && fault.status.is_some_and(|status| statuses.contains(&status))
+        };
+        let place = self.faults.iter().position(refused)?;
+        self.refusals = 0;
+        Some(self.faults.remove(place).1)
+    }
+
+    /// What is refused beside what was answered is not there.
+    fn weigh(&mut self) {
+        if self.good == 0 {
+            return;
+        }
+        for (_, fault) in &mut self.faults {
+            if let Some(reason) = fault.beside.take() {
+                (fault.state, fault.reason, fault.sort) = (State::NotEntitled, reason, Sort::Plain);
+            }
+        }
+    }
+
+    fn settle(mut self) -> Swept {
+        self.weigh();
         let swept = |state, reason, exceptions| Swept {
             state,
             reason,
@@ -243,6 +268,12 @@ impl Report {
             self.faults.iter().filter(|(at, _)| at.is_none()).map(|(_, fault)| fault.reason.as_str());
         reasons.collect::<Vec<_>>().join("; ")
     }
+}
+
+/// Why a read is left out that makes a request for each of many resources.
+fn costs(spec: &KindSpec, read: &Read) -> String {
+    let each: Vec<_> = anchors(spec, read).map(Kind::as_str).collect();
+    format!("costs a request for each `{}`, and the configuration does not ask for it", each.join("`, `"))
 }
 
 fn first_degrading(faults: &[(Option<ResourceKey>, Fault)], degrades: impl Fn(&Fault) -> bool) -> &str {

@@ -120,3 +120,79 @@ fn what_the_catalogue_does_not_know_is_said() {
     ];
     assert_eq!(unknown, wanted);
 }
+
+fn refused(path: &str, query: &str, what: &str) -> String {
+    format!("[[fault]]\nmethod = \"GET\"\npath = \"{path}\"\nquery = \"{query}\"\nwhat = \"{what}\"\n")
+}
+
+#[test]
+fn what_is_refused_beside_what_is_given_is_not_there() {
+    let org =
+        Org::with_faults(&refused("/api/v1/policies", "type=ENTITY_RISK", "forbidden"), &["--users", "2"]);
+    let (snapshot, _) = org.snapshot(0);
+    let (state, reason, count) = &coverage(&snapshot)["policy"];
+    assert_eq!(state, "complete", "{reason}");
+    assert!(reason.contains("ENTITY_RISK") && *count > 5, "{reason} {count}");
+    let text = org.run(&["snapshot"], 0);
+    assert!(!text.contains("ENTITY_RISK"), "results only: {text}");
+}
+
+#[test]
+fn where_all_is_refused_the_right_is_missing() {
+    let org = Org::with_faults(&refused("/api/v1/policies", "", "forbidden"), &["--users", "2"]);
+    let (snapshot, _) = org.snapshot(3);
+    let (state, reason, count) = &coverage(&snapshot)["policy"];
+    assert_eq!((state.as_str(), *count), ("not_permitted", 0), "{reason}");
+    assert!(reason.contains("okta.policies.read"), "{reason}");
+}
+
+#[test]
+fn a_policy_that_is_refused_later_is_kept_and_a_gap() {
+    let script =
+        refused("/api/v1/policies", "type=MFA_ENROLL", "forbidden").replace("what", "after = 1\nwhat");
+    let org = Org::with_faults(&script, &["--users", "2"]);
+    let (first, _) = org.snapshot(0);
+    let (second, _) = org.sweep(3);
+    assert_eq!(second["removed"], 0, "a refusal is no deletion");
+    let (was, now) = (&coverage(&first)["policy"], &coverage(&second)["policy"]);
+    assert_eq!((now.0.as_str(), now.2), ("partial", was.2), "{}", now.1);
+}
+
+#[test]
+fn roles_are_found_where_nobody_lists_who_has_any() {
+    let whole = Org::start(&["--users", "12", "--every-kind"]);
+    let (known, _) = whole.snapshot(0);
+    let count = coverage(&known)["user_role_assignment"].2;
+    assert!(count > 1, "{count}");
+    for what in ["no_call", "no_method", "invalid"] {
+        let org = Org::with_faults(
+            &refused("/api/v1/iam/assignees/users", "", what),
+            &["--users", "12", "--every-kind"],
+        );
+        let (snapshot, requests) = org.snapshot(0);
+        let (state, reason, found) = &coverage(&snapshot)["user_role_assignment"];
+        assert_eq!((state.as_str(), *found), ("complete", count), "{what}: {reason}");
+        let users = coverage(&snapshot)["user"].2;
+        let asked = requests.iter().filter(|asked| asked.path().ends_with("/roles"));
+        let asked = asked.filter(|asked| asked.path().starts_with("/api/v1/users/")).count();
+        assert_eq!(asked as u64, users, "{what}: each user is asked once");
+        let (hour, _) = org.snapshot(0);
+        assert_eq!((&hour["removed"], &hour["sweep"]), (&0.into(), &"incremental".into()), "{what}");
+    }
+}
+
+#[test]
+fn what_costs_a_request_for_each_user_is_asked_for_or_is_a_gap() {
+    let org = Org::with_faults(
+        &refused("/api/v1/iam/assignees/users", "", "no_call"),
+        &["--users", "12", "--every-kind"],
+    );
+    org.replace("per_user = true", "per_user = false");
+    let (snapshot, requests) = org.snapshot(3);
+    let (state, reason, _) = &coverage(&snapshot)["user_role_assignment"];
+    assert_eq!(state, "failed", "{reason}");
+    assert!(reason.contains("a request for each `user`"), "{reason}");
+    assert!(
+        !requests.iter().any(|asked| asked.path().ends_with("/roles") && asked.path().contains("/users/"))
+    );
+}

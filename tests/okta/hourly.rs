@@ -81,3 +81,30 @@ fn between_two_full_readings_a_silent_log_says_that_nothing_happened() {
     let shown: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(shown["between"], "unknown", "no event would tell");
 }
+
+#[test]
+fn what_an_hour_costs_is_told_before_it() {
+    let org = Org::start(&["--users", "300"]);
+    let test: Value = serde_json::from_str(&org.run(&["tenant", "test", "--json", TENANT], 0)).unwrap();
+    let calls = |run: &str| test["forecast"][run]["calls"].as_u64().unwrap();
+    assert!(test["forecast"]["hour"]["seconds"].is_u64(), "{test}");
+    let (full, _) = org.snapshot(0);
+    let (hour, _) = org.snapshot(0);
+    let made = |snapshot: &Value| snapshot["requests"].as_u64().unwrap();
+    println!("full {} of {}, hour {} of {}", made(&full), calls("full"), made(&hour), calls("hour"));
+    assert!(
+        made(&full) <= calls("full") && calls("full") < made(&full) * 2,
+        "{} {}",
+        made(&full),
+        calls("full")
+    );
+    // Nothing has its turn in the half day after a full sweep, and the forecast is of a whole day's mean.
+    assert!(
+        made(&hour) <= calls("hour") && calls("hour") < made(&hour) * 2,
+        "{} {}",
+        made(&hour),
+        calls("hour")
+    );
+    let text = org.run(&["tenant", "test", TENANT], 0);
+    assert!(text.contains("an hour in which nothing changes needs about"), "{text}");
+}

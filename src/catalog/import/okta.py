@@ -74,7 +74,10 @@ STANDARD_ROLES = [
 READS = {
     "policy": {
         "path": "/api/v1/policies?type={type}", "values": {"type": POLICY_TYPES},
-        "statuses": [{"status": 400, "state": "not_entitled", "reason": "The organisation does not have policies of this type."}]},
+        "statuses": [
+            {"status": 400, "state": "not_entitled", "reason": "The organisation does not have policies of this type."},
+            {"status": 403, "state": "not_entitled", "beside": True,
+             "reason": "The organisation does not have policies of this type, or does not show them to this credential."}]},
     "principal_rate_limit": {
         "path": "/api/v1/principal-rate-limits?filter=principalType%20eq%20%22{principalType}%22",
         "values": {"principalType": ["OAUTH_CLIENT", "SSWS_TOKEN"]}},
@@ -98,7 +101,8 @@ READS = {
         "values_of": {"orn": {"of": "app", "at": "/orn"}}},
     # One list tells who has any role at all: the others are not asked for theirs.
     "user_role_assignment": {
-        "path": "/api/v1/iam/assignees/users", "paging": "body", "index": ["/value/*"], "below": "/api/v1/users/{userId}/roles"},
+        "path": "/api/v1/iam/assignees/users", "paging": "body", "index": ["/value/*"], "below": "/api/v1/users/{userId}/roles",
+        "again": {"path": "/api/v1/users/{userId}/roles", "costly": True, "where_refused": [400, 404, 405]}},
     "user_linked_object": {
         "values_of": {"relationshipName": {"of": "linked_object_definition", "at": "/associated/name"}}},
     "app_interclient_trust": {"wrap": "id"},
@@ -427,6 +431,9 @@ def one(catalog, docs, row, known):
     kind["what"] = describe(kind, ACRONYMS, kind["parent"])
     if row["type"] == "user_schema":
         kind["parent"] = []
+    if row["type"] == "user_linked_object":
+        # A row is a link to the other user, whatever relation it came for: both tell it apart, and no host does.
+        kind |= {"id_by": "url", "id_of": ["relationshipName"]}
     if row["type"] == "role_subscription":
         # Each role has the same types of notification, and no row says which role it is of.
         kind["id_of"] = ["roleRef"]
