@@ -21,10 +21,13 @@ pub struct Line {
     pub text: String,
 }
 
+/// What is said once: whether it is no gap, the state, the reason.
+type Group<'l> = (bool, &'static str, &'l str);
+
 /// What is said of the kinds that were not read whole. A kind that another one carries is not repeated.
 #[must_use]
 pub fn lines(ledger: &Ledger, gaps: &[Kind]) -> Vec<Line> {
-    let mut groups: BTreeMap<(bool, &str, &str), Vec<(&Kind, &Row)>> = BTreeMap::new();
+    let mut groups: BTreeMap<Group<'_>, Vec<(&Kind, &Row)>> = BTreeMap::new();
     for (kind, row) in &ledger.rows {
         if row.reason.starts_with("held by") || (row.state == State::Complete && row.reason.is_empty()) {
             continue;
