@@ -4,11 +4,30 @@
 //! itself is a grant, and what it hangs on holds it. A grant to a group is a grant to its members.
 //! Nothing here decides; [`restore`] and the policy rules ask.
 //!
-//! [`strength`] says whether a change makes what a resource guards weaker.
+//! [`strength`] says whether a change makes what a resource guards weaker. [`blast`] says who gains and
+//! who loses which application between two states; [`report`] is what it says.
 //!
 //! [`restore`]: ../restore/index.html
 
+pub mod blast;
+pub mod report;
+pub mod source;
 pub mod strength;
+
+mod book;
+mod console;
+mod crowd;
+mod decide;
+mod expression;
+mod filling;
+mod outcome;
+mod people;
+mod reach;
+mod verdict;
+
+pub use blast::{Later, compare};
+pub use report::Blast;
+pub use source::Source;
 
 use std::collections::BTreeSet;
 

@@ -4,6 +4,7 @@
 //! documentation. It holds no expressions and does no I/O. A fact that is a calculation is a hook
 //! in `provider`, of under 100 lines. Read [`spec`] for the form, then `keycloak.toml`.
 
+pub mod access;
 pub mod audit;
 pub mod canonical;
 pub mod condition;
@@ -18,6 +19,7 @@ pub mod writing;
 
 use std::sync::LazyLock;
 
+pub use access::*;
 pub use audit::*;
 pub use canonical::{Canonical, canonicalize, secret_place, settle};
 pub use condition::Condition;

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::base::key::Kind;
+use crate::catalog::access::AccessFacts;
 use crate::catalog::audit::Audit;
 use crate::catalog::condition::Condition;
 use crate::catalog::reading::{Changes, Gone, Paging, Rate, Read, StatusMeaning, Unread};
@@ -65,6 +66,8 @@ pub struct Provider {
     pub statuses: Vec<StatusMeaning>,
     /// The vendor's record of who did what.
     pub audit: Option<Audit>,
+    /// Who gets into what, where the vendor's model says it.
+    pub access: Option<AccessFacts>,
     /// The resource types.
     #[serde(rename = "kind")]
     pub kinds: Vec<KindSpec>,

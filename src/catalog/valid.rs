@@ -38,6 +38,7 @@ pub fn faults(provider: &Provider) -> Vec<String> {
             }
         }
     }
+    out.extend(provider.access.iter().flat_map(|access| access.faults(provider)));
     out.extend(cycles(provider));
     out
 }

@@ -3,6 +3,7 @@
 import re
 
 from form import Catalog, cut_cycles, describe, fill_params, note, pattern, sentence
+from okta_access import access
 from okta_events import audit
 from openapi import Documents
 from seen import Recorded, documented
@@ -226,6 +227,7 @@ def head(catalog):
             "client": "/client/id", "address": "/client/ipAddress", "token": "/transaction/detail/requestApiTokenId",
         },
         "bucket": {},
+        "access": access(),
     }
 
 
