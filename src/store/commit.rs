@@ -515,7 +515,7 @@ impl Core {
             let location = Location { segment, frame: place.frame, slot: place.slot };
             let id = match place.mark {
                 Mark::Id(id) => id,
-                Mark::Check(_) => self.bodies(tenant).at(place)?.id,
+                Mark::Check(_) => self.bodies(tenant).id(place)?,
             };
             parts.push((*part, LinePart::new(location, &id)));
         }

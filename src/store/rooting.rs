@@ -20,6 +20,9 @@ use crate::store::tenant::Tenant;
 /// The leaves of resources that a session found to be as they were, by [`short_path`].
 pub(super) type Leaves = HashMap<u64, Leaf>;
 
+/// Resources whose bodies are read together.
+const TOGETHER: usize = 1 << 15;
+
 /// A short hash of a key.
 pub(super) fn short_path(path: &str) -> u64 {
     let hash = blake3::hash(path.as_bytes());
@@ -103,14 +106,37 @@ impl Core {
     ) -> Result<Roots, StoreError> {
         let domain = tenant.newest()?;
         let mut roots = Roots::empty();
+        let mut unread = Vec::new();
         for (path, entry) in state.paths().filter(|(path, _)| !without.contains(&**path)) {
-            let leaf = match known.and_then(|known| known.get(&short_path(path))) {
-                Some(leaf) => *leaf,
-                None => self.leaf(tenant, domain, path, &entry)?,
-            };
-            roots.set(&domain.proof, path, Some(leaf));
+            match known.and_then(|known| known.get(&short_path(path))) {
+                Some(leaf) => roots.set(&domain.proof, path, Some(*leaf)),
+                None => unread.push((path.to_owned(), entry)),
+            }
+            if unread.len() == TOGETHER {
+                self.read_leaves(tenant, domain, &mut unread, &mut roots)?;
+            }
         }
+        self.read_leaves(tenant, domain, &mut unread, &mut roots)?;
         Ok(roots)
+    }
+
+    /// Takes the leaves of some resources from their bodies, in the order in which these lie: in that of the
+    /// keys a frame would be opened for nearly every body.
+    fn read_leaves(
+        &self,
+        tenant: &Tenant,
+        domain: &Domain,
+        unread: &mut Vec<(String, Entry)>,
+        roots: &mut Roots,
+    ) -> Result<(), StoreError> {
+        unread.sort_by_key(|(_, entry)| {
+            entry.place(Part::Main).map(|at| (at.target.reference.id, at.frame, at.slot))
+        });
+        for (path, entry) in unread.drain(..) {
+            let leaf = self.leaf(tenant, domain, &path, &entry)?;
+            roots.set(&domain.proof, &path, Some(leaf));
+        }
+        Ok(())
     }
 
     fn leaf(&self, tenant: &Tenant, domain: &Domain, path: &str, entry: &Entry) -> Result<Leaf, StoreError> {

@@ -1,8 +1,8 @@
 //! Opened segments and frames: the only place where the store fetches stored bytes to look into.
 //!
 //! A small object is fetched once and kept whole; of a large one head, tail and single frames are
-//! fetched. Opened tables and decoded frames are cached within bounds. Frames of secrets are never
-//! cached.
+//! fetched. Opened tables and decoded frames are cached within bounds, and of frames whose bodies were
+//! hashed the ids. Frames of secrets are never cached.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 
-use crate::base::ids::SegmentId;
+use crate::base::ids::{ObjectId, SegmentId};
 use crate::crypto::hierarchy::TenantPrefix;
 use crate::format::FormatError;
-use crate::format::body::BodyFrame;
+use crate::format::body::{BodyFrame, Slot};
 use crate::format::envelope::HEADER_BYTES;
 use crate::format::footer::Role;
 use crate::format::names::Name;
@@ -35,6 +35,9 @@ const FRAME_CACHE_BYTES: usize = 16 << 20;
 /// Opened segments that are kept, by the bytes of their objects that they hold; each counts for its
 /// table too.
 const SEGMENT_CACHE_BYTES: usize = 8 << 20;
+
+/// Bytes of ids that are kept: a quarter of a million bodies.
+const IDS_CACHE_BYTES: usize = 12 << 20;
 
 /// What an opened segment without kept bytes counts for.
 const TABLE_BYTES: usize = 8 << 10;
@@ -63,7 +66,11 @@ pub(super) struct Segments {
     storage: Arc<dyn Storage>,
     opened: Mutex<Cache<SegmentId, Arc<OpenSegment>>>,
     frames: Mutex<Cache<(SegmentId, u32), Arc<BodyFrame>>>,
+    ids: Mutex<Cache<(SegmentId, u32), Ids>>,
 }
+
+/// The ids of a frame's bodies by slot; of one that does not lie there whole there is none.
+type Ids = Arc<[Option<ObjectId>]>;
 
 impl Segments {
     pub(super) fn new(storage: Arc<dyn Storage>) -> Self {
@@ -71,6 +78,7 @@ impl Segments {
             storage,
             opened: Mutex::new(Cache::new(SEGMENT_CACHE_BYTES)),
             frames: Mutex::new(Cache::new(FRAME_CACHE_BYTES)),
+            ids: Mutex::new(Cache::new(IDS_CACHE_BYTES)),
         }
     }
 
@@ -208,6 +216,34 @@ impl Segments {
         Ok(decoded)
     }
 
+    /// What `hash` gives for each body that lies whole in a frame. It must be the same function
+    /// each time.
+    ///
+    /// # Errors
+    /// As [`Self::bodies`].
+    pub(super) fn ids(
+        &self,
+        open: &OpenSegment,
+        frame: u32,
+        hash: &dyn Fn(&[u8]) -> ObjectId,
+    ) -> Result<Ids, StoreError> {
+        let key = (open.segment.id(), frame);
+        if let Some(found) = lock(&self.ids).get(&key) {
+            return Ok(found);
+        }
+        let bodies = self.bodies(open, frame)?;
+        let slots = open.segment.frames().get(frame as usize).map_or(0, |row| row.slots);
+        // What does not read as a body is for whoever asks for that slot to meet.
+        let ids: Ids = (0..slots)
+            .map(|slot| match bodies.slot(slot) {
+                Ok(Slot::Whole(body)) => Some(hash(body)),
+                _ => None,
+            })
+            .collect();
+        lock(&self.ids).put(key, ids.clone(), std::mem::size_of_val(&*ids));
+        Ok(ids)
+    }
+
     /// The plain bytes of a frame that holds no bodies.
     ///
     /// # Errors
@@ -277,6 +313,7 @@ impl Segments {
     pub(super) fn forget(&self) {
         lock(&self.opened).clear();
         lock(&self.frames).clear();
+        lock(&self.ids).clear();
     }
 }
 

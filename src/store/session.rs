@@ -301,8 +301,8 @@ impl WriteSession {
             Mark::Id(_) | Mark::Check(_) if one_epoch && !place.mark.fits(&id) => return Ok(false),
             Mark::Id(_) | Mark::Check(_) => {}
         }
-        match self.core.bodies(&self.tenant).at(place) {
-            Ok(body) => Ok(self.tenant.newest()?.ids.id(&body.bytes) == id),
+        match self.core.bodies(&self.tenant).id(place) {
+            Ok(there) => Ok(there == id),
             // Whoever may not open secrets has the check only.
             Err(StoreError::NoKey { .. }) => Ok(one_epoch),
             // It is lost, and a whole one is at hand: that is stored anew.
