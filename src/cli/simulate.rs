@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use jiff::SignedDuration;
 
 use crate::base::entropy::{SystemEntropy, draw};
 use crate::base::time::{Clock as _, SystemClock};
@@ -18,10 +19,13 @@ use crate::json::{Object, Value};
 use crate::sim::door::Door;
 use crate::sim::faults::Faults;
 use crate::sim::rate::Windows;
-use crate::sim::{Listening, Tls, World, populate, sample, vendor};
+use crate::sim::{Listening, Sizes, Tls, World, populate_to, sample, vendor};
 
 /// Version of the JSON form.
 const FORMAT: &str = "lastgood.simulate/1";
+
+/// How old the organisation is: nothing in it changed since just before it was looked at.
+const AGE: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 /// `simulate`.
 #[derive(Args, Debug)]
@@ -34,6 +38,12 @@ pub struct SimulateArgs {
     /// How many users the tenant has.
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub users: usize,
+    /// How many groups it has [default: one for eight users, from 8 to 30,000].
+    #[arg(long, value_name = "G")]
+    pub groups: Option<usize>,
+    /// How many apps it has [default: one for a hundred users, from 4 to 2,000].
+    #[arg(long, value_name = "A")]
+    pub apps: Option<usize>,
     /// The same seed makes the same tenant.
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
@@ -60,6 +70,15 @@ pub struct SimulateArgs {
     pub rate: u32,
 }
 
+impl SimulateArgs {
+    fn sizes(&self) -> Sizes {
+        let usual = Sizes::of(self.users);
+        // People are in groups, and rules put them there.
+        let groups = self.groups.map_or(usual.groups, |groups| groups.max(1));
+        Sizes { groups, apps: self.apps.unwrap_or(usual.apps), ..usual }
+    }
+}
+
 /// Makes the tenant, says where it is, and answers until it is interrupted.
 ///
 /// # Errors
@@ -69,6 +88,7 @@ pub async fn run(global: &Global, args: SimulateArgs) -> Result<Exit, Failure> {
     let faults = args.faults.as_deref().map(read_faults).transpose()?.unwrap_or_default();
     let mut listening = Listening::on(args.listen).await?;
     listening.log = args.log.as_deref().map(new_log).transpose()?;
+    let sizes = args.sizes();
     let dir = folder(args.dir)?;
     let ca_file = if args.https { Some(speak_tls(&mut listening, &dir)?) } else { None };
     let url = format!("{}://{}", if args.https { "https" } else { "http" }, listening.address);
@@ -76,9 +96,9 @@ pub async fn run(global: &Global, args: SimulateArgs) -> Result<Exit, Failure> {
     let file = dir.join("token");
     write_secret(&file, &token)?;
     let clock = SystemClock;
-    let mut world = World::new(simulated, &url, args.seed, clock.now());
+    let mut world = World::new(simulated, &url, args.seed, clock.now() - AGE);
     world.log.habits = faults.log;
-    populate(&mut world, args.users, args.seed);
+    populate_to(&mut world, &sizes, args.seed);
     if args.every_kind {
         sample(&mut world).map_err(|why| Failure::new(Exit::Error, why))?;
     }

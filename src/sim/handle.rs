@@ -174,7 +174,7 @@ fn extra(world: &mut World, ask: &mut Ask, number: usize, values: Vec<String>) -
     }
     note_extra(world, ask, route, &id);
     let body = match route.of {
-        Some(_) => world.get(ask.route.kind, &[], &id).cloned().unwrap_or_default(),
+        Some(_) => world.copy(ask.route.kind, &[], &id).unwrap_or_default(),
         None => Value::Null,
     };
     let given = route.gives.as_ref();
@@ -189,7 +189,7 @@ fn extra(world: &mut World, ask: &mut Ask, number: usize, values: Vec<String>) -
 /// The event of a call outside the catalogue, where the vendor writes one.
 fn note_extra(world: &mut World, ask: &Ask, route: &Extra, id: &str) {
     if let (Some(deed), Some(_)) = (&route.deed, &route.of) {
-        let body = world.get(ask.route.kind, &[], id).cloned().unwrap_or_default();
+        let body = world.copy(ask.route.kind, &[], id).unwrap_or_default();
         let work = Work {
             id: id.to_owned(),
             body,
@@ -245,7 +245,7 @@ impl World {
             usize::MAX => None,
             kind => self
                 .parent_of(kind, &ask.parents)
-                .and_then(|(number, above, id)| self.get(number, &above, &id)),
+                .and_then(|(number, above, id)| self.copy(number, &above, &id)),
         };
         let query = ask.request.query.iter().map(|(name, value)| (name.as_str(), value.as_str().into()));
         let params = ask.params.iter().map(|(name, value)| (name.as_str(), value.as_str().into()));
@@ -253,7 +253,7 @@ impl World {
             ("query", crate::json::Object::from_pairs(query).into()),
             ("params", crate::json::Object::from_pairs(params).into()),
             ("old", old.clone()),
-            ("parent", parent.cloned().unwrap_or_default()),
+            ("parent", parent.unwrap_or_default()),
             ("sent", ask.request.body.clone().unwrap_or_default()),
             ("org", self.org.as_document()),
         ]);

@@ -123,7 +123,7 @@ fn event(world: &World, ask: &Ask, work: &Work, event_type: &str) -> Value {
     let kind = &world.provider().kinds[ask.route.kind];
     let mut targets = vec![target(kind.kind.as_str(), &work.id, &name_of(&work.body))];
     if let Some((number, above, id)) = world.parent_of(ask.route.kind, &ask.parents) {
-        let parent = world.get(number, &above, &id).map(name_of).unwrap_or_default();
+        let parent = world.get(number, &above, &id).map(|body| name_of(&body)).unwrap_or_default();
         targets.push(target(world.provider().kinds[number].kind.as_str(), &id, &parent));
     }
     let acting = world.acting.as_ref();

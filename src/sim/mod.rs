@@ -28,12 +28,13 @@ mod links;
 mod okta;
 mod page;
 mod reading;
+mod shelf;
 mod tls;
 mod writing;
 
 pub use handle::handle;
 pub use people::Person;
-pub use population::populate;
+pub use population::{Sizes, populate, populate_to};
 pub use sample::sample;
 pub use serve::{Listening, ServeError};
 pub use tls::Tls;

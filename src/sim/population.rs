@@ -4,6 +4,8 @@
 //! would send, so a made tenant obeys the rules that the simulator holds others to. Users and
 //! memberships, of which there are many, are put in directly, in the form that a request gives.
 
+use std::sync::Arc;
+
 use crate::base::entropy::{Entropy, SeededEntropy};
 use crate::json::{Object, Value};
 use crate::sim::fill::fresh_id;
@@ -23,16 +25,25 @@ const LAST: [&str; 24] = [
 const DEPARTMENTS: [&str; 8] =
     ["Engineering", "Finance", "Legal", "Operations", "People", "Research", "Sales", "Support"];
 
-/// How many of each a tenant of so many users has.
-struct Sizes {
-    groups: usize,
-    apps: usize,
-    rules: usize,
+/// How many of each a tenant has.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// People.
+    pub users: usize,
+    /// Groups; every person is in one to three of them.
+    pub groups: usize,
+    /// Apps.
+    pub apps: usize,
+    /// Rules that put people into groups.
+    pub rules: usize,
 }
 
 impl Sizes {
-    fn of(users: usize) -> Self {
+    /// What a tenant of so many users usually has.
+    #[must_use]
+    pub fn of(users: usize) -> Self {
         Self {
+            users,
             groups: (users / 8).clamp(DEPARTMENTS.len(), 30_000),
             apps: (users / 100).clamp(4, 2_000),
             rules: (users / 50).clamp(4, 200),
@@ -61,14 +72,18 @@ fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
 
 /// Fills a new organisation with people and what they use.
 pub fn populate(world: &mut World, users: usize, seed: u64) {
-    let sizes = Sizes::of(users);
+    populate_to(world, &Sizes::of(users), seed);
+}
+
+/// The same, with so many of each.
+pub fn populate_to(world: &mut World, sizes: &Sizes, seed: u64) {
     let dice = Dice(SeededEntropy::new(seed ^ 0x504f_5055));
     let (token, windows) = (world.token.take(), std::mem::take(&mut world.windows));
     let groups = make_groups(world, sizes.groups);
-    let people = make_users(world, &dice, users);
+    let people = make_users(world, &dice, sizes.users);
     join(world, &dice, &groups, &people);
-    make_apps(world, &dice, &sizes, &groups);
-    make_policies(world, &dice, &sizes, &groups);
+    make_apps(world, &dice, sizes, &groups);
+    make_policies(world, &dice, sizes, &groups);
     // What was there before anybody watched is in no log.
     world.log.forget();
     (world.token, world.windows) = (token, windows);
@@ -103,10 +118,10 @@ fn make_groups(world: &mut World, count: usize) -> Vec<String> {
     (0..count).map(|place| id_of(&ask(world, "POST", "/api/v1/groups", group(place)))).collect()
 }
 
-/// The first user is made by a request; the others are of the same form.
+/// The first user is made by a request; the others are of the same form, and share it.
 fn make_users(world: &mut World, dice: &Dice, count: usize) -> Vec<String> {
     let Some(kind) = world.kind("user") else { return Vec::new() };
-    let mut form = Value::Null;
+    let mut form = Arc::new(Value::Null);
     let mut ids = Vec::with_capacity(count);
     for place in 0..count {
         let (first, last) = (dice.pick(&FIRST), dice.pick(&LAST));
@@ -115,7 +130,7 @@ fn make_users(world: &mut World, dice: &Dice, count: usize) -> Vec<String> {
             ("firstName", first.into()),
             ("lastName", last.into()),
             ("login", login.as_str().into()),
-            ("email", login.into()),
+            ("email", login.as_str().into()),
             ("department", dice.pick(&DEPARTMENTS).into()),
             ("employeeNumber", (10_000 + place).to_string().into()),
             ("mobilePhone", Value::Null),
@@ -130,20 +145,22 @@ fn make_users(world: &mut World, dice: &Dice, count: usize) -> Vec<String> {
                 object([("profile", profile), ("credentials", password)]),
             );
             let id = id_of(&made);
-            form = world.get(kind, &[], &id).cloned().unwrap_or_default();
+            form = Arc::new(world.copy(kind, &[], &id).unwrap_or_default());
             ids.push(id);
             continue;
         }
         let id = fresh_id(&world.entropy, "00u");
-        let mut body = form.clone();
-        if let Some(members) = body.as_object_mut() {
-            members.insert("id", id.as_str());
-            members.insert("profile", profile);
-            if place % 40 == 7 {
-                members.insert("status", "SUSPENDED");
-            }
+        let address =
+            object([("status", "VERIFIED".into()), ("type", "PRIMARY".into()), ("value", login.into())]);
+        let mut own = Object::from_pairs([
+            ("id", Value::from(id.as_str())),
+            ("profile", profile),
+            ("credentials", object([("emails", vec![address].into())])),
+        ]);
+        if place % 40 == 7 {
+            own.insert("status", "SUSPENDED");
         }
-        world.put(kind, &[], &id, body);
+        world.put_alike((kind, &[]), &id, &form, &own.into());
         ids.push(id);
     }
     ids
@@ -152,11 +169,12 @@ fn make_users(world: &mut World, dice: &Dice, count: usize) -> Vec<String> {
 /// Everybody is in a few groups.
 fn join(world: &mut World, dice: &Dice, groups: &[String], people: &[String]) {
     let Some(kind) = world.kind("group_membership") else { return };
+    let form = Arc::new(Value::from(Object::new()));
     for person in people {
         for _ in 0..1 + dice.below(3) {
             let group = &groups[dice.below(groups.len())];
             let link = object([("id", person.as_str().into())]);
-            world.put(kind, std::slice::from_ref(group), person, link);
+            world.put_alike((kind, std::slice::from_ref(group)), person, &form, &link);
         }
     }
 }
@@ -254,7 +272,10 @@ fn make_policies(world: &mut World, dice: &Dice, sizes: &Sizes, groups: &[String
                 "conditions",
                 object([(
                     "people",
-                    object([("groups", object([("include", vec![groups[place].as_str()].into())]))]),
+                    object([(
+                        "groups",
+                        object([("include", vec![groups[place % groups.len()].as_str()].into())]),
+                    )]),
                 )]),
             ),
         ]);

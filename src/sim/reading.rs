@@ -1,5 +1,7 @@
 //! Reading: one instance, or a list in pages.
 
+use std::borrow::Cow;
+
 use crate::base::key::SINGLETON;
 use crate::catalog::{Paging, Read, Shape};
 use crate::json::{Object, Pattern, Value};
@@ -18,7 +20,7 @@ use crate::sim::world::World;
 /// It must be there.
 pub(super) fn get(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
     let id = existing(world, ask)?;
-    let body = world.get(ask.route.kind, &ask.parents, &id).cloned().unwrap_or_default();
+    let body = world.copy(ask.route.kind, &ask.parents, &id).unwrap_or_default();
     Ok(Response::json(200, world.shown(ask, &id, &[Stage::Show], body)?))
 }
 
@@ -121,9 +123,9 @@ fn select(
     size: usize,
 ) -> Vec<Row> {
     let far = form.and_then(|form| form.far.as_ref()).and_then(|name| world.vendor.kind(name));
-    let body_of = |id: &str, body: &Value| match far {
-        Some(kind) => world.get(kind, &[], id).cloned().unwrap_or_else(|| body.clone()),
-        None => body.clone(),
+    let body_of = |id: &str, body: Cow<'_, Value>| match far {
+        Some(kind) => world.copy(kind, &[], id).unwrap_or_else(|| body.into_owned()),
+        None => body.into_owned(),
     };
     let rows = world.rows(ask.route.kind, &ask.parents, after);
     let rows = rows.map(|(place, id, body)| (place, id.to_owned(), body_of(id, body)));

@@ -3,7 +3,9 @@
 //! The order of a list is the order in which instances were made. Nothing here knows what a
 //! request is; `handle` does.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -18,6 +20,7 @@ use crate::sim::form::{Form, Stage};
 use crate::sim::log::Log;
 use crate::sim::people::Person;
 use crate::sim::rate::Windows;
+use crate::sim::shelf::Shelf;
 use crate::sim::vendor::Vendor;
 
 /// A tenant, its clock and its randomness.
@@ -55,13 +58,6 @@ pub struct World {
 
 /// Instances of one kind below one parent.
 type ShelfKey = (usize, Vec<String>);
-
-/// Instances in the order in which they were made.
-#[derive(Default, Clone)]
-struct Shelf {
-    rows: BTreeMap<u64, (String, Value)>,
-    places: HashMap<String, u64>,
-}
 
 impl World {
     /// A tenant without anything in it, not even what a new one holds.
@@ -157,37 +153,54 @@ impl World {
 
     /// Puts an instance in, in the place of one of the same id.
     pub fn put(&mut self, kind: usize, parents: &[String], id: &str, body: Value) {
-        let shelf = self.shelves.entry((kind, parents.to_vec())).or_default();
-        match shelf.places.get(id) {
-            Some(place) => {
-                shelf.rows.insert(*place, (id.to_owned(), body));
-            }
-            None => {
-                shelf.places.insert(id.to_owned(), self.next);
-                shelf.rows.insert(self.next, (id.to_owned(), body));
-                self.next += 1;
-            }
-        }
+        let place = self.next;
+        self.shelf(kind, parents).put(place, id, body);
+    }
+
+    /// The same of one that has much in common with others: `over` is laid over what they share.
+    pub(super) fn put_alike(
+        &mut self,
+        (kind, parents): (usize, &[String]),
+        id: &str,
+        form: &Arc<Value>,
+        over: &Value,
+    ) {
+        let place = self.next;
+        self.shelf(kind, parents).put_alike(place, id, form, over);
+    }
+
+    /// Where instances are put, of which the next has a place of its own.
+    fn shelf(&mut self, kind: usize, parents: &[String]) -> &mut Shelf {
+        self.next += 1;
+        self.shelves.entry((kind, parents.to_vec())).or_default()
     }
 
     /// An instance.
     #[must_use]
-    pub fn get(&self, kind: usize, parents: &[String], id: &str) -> Option<&Value> {
-        let shelf = self.shelves.get(&(kind, parents.to_vec()))?;
-        shelf.rows.get(shelf.places.get(id)?).map(|(_, body)| body)
+    pub fn get(&self, kind: usize, parents: &[String], id: &str) -> Option<Cow<'_, Value>> {
+        self.shelves.get(&(kind, parents.to_vec()))?.get(id)
+    }
+
+    /// The body of an instance, for oneself.
+    #[must_use]
+    pub(super) fn copy(&self, kind: usize, parents: &[String], id: &str) -> Option<Value> {
+        self.get(kind, parents, id).map(Cow::into_owned)
+    }
+
+    /// Whether there is such an instance.
+    #[must_use]
+    pub fn has(&self, kind: usize, parents: &[String], id: &str) -> bool {
+        self.shelves.get(&(kind, parents.to_vec())).is_some_and(|shelf| shelf.has(id))
     }
 
     /// An instance, to change it.
     pub fn get_mut(&mut self, kind: usize, parents: &[String], id: &str) -> Option<&mut Value> {
-        let shelf = self.shelves.get_mut(&(kind, parents.to_vec()))?;
-        shelf.rows.get_mut(shelf.places.get(id)?).map(|(_, body)| body)
+        self.shelves.get_mut(&(kind, parents.to_vec()))?.get_mut(id)
     }
 
     /// Takes an instance out, with all that lies below it.
     pub fn remove(&mut self, kind: usize, parents: &[String], id: &str) -> Option<Value> {
-        let shelf = self.shelves.get_mut(&(kind, parents.to_vec()))?;
-        let place = shelf.places.remove(id)?;
-        let (_, body) = shelf.rows.remove(&place)?;
+        let body = self.shelves.get_mut(&(kind, parents.to_vec()))?.remove(id)?;
         self.remove_below(kind, parents, id);
         Some(body)
     }
@@ -200,7 +213,7 @@ impl World {
         let below = |key: &ShelfKey| key.1.starts_with(&path) && kinds[key.0].parent.contains(name);
         let dead: Vec<ShelfKey> = self.shelves.keys().filter(|key| below(key)).cloned().collect();
         for key in dead {
-            let ids: Vec<String> = self.shelves[&key].places.keys().cloned().collect();
+            let ids: Vec<String> = self.shelves[&key].ids().map(str::to_owned).collect();
             for id in ids {
                 self.remove(key.0, &key.1, &id);
             }
@@ -213,26 +226,23 @@ impl World {
         kind: usize,
         parents: &[String],
         after: Option<u64>,
-    ) -> impl Iterator<Item = (u64, &str, &Value)> {
+    ) -> impl Iterator<Item = (u64, &str, Cow<'_, Value>)> {
         let from = after.map_or(0, |place| place + 1);
         let shelf = self.shelves.get(&(kind, parents.to_vec()));
-        let rows = shelf.into_iter().flat_map(move |shelf| shelf.rows.range(from..));
-        rows.map(|(place, (id, body))| (*place, id.as_str(), body))
+        shelf.into_iter().flat_map(move |shelf| shelf.from(from))
     }
 
     /// Every instance of a kind: its parents, id and body.
-    pub fn all(&self, kind: usize) -> impl Iterator<Item = (&[String], &str, &Value)> {
+    pub fn all(&self, kind: usize) -> impl Iterator<Item = (&[String], &str, Cow<'_, Value>)> {
         let shelves = self.shelves.iter().filter(move |(key, _)| key.0 == kind);
-        shelves.flat_map(|(key, shelf)| {
-            shelf.rows.values().map(move |(id, body)| (key.1.as_slice(), id.as_str(), body))
-        })
+        shelves.flat_map(|(key, shelf)| shelf.from(0).map(move |(_, id, body)| (key.1.as_slice(), id, body)))
     }
 
     /// The id of the instance that a part of a path names: by id, by a word, or by a field that
     /// names it as well.
     #[must_use]
     pub fn resolve(&self, kind: usize, parents: &[String], part: &str) -> Option<String> {
-        if self.get(kind, parents, part).is_some() {
+        if self.has(kind, parents, part) {
             return Some(part.to_owned());
         }
         let form = self.vendor.form(kind)?;

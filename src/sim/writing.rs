@@ -25,7 +25,7 @@ pub(super) fn create(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
         Some(own) if own != SINGLETON => resolved_far(world, form, own)?,
         _ => world.new_id(form),
     };
-    let old = world.get(ask.route.kind, &ask.parents, &id).cloned().unwrap_or_default();
+    let old = world.copy(ask.route.kind, &ask.parents, &id).unwrap_or_default();
     let mut work = Work { id, body, old, stage: Stage::Create, made: true, stays: false };
     drop_assigned(spec, form, &mut work.body);
     assign(world, spec, &mut work);
@@ -103,7 +103,7 @@ pub(super) fn update(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
         found => found?,
     };
     refuse(world, ask, form, Stage::Update, &body)?;
-    let old = world.get(ask.route.kind, &ask.parents, &id).cloned().unwrap_or_else(empty_object);
+    let old = world.copy(ask.route.kind, &ask.parents, &id).unwrap_or_else(empty_object);
     let merging =
         ask.request.method == Method::Patch.as_str() || form.is_some_and(|form| form.update == Update::Merge);
     let mut work = Work { id: id.clone(), body, old, stage: Stage::Update, made: new, stays: false };
@@ -166,7 +166,7 @@ pub(super) fn delete(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
     let vendor = world.vendor;
     let form = vendor.form(ask.route.kind);
     let id = existing(world, ask)?;
-    let old = world.get(ask.route.kind, &ask.parents, &id).cloned().unwrap_or_default();
+    let old = world.copy(ask.route.kind, &ask.parents, &id).unwrap_or_default();
     refuse(world, ask, form, Stage::Delete, &old)?;
     let mut work =
         Work { id: id.clone(), body: old, old: Value::Null, stage: Stage::Delete, made: false, stays: false };
@@ -187,7 +187,7 @@ pub(super) fn act(world: &mut World, ask: &Ask, number: usize) -> Result<Respons
     let form = vendor.form(ask.route.kind);
     let below = ask.own.is_none() && spec.shape != Shape::Singleton;
     let id = if below { String::new() } else { existing(world, ask)? };
-    let old = world.get(ask.route.kind, &ask.parents, &id).cloned().unwrap_or_else(empty_object);
+    let old = world.copy(ask.route.kind, &ask.parents, &id).unwrap_or_else(empty_object);
     refuse(world, ask, form, Stage::Action, &old)?;
     let mut work = Work { id, body: old.clone(), old, stage: Stage::Action, made: false, stays: false };
     for condition in &spec.action[number].makes {
@@ -274,7 +274,7 @@ fn refuse(world: &World, ask: &Ask, form: Option<&Form>, stage: Stage, body: &Va
         });
         if this && broken(world, ask, rule, body) {
             let id = ask.own.clone().unwrap_or_default();
-            let old = world.get(ask.route.kind, &ask.parents, &id).cloned().unwrap_or_default();
+            let old = world.copy(ask.route.kind, &ask.parents, &id).unwrap_or_default();
             let say = |text: &String| world.scope(ask, &id, &old, |scope, _| scope.interpolate(text, body));
             let causes = rule.causes.iter().map(say).collect();
             return Err(Refusal { causes, ..Refusal::new(rule.status, &rule.code, say(&rule.summary)) });
@@ -286,7 +286,7 @@ fn refuse(world: &World, ask: &Ask, form: Option<&Form>, stage: Stage, body: &Va
 /// Whether a rule strikes: everything that it states must be so.
 fn broken(world: &World, ask: &Ask, rule: &Refuse, body: &Value) -> bool {
     let own = ask.own.as_deref().unwrap_or_default();
-    let old = world.get(ask.route.kind, &ask.parents, own).cloned().unwrap_or_default();
+    let old = world.copy(ask.route.kind, &ask.parents, own).unwrap_or_default();
     let holds = world.scope(ask, own, &old, |scope, _| scope.holds(&rule.when, body));
     let lacks = rule.lacks.is_empty()
         || rule.lacks.iter().any(|at| match at.get(body) {
@@ -297,7 +297,7 @@ fn broken(world: &World, ask: &Ask, rule: &Refuse, body: &Value) -> bool {
     let taken = rule.taken.as_ref().is_none_or(|at| {
         let wanted = at.get(body).filter(|value| !value.is_null());
         let mut others = world.rows(ask.route.kind, &ask.parents, None).filter(|(_, id, _)| *id != own);
-        wanted.is_some() && others.any(|(_, _, other)| at.get(other) == wanted)
+        wanted.is_some() && others.any(|(_, _, other)| at.get(&other) == wanted)
     });
     let dangling = rule.dangling.is_empty()
         || rule.dangling.iter().any(|(at, kind)| {

@@ -53,7 +53,7 @@ pub(crate) fn make(tenant: &Tenant, draw: Draw, number: usize) -> Option<String>
     let shown = || {
         let world = tenant.world();
         let kind = world.kind(spec.kind.as_str())?;
-        world.get(kind, &instance.parents, &instance.id).cloned()
+        world.get(kind, &instance.parents, &instance.id).map(std::borrow::Cow::into_owned)
     };
     let send = |method: Method, path: Option<String>, body: Option<Value>| {
         let path = path?;

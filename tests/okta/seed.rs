@@ -203,7 +203,8 @@ fn put(world: &mut World, kind: usize, parents: &[String], own: Option<&str>, bo
         return;
     }
     let known = !seen.recorded.insert(key(kind, parents, &id));
-    let kept = world.get(kind, parents, &id).filter(|_| known && own.is_none()).cloned();
+    let kept =
+        world.get(kind, parents, &id).filter(|_| known && own.is_none()).map(std::borrow::Cow::into_owned);
     if own.is_none() && !seen.ordered.contains(&(kind, parents.to_vec())) {
         // The first list tells the order.
         world.remove(kind, parents, &id);

@@ -291,7 +291,7 @@ pub(super) fn policy(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
     let wanted = ask.params.get("policyId").cloned().unwrap_or_default();
     let kind = world.number("policy");
     let body = world.get(kind, &[], &wanted).ok_or_else(|| Refusal::absent(&wanted, "Policy"))?;
-    if text(body, "/name") == "Okta Admin Console" {
+    if text(&body, "/name") == "Okta Admin Console" {
         let cause =
             "This policy belongs to \"Okta Admin Console\", and re-assignment of this policy is not allowed";
         return Err(Refusal::invalid("Policy", vec![cause.into()]));
@@ -369,7 +369,7 @@ pub(super) fn features(world: &mut World, ask: &Ask) -> Result<Response, Refusal
         return Err(Refusal::new(400, "E0000003", "The request body was not well-formed."));
     }
     let (kind, parents) = (world.number("app_feature"), [own(ask)]);
-    let rows: Vec<Value> = world.rows(kind, &parents, None).map(|(_, _, row)| row.clone()).collect();
+    let rows: Vec<Value> = world.rows(kind, &parents, None).map(|(_, _, row)| row.into_owned()).collect();
     if rows.is_empty() {
         return Err(Refusal::invalid("feature", vec!["Provisioning is not supported.".into()]));
     }
@@ -452,7 +452,7 @@ pub(super) fn idp_born(world: &mut World, _: &Ask, work: &mut Work) -> Result<()
     let types = world.number("user_type");
     let types: Vec<(String, String)> = world
         .rows(types, &[], None)
-        .map(|(_, id, body)| (id.to_owned(), text(body, "/name").to_owned()))
+        .map(|(_, id, body)| (id.to_owned(), text(&body, "/name").to_owned()))
         .collect();
     let fields =
         MAPPED.iter().find(|(of, _)| *of == kind).or(MAPPED.last()).map_or(&[][..], |(_, fields)| fields);
@@ -494,7 +494,7 @@ pub(super) fn idp_born(world: &mut World, _: &Ask, work: &mut Work) -> Result<()
 
 /// The document that a service provider reads.
 pub(super) fn saml_metadata(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
-    let body = world.get(ask.route.kind, &[], &own(ask)).cloned().unwrap_or_default();
+    let body = world.copy(ask.route.kind, &[], &own(ask)).unwrap_or_default();
     let kid = text(&body, "/credentials/signing/kid");
     let xml = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?><md:EntityDescriptor entityID=\"{}/{}\" \

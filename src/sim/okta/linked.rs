@@ -15,7 +15,7 @@ fn definition(world: &World, name: &str) -> Result<(String, String), Refusal> {
     let ends =
         |body: &Value| (text(body, "/primary/name").to_owned(), text(body, "/associated/name").to_owned());
     let mut all =
-        world.rows(world.number("linked_object_definition"), &[], None).map(|(_, _, body)| ends(body));
+        world.rows(world.number("linked_object_definition"), &[], None).map(|(_, _, body)| ends(&body));
     let found = all.find(|(primary, associated)| primary == name || associated == name);
     found.ok_or_else(|| Refusal::absent(name, "LinkedObjectDefinition"))
 }
@@ -41,7 +41,7 @@ pub(super) fn shown(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
     let (primary, associated) = definition(world, &name)?;
     let (kind, user) = (world.number("user_linked_object"), own(ask));
     if name == primary {
-        let rows: Vec<Value> = world.get(kind, &[user], &name).cloned().into_iter().collect();
+        let rows: Vec<Value> = world.copy(kind, &[user], &name).into_iter().collect();
         return Ok(Response::json(200, rows.into()));
     }
     debug_assert_eq!(name, associated);

@@ -161,7 +161,7 @@ fn own(ask: &Ask) -> String {
 /// An answer that shows an instance.
 fn show(world: &mut World, ask: &Ask, status: u16) -> Result<Response, Refusal> {
     let id = own(ask);
-    let body = world.get(ask.route.kind, &ask.parents, &id).cloned().unwrap_or_default();
+    let body = world.copy(ask.route.kind, &ask.parents, &id).unwrap_or_default();
     let shown = world.shown(ask, &id, &[crate::sim::form::Stage::Show], body)?;
     Ok(Response::json(status, shown))
 }

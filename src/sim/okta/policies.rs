@@ -127,7 +127,7 @@ fn others(world: &World, ask: &Ask, id: &str) -> Vec<(String, i64)> {
     world
         .rows(ask.route.kind, &ask.parents, None)
         .filter(|(_, other, body)| *other != id && at(body, "/system") != Some(&true.into()))
-        .filter_map(|(_, other, body)| Some((other.to_owned(), at(body, "/priority")?.as_i64()?)))
+        .filter_map(|(_, other, body)| Some((other.to_owned(), at(&body, "/priority")?.as_i64()?)))
         .collect()
 }
 
@@ -146,7 +146,7 @@ fn make_room(world: &mut World, ask: &Ask, id: &str, place: i64) {
 /// A copy of a policy, under another name and with all its rules.
 pub(super) fn cloned(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
     let (old, id) = (own(ask), world.fresh("rst"));
-    let mut body = world.get(ask.route.kind, &[], &old).cloned().unwrap_or_default();
+    let mut body = world.copy(ask.route.kind, &[], &old).unwrap_or_default();
     let name = format!("[cloned] {}", text(&body, "/name"));
     set(&mut body, "/id", id.as_str());
     set(&mut body, "/name", name);
@@ -159,7 +159,7 @@ pub(super) fn cloned(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
     }
     let rules = world.number("policy_rule");
     let of_old = [old];
-    let copies: Vec<Value> = world.rows(rules, &of_old, None).map(|(_, _, body)| body.clone()).collect();
+    let copies: Vec<Value> = world.rows(rules, &of_old, None).map(|(_, _, body)| body.into_owned()).collect();
     for mut rule in copies {
         let copy = world.fresh("rul");
         set(&mut rule, "/id", copy.as_str());
@@ -175,9 +175,9 @@ pub(super) fn authenticator_held(world: &mut World, ask: &Ask, work: &mut Work) 
     if !ask.route.path.ends_with("/deactivate") {
         return Ok(());
     }
-    let by_app = world
-        .rows(world.number("app"), &[], None)
-        .any(|(_, _, app)| text(app, "/settings/oauthClient/backchannel_custom_authenticator_id") == work.id);
+    let by_app = world.rows(world.number("app"), &[], None).any(|(_, _, app)| {
+        text(&app, "/settings/oauthClient/backchannel_custom_authenticator_id") == work.id
+    });
     if by_app {
         let cause = "Cannot delete this authenticator because it is being configured for CIBA by one or more OIDC applications.";
         return Err(Refusal::invalid("Authenticator", vec![cause.into()]));
@@ -186,7 +186,7 @@ pub(super) fn authenticator_held(world: &mut World, ask: &Ask, work: &mut Work) 
     let enrolls =
         |rule: &Value| text(rule, "/key") == key && !matches!(text(rule, "/enroll/self"), "" | "NOT_ALLOWED");
     let by_policy = world.rows(world.number("policy"), &[], None).any(|(_, _, policy)| {
-        let rules = at(policy, "/settings/authenticators").and_then(Value::as_array);
+        let rules = at(&policy, "/settings/authenticators").and_then(Value::as_array);
         rules.is_some_and(|rules| rules.iter().any(enrolls))
     });
     if by_policy {
@@ -293,7 +293,7 @@ pub(super) fn org_patched(world: &mut World, ask: &Ask) -> Result<Response, Refu
         }
         set(body, "/lastUpdated", now);
     }
-    let body = world.get(kind, &[], &id).cloned().unwrap_or_default();
+    let body = world.copy(kind, &[], &id).unwrap_or_default();
     let shown = world.shown(&other, &id, &[crate::sim::form::Stage::Show], body)?;
     Ok(Response::json(200, shown))
 }

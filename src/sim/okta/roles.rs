@@ -85,9 +85,9 @@ pub(super) fn app_target(world: &mut World, ask: &Ask) -> Result<Response, Refus
         Some(found) => {
             let itself = object([("href", format!("{}/api/v1/apps/{app}", world.org.url).into())]);
             object([
-                ("name", text(found, "/label").into()),
+                ("name", text(&found, "/label").into()),
                 ("id", app.as_str().into()),
-                ("status", text(found, "/status").into()),
+                ("status", text(&found, "/status").into()),
                 ("_links", object([("self", itself)])),
             ])
         }

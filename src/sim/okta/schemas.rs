@@ -177,7 +177,7 @@ pub(super) fn user_links(world: &mut World, _: &Ask, work: &mut Work) -> Result<
 /// The schema of an app's users.
 pub(super) fn app_born(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(), Refusal> {
     let app = ask.parents.first().cloned().unwrap_or_default();
-    let found = world.get(world.number("app"), &[], &app).cloned().unwrap_or_default();
+    let found = world.copy(world.number("app"), &[], &app).unwrap_or_default();
     let openid = text(&found, "/signOnMode") == "OPENID_CONNECT";
     let mut base = Object::new();
     for (name, title, described, claim) in CLAIMS {

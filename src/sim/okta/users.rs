@@ -274,7 +274,7 @@ pub(super) fn groups(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
     let other =
         Ask { route, params: ask.params.clone(), parents: Vec::new(), own: None, request: ask.request };
     for group_id in found {
-        let body = world.get(group, &[], &group_id).cloned().unwrap_or_default();
+        let body = world.copy(group, &[], &group_id).unwrap_or_default();
         rows.push(world.shown(&other, &group_id, &[Stage::Show], body)?);
     }
     Ok(Response::json(200, rows.into()))
@@ -301,7 +301,7 @@ pub(super) fn password(world: &mut World, ask: &Ask) -> Result<Response, Refusal
 
 fn credentials(world: &World, ask: &Ask) -> Result<Response, Refusal> {
     let body = world.get(ask.route.kind, &[], &own(ask));
-    let mut shown = body.and_then(|body| body.get("credentials")).cloned().unwrap_or_default();
+    let mut shown = body.and_then(|body| body.get("credentials").cloned()).unwrap_or_default();
     if let Some(members) = shown.as_object_mut() {
         members.remove("emails");
     }
