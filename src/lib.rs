@@ -11,6 +11,7 @@
 //! history → base, json, catalog, store, format, crypto
 //! access → base, json, catalog
 //! restore → base, json, catalog, provider, store, history, access, crypto
+//! export → base, json, catalog, store, history, access
 //! sim → base, json, catalog
 //! cli → all
 //! ```
@@ -25,6 +26,7 @@ pub mod catalog;
 pub mod cli;
 pub mod collect;
 pub mod crypto;
+pub mod export;
 pub mod format;
 pub mod history;
 pub mod http;

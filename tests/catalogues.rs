@@ -244,7 +244,7 @@ fn page() -> String {
          server write: a kind is *collected* when the server's own request log shows each GET path of its sweep and a resource of it was \
          stored; it is *restored* when an instance with every writable field set was changed, deleted and put back, and an independent \
          reader found it as it was but for what the plan announced.\n*Held by* means that another kind's resources carry the same fact. A kind that is declared and not proven \
-         is listed and not counted. Okta's server is the simulated one (`docs/SIM-OKTA.md` says what judges it).\n\n",
+         is listed and not counted. *From files*: no API gives it, exported files do (`docs/WORKFLOWS.md`), and it is not counted. Okta's server is the simulated one (`docs/SIM-OKTA.md` says what judges it).\n\n",
     );
     out.push_str(
         "| provider | declared | collected | held by another | restored |\n| --- | --- | --- | --- | --- |\n",
@@ -271,6 +271,7 @@ fn page() -> String {
             let proven = |kinds: &BTreeSet<Kind>| match &spec.carried_by {
                 Some(carrier) if kinds.contains(carrier) => format!("held by {carrier}"),
                 _ if kinds.contains(&spec.kind) => "yes".to_owned(),
+                _ if spec.file.is_some() => "from files".to_owned(),
                 _ => "no".to_owned(),
             };
             let restored = match spec.restore.class {

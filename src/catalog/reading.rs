@@ -139,6 +139,9 @@ pub(crate) fn state_word<'de, D: serde::Deserializer<'de>>(deserializer: D) -> R
 pub struct Read {
     /// The GET path; `None` with `inside`.
     pub path: Option<Template>,
+    /// The setting that holds the URL below which `path` lies, where that is not the tenant's: another host, which gets
+    /// a token of its own.
+    pub at: Option<String>,
     /// Name of the page form; `None`: one answer holds all.
     pub paging: Option<String>,
     /// Where the rows stand in an answer. Default: each element of the root, or the root itself
@@ -280,4 +283,6 @@ pub struct Unread {
     pub state: State,
     /// Why.
     pub reason: String,
+    /// It is read where the tenant's configuration gives this setting.
+    pub unless: Option<String>,
 }

@@ -12,6 +12,7 @@ use crate::base::key::Kind;
 use crate::catalog::access::AccessFacts;
 use crate::catalog::audit::Audit;
 use crate::catalog::condition::Condition;
+use crate::catalog::files::{Files, InFile};
 use crate::catalog::reading::{Changes, Gone, Paging, Rate, Read, StatusMeaning, Unread};
 use crate::catalog::template::Template;
 use crate::catalog::writing::{Action, MaskEffect, Restore, Write};
@@ -68,6 +69,8 @@ pub struct Provider {
     pub audit: Option<Audit>,
     /// Who gets into what, where the vendor's model says it.
     pub access: Option<AccessFacts>,
+    /// What the vendor's console exports, of which no API gives the content.
+    pub files: Option<Files>,
     /// The resource types.
     #[serde(rename = "kind")]
     pub kinds: Vec<KindSpec>,
@@ -225,6 +228,8 @@ pub struct KindSpec {
     /// Set where the kind is declared and not read. A `read` beside it says how it would be read
     /// if that changed; no request is made.
     pub unread: Option<Unread>,
+    /// Where exported files hold it.
+    pub file: Option<InFile>,
     /// How to read only what changed since the last pass.
     pub changes: Option<Changes>,
     /// The rate bucket that its requests are counted in.
@@ -541,12 +546,12 @@ impl KindSpec {
         self.carried_by.is_none() && self.unread.is_none()
     }
 
-    /// Every GET path that a sweep, a look at one instance or the change feed uses, without query,
-    /// in order.
+    /// Every GET path of the tenant that a sweep, a look at one instance or the change feed uses, without
+    /// query, in order.
     #[must_use]
     pub fn gets(&self) -> Vec<String> {
         let mut paths = Vec::new();
-        for read in &self.read {
+        for read in self.read.iter().filter(|read| read.at.is_none()) {
             paths.extend(read.path.iter().chain(&read.below).map(Template::bare));
             paths.extend(read.tree.as_ref().map(|tree| tree.path.bare()));
             paths.extend(read.join.values().map(Template::bare));

@@ -8,7 +8,7 @@ use crate::base::key::Kind;
 use crate::cli::output::{Color, Output, ProgressForm};
 use crate::cli::{Exit, Failure};
 use crate::cli::{
-    apply, care, config, diff, find, init, kinds, log, ls, plan, reference, restore, show, simulate,
+    apply, care, config, diff, find, import, init, kinds, log, ls, plan, reference, restore, show, simulate,
     snapshot, snapshots, tenant,
 };
 
@@ -110,6 +110,8 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Plan, show the plan, ask, and do it.
     Restore(RestoreArgs),
+    /// Take exported files into the history: what no API gives.
+    Import(ImportArgs),
     /// Check the repository.
     Check {
         /// Read and hash every body.
@@ -302,6 +304,22 @@ pub struct ApplyOptions {
     pub restore_auth: Option<PathBuf>,
 }
 
+/// `import`.
+#[derive(Args, Debug)]
+pub struct ImportArgs {
+    /// A file that the vendor's console exported, or a folder of them.
+    pub path: PathBuf,
+    /// Whose they are.
+    #[arg(long)]
+    pub tenant: String,
+    /// Of which time they are [default: what each file says of itself].
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// Take for deleted what the files' folders lack, however much it is.
+    #[arg(long)]
+    pub accept_missing: bool,
+}
+
 /// `restore`.
 #[derive(Args, Debug)]
 pub struct RestoreArgs {
@@ -344,6 +362,7 @@ pub async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Plan(args) => plan::run(&global, args).await,
         Command::Apply(args) => apply::run(&global, args).await,
         Command::Restore(args) => restore::run(&global, args).await,
+        Command::Import(args) => import::run(&global, &args),
         Command::Check { read_data } => care::check(&global, read_data),
         Command::RebuildIndex => care::rebuild_index(&global),
         Command::Stats => care::stats(&global),

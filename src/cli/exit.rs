@@ -3,6 +3,7 @@
 use crate::catalog::CatalogError;
 use crate::cli::config::ConfigError;
 use crate::collect::CollectError;
+use crate::export::ExportError;
 use crate::history::HistoryError;
 use crate::provider::ProviderError;
 use crate::restore::RestoreError;
@@ -112,9 +113,26 @@ impl From<CollectError> for Failure {
         match error {
             CollectError::Store(error) => error.into(),
             CollectError::Provider(error) => error.into(),
-            CollectError::OtherTenant { .. } => Self::of(Exit::Refused, &error, error.hint()),
-            CollectError::NoKind(_) => Self::of(Exit::Error, &error, error.hint()),
+            CollectError::OtherTenant { .. } | CollectError::Older { .. } => {
+                Self::of(Exit::Refused, &error, error.hint())
+            }
+            CollectError::ReadItself(_) | CollectError::ToCome { .. } => {
+                Self::of(Exit::Usage, &error, error.hint())
+            }
+            CollectError::NoKind(_) | CollectError::NothingBefore => {
+                Self::of(Exit::Error, &error, error.hint())
+            }
         }
+    }
+}
+
+impl From<ExportError> for Failure {
+    fn from(error: ExportError) -> Self {
+        let exit = match error {
+            ExportError::NoFiles { .. } | ExportError::Ending { .. } => Exit::Usage,
+            _ => Exit::Error,
+        };
+        Self::of(exit, &error, error.hint())
     }
 }
 

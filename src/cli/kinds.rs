@@ -90,5 +90,15 @@ fn kind_document(spec: &KindSpec, proof: &Proof) -> Value {
         ("reason", Value::from(spec.restore.reason.as_str())),
         ("scopes", Value::Object(scopes)),
         ("proof", Value::Object(proven)),
+        (
+            "unread",
+            Value::from(spec.unread.as_ref().map(|unread| {
+                Object::from_pairs([
+                    ("state", Value::from(unread.state.as_str())),
+                    ("reason", Value::from(unread.reason.as_str())),
+                ])
+            })),
+        ),
+        ("from_files", Value::from(spec.file.is_some())),
     ]))
 }

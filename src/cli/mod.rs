@@ -11,6 +11,7 @@ pub mod coverage;
 pub mod diff;
 pub mod exit;
 pub mod find;
+pub mod import;
 pub mod init;
 pub mod interrupt;
 pub mod kinds;

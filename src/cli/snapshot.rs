@@ -15,6 +15,7 @@ use crate::cli::output::{bytes, plain};
 use crate::cli::progress::Shown;
 use crate::cli::{Exit, Failure};
 use crate::collect::due::{FULL_SWEEP_EVERY, Full};
+use crate::collect::imported::FILES_NOTE;
 use crate::collect::mark::Mark;
 use crate::collect::{self, Collected, Options, Run};
 use crate::json::{Object, Value};
@@ -196,8 +197,14 @@ fn how_read(snapshot: &Snapshot, kind: &Kind, row: &Row) -> &'static str {
     }
 }
 
+/// The files that a snapshot is of, where it is of files and read nothing.
+#[must_use]
+pub fn imported(snapshot: &Snapshot) -> Option<&str> {
+    snapshot.notes.get(FILES_NOTE).map(String::as_str)
+}
+
 /// What is not complete, gaps first, and what the catalogue does not know.
-fn coverage(global: &Global, snapshot: &Snapshot, gaps: &[Kind]) {
+pub(super) fn coverage(global: &Global, snapshot: &Snapshot, gaps: &[Kind]) {
     for line in coverage::lines(&snapshot.ledger, gaps) {
         if line.warns { global.output.warn(line.text) } else { global.output.note(line.text) }
     }
@@ -249,6 +256,7 @@ pub fn document(snapshot: &Snapshot) -> Value {
                 Object::from_pairs([("when", Value::from(when)), ("plan", Value::from(plan))])
             })),
         ),
+        ("imported", Value::from(imported(snapshot))),
         ("unknown", snapshot.ledger.unknown.iter().map(String::as_str).collect()),
     ]))
 }

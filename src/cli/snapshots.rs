@@ -54,6 +54,7 @@ fn row(snapshot: &Snapshot) -> Vec<String> {
         coverage(snapshot),
         snapshot::around(snapshot)
             .map(|(when, plan)| format!("{when} apply {}", plan.get(..8).unwrap_or_default()))
+            .or_else(|| snapshot::imported(snapshot).map(|_| "imported files".to_owned()))
             .unwrap_or_default(),
     ]
 }

@@ -13,6 +13,7 @@ use crate::base::heard::{Heard, SKEW};
 use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{Context, Provider};
 use crate::collect::CollectError;
+use crate::collect::imported::read_began;
 use crate::collect::mark::Mark;
 use crate::collect::run::Run;
 use crate::json::{self, Object, Value};
@@ -31,7 +32,7 @@ const OTHERS_MAX: usize = 8;
 
 /// From when on events are of interest to a run.
 pub(crate) fn since(previous: Option<&Snapshot>, started: Timestamp) -> Timestamp {
-    previous.map_or(started - SKEW, |previous| previous.started - OVERLAP)
+    previous.map_or(started - SKEW, |previous| read_began(previous) - OVERLAP)
 }
 
 /// What the vendor's log said in a run.
@@ -246,8 +247,8 @@ fn unseen_since(previous: &Snapshot, kind: &Kind, late: SignedDuration) -> Times
     let row = previous.ledger.rows.get(kind);
     let read = row.filter(|row| row.state == State::Complete).and_then(|row| row.read);
     // Read only in part, a change of before may be found now.
-    let since = read.map_or(previous.started - late, |(begun, _)| begun - SKEW);
-    since.max(previous.started - late)
+    let since = read.map_or(read_began(previous) - late, |(begun, _)| begun - SKEW);
+    since.max(read_began(previous) - late)
 }
 
 /// What is stored with the change: who, when, through what, how sure that is, and who else.

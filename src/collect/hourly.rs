@@ -13,6 +13,7 @@ use crate::catalog::KindSpec;
 use crate::collect::CollectError;
 use crate::collect::agenda::{self, Reading, Turns};
 use crate::collect::explain::OVERLAP;
+use crate::collect::imported::read_began;
 use crate::collect::ledger;
 use crate::collect::mark::Mark;
 use crate::collect::naming::{Held, Namer};
@@ -52,8 +53,8 @@ impl Run<'_> {
         gathering.unknown.extend(lasting.cloned());
         let first = First {
             previous,
-            turns: Turns::between(previous.started, self.clock.now()),
-            since: previous.started.min(mark.read_to) - OVERLAP,
+            turns: Turns::between(read_began(previous), self.clock.now()),
+            since: read_began(previous).min(mark.read_to) - OVERLAP,
         };
         self.round(gathering, Some(&first), events).await?;
         ledger::fill_unread(self.catalog, Some(previous.ledger.as_ref()), &mut gathering.ledger);

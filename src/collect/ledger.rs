@@ -1,8 +1,10 @@
 //! The rows of the coverage ledger: one for every kind of the catalogue, read or not.
 
+use jiff::Timestamp;
+
 use crate::base::coverage::{Ledger, Row, State};
 use crate::base::key::Kind;
-use crate::catalog::Provider;
+use crate::catalog::{KindSpec, Provider};
 
 /// A row for each kind that no request is made for: carried by another kind, not readable, or known
 /// to the history and not to this catalogue.
@@ -18,8 +20,9 @@ pub fn fill_unread(catalog: &Provider, before: Option<&Ledger>, ledger: &mut Led
         if ledger.rows.contains_key(&spec.kind) {
             continue;
         }
-        let row = if let Some(unread) = &spec.unread {
-            empty_row(unread.state, unread.reason.clone())
+        let row = if spec.unread.is_some() {
+            let was = before.and_then(|before| before.rows.get(&spec.kind)).filter(|was| was.count > 0);
+            kept_row(spec, was.map_or(0, |was| was.count), was.and_then(|was| was.read))
         } else if let Some(carrier) = &spec.carried_by {
             carried_row(ledger, carrier)
         } else {
@@ -27,6 +30,20 @@ pub fn fill_unread(catalog: &Provider, before: Option<&Ledger>, ledger: &mut Led
         };
         ledger.rows.insert(spec.kind.clone(), row);
     }
+}
+
+/// The row of a kind that no request is made for, of which something is known all the same: from files.
+pub(crate) fn kept_row(spec: &KindSpec, count: u64, read: Option<(Timestamp, Timestamp)>) -> Row {
+    let (state, reason) = spec
+        .unread
+        .as_ref()
+        .map_or((State::Failed, "is not read"), |unread| (unread.state, unread.reason.as_str()));
+    let kept = match (count, read) {
+        (0, _) => String::new(),
+        (_, None) => format!(" The last state of {count} is kept."),
+        (_, Some((_, newest))) => format!(" The last state of {count} is kept, of {newest} at the newest."),
+    };
+    Row { count, read, ..empty_row(state, format!("{reason}{kept}")) }
 }
 
 /// Two reasons as one text.

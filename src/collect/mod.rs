@@ -11,6 +11,7 @@ pub mod due;
 pub mod explain;
 mod follow;
 mod hourly;
+pub mod imported;
 pub mod ledger;
 pub mod mark;
 mod naming;
@@ -23,7 +24,9 @@ mod window;
 
 pub use run::{Collected, Options, Progress, Run, Silent, same_tenant};
 
-use crate::base::key::Kind;
+use jiff::Timestamp;
+
+use crate::base::key::{Kind, ResourceKey};
 use crate::provider::ProviderError;
 use crate::store::StoreError;
 
@@ -44,6 +47,32 @@ pub enum CollectError {
     /// The snapshot could not be kept.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Files were to be imported into a history that has not begun.
+    #[error("there is no snapshot yet that the files could come after")]
+    NothingBefore,
+    /// Files were to be imported of what is read from the tenant itself.
+    #[error("`{0}` is read from the tenant itself: the next snapshot would undo what files say")]
+    ReadItself(Kind),
+    /// A file says that it was made later than now.
+    #[error("`{file}` is of {at}, which is to come: nothing was imported")]
+    ToCome {
+        /// Which file.
+        file: String,
+        /// Of which time it is.
+        at: Timestamp,
+    },
+    /// A file is older than what is known already, and says something else.
+    #[error(
+        "what the files say of `{key}` is of {at}, and what is known is of {newest}: nothing was imported"
+    )]
+    Older {
+        /// Which resource.
+        key: ResourceKey,
+        /// Of which time the file is.
+        at: Timestamp,
+        /// Of which time the newest is that was imported of its kind.
+        newest: Timestamp,
+    },
     /// The catalogue names a kind that it does not hold.
     #[error("the catalogue has no kind `{0}`")]
     NoKind(Kind),
@@ -60,6 +89,15 @@ impl CollectError {
             ),
             Self::Provider(error) => error.hint(),
             Self::Store(error) => error.hint().map(str::to_owned),
+            Self::NothingBefore => {
+                Some("`lastgood snapshot` takes the first one, which says which tenant this is".into())
+            }
+            Self::ReadItself(_) => Some("take the helper flow's URL out of the tenant's table first".into()),
+            Self::ToCome { .. } => Some("say with `--at` of which time the files are".into()),
+            Self::Older { .. } => Some(
+                "import files in the order in which they were made; `--at TIME` says that they are of another time"
+                    .into(),
+            ),
             Self::NoKind(_) => None,
         }
     }

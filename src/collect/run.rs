@@ -265,6 +265,14 @@ fn identity_hash(text: &str) -> [u8; 32] {
     blake3::derive_key("lastgood/1 identity at the vendor", text.as_bytes())
 }
 
+/// What holds for the tenant whatever is read, as the snapshot before noted it.
+pub(crate) fn carried_notes(previous: &Snapshot) -> BTreeMap<String, String> {
+    let mut kept = notes::pack(RIGHTS_NOTE, rights_of(previous).iter().map(String::as_str));
+    let identity = previous.notes.get(IDENTITY_NOTE);
+    kept.extend(identity.map(|identity| (IDENTITY_NOTE.to_owned(), identity.clone())));
+    kept
+}
+
 /// The rights against which the absences of the run after this snapshot are judged.
 fn rights_of(snapshot: &Snapshot) -> Vec<String> {
     notes::unpack(&snapshot.notes, RIGHTS_NOTE).map(str::to_owned).collect()

@@ -61,7 +61,12 @@ pub fn read_whole(snapshot: &Snapshot, kind: &Kind) -> Option<Timestamp> {
 /// When a snapshot read a resource that it found changed: with its kind, or by itself.
 #[must_use]
 pub fn changed_at(snapshot: &Snapshot, kind: &Kind) -> Timestamp {
-    let read = snapshot.ledger.rows.get(kind).and_then(|row| row.read);
+    let row = snapshot.ledger.rows.get(kind);
+    let read = row.and_then(|row| row.read);
+    // What no API gives is of the time of the file that it came from.
+    if let (Some((of, _)), Some(Coverage::NoApi)) = (read, row.map(|row| row.state)) {
+        return of;
+    }
     read.filter(|(begun, _)| *begun >= snapshot.started).map_or(snapshot.finished, |(_, end)| end)
 }
 

@@ -25,3 +25,4 @@ mod single;
 mod sweep;
 mod traits;
 mod truth;
+mod workflows;

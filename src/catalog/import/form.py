@@ -15,7 +15,7 @@ SCALARS = [
     "same", "fields", "links", "keep", "set", "volatile", "derived", "secret", "assigned", "fixed",
     "write_only", "refs", "system", "notes",
 ]
-TABLES = ["params", "scopes", "restore", "unread", "changes"]
+TABLES = ["params", "scopes", "restore", "unread", "file", "changes"]
 LISTS = ["read", "create", "update", "delete", "action"]
 
 

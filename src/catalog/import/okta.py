@@ -5,6 +5,7 @@ import re
 from form import Catalog, cut_cycles, describe, fill_params, note, pattern, sentence
 from okta_access import access
 from okta_events import audit
+import okta_workflows
 from openapi import Documents
 from seen import Recorded, documented
 
@@ -207,12 +208,12 @@ def head(catalog):
                   "the development document 2026.03.0, and recorded traffic",
         "rules": 1,
         "masked": ["********"],
-        "settings": {"team_name": ""},
+        "settings": {"team_name": "", "workflows": ""},
         "auth": {
             "token": "/oauth2/v1/token", "forms": ["token", "private_key_jwt"], "scheme": "SSWS", "names_scopes": True, "rights": ["/scp/*"],
         },
         "identity": {"path": "/api/v1/org", "at": "/id"},
-        "paging": {},
+        "paging": {"helper": {"style": "cursor", "cursor": "after", "next": "/next"}},
         "rate": {"concurrent": 8, "limit_header": "x-rate-limit-limit", "remaining_header": "x-rate-limit-remaining",
                  "reset_header": "x-rate-limit-reset"},
         "statuses": [
@@ -226,6 +227,7 @@ def head(catalog):
             "resource": "/target/0/id", "actor_id": "/actor/id", "actor_name": "/actor/alternateId",
             "client": "/client/id", "address": "/client/ipAddress", "token": "/transaction/detail/requestApiTokenId",
         },
+        "files": okta_workflows.FILES,
         "bucket": {},
         "access": access(),
     }
@@ -399,6 +401,7 @@ def convert(shared):
     catalog.head["audit"] |= audit(shared, known)
     for row in rows:
         catalog.kinds.append(one(catalog, docs, row, known))
+    catalog.kinds += okta_workflows.kinds()
     recorded = Recorded(shared / "corpora" / "okta" / "recorded.ndjson")
     for kind in catalog.kinds:
         if "unread" not in kind:

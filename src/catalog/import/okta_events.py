@@ -2,6 +2,8 @@
 
 import json
 
+import okta_workflows
+
 # Kinds of which every call that changes one has an event in the vendor's list. Of the others some
 # calls leave none (a group rule is made, a user type is deleted, a theme gets a logo): their lists
 # are read every time.
@@ -20,6 +22,7 @@ brand_sign_out_page brand_well_known_uri email_customization email_template_sett
 custom_role resource_set resource_set_resource role_binding okta_service_account app_service_account
 org_request_settings resource_request_settings request_condition request_sequence org_factor
 desktop_mfa_number_matching_setting desktop_mfa_recovery_pin_setting
+workflow_flow workflow_folder workflow_table workflow_connection
 """.split()
 
 # What an event says beside what its own list of types names: the vendor makes or takes these along.
@@ -37,8 +40,8 @@ def audit(shared, kinds):
     rows = json.loads((shared / "providers" / "okta-events.json").read_text(encoding="utf-8"))
     meanings = {}
     for row in rows:
-        along = ALONG.get(row["event_type"], [])
-        named = [kind for kind in dict.fromkeys(row["types"] + along) if kind in kinds]
+        along = ALONG.get(row["event_type"], []) + okta_workflows.about(row["event_type"])
+        named = [kind for kind in dict.fromkeys(row["types"] + along) if kind in kinds or kind in okta_workflows.KINDS]
         # What touches nothing that is kept is grouped by the area of the product, for the eye alone.
         area = "" if named else row["event_type"].split(".", 1)[0]
         meanings.setdefault((tuple(named), area), []).append(row["event_type"])
