@@ -13,7 +13,7 @@ use lastgood::base::time::FixedClock;
 use lastgood::base::when::When;
 use lastgood::catalog;
 use lastgood::history::History;
-use lastgood::restore::{Recorded as _, SecretAt, Stored, Vault as _};
+use lastgood::restore::{Kept, Recorded as _, SecretAt, Stored, Vault as _};
 use lastgood::storage::Memory;
 use lastgood::store::{Environment, Flags, KdfCost, Meta, Parts, Phase, Repository, Snapshot, Unlock};
 
@@ -60,7 +60,7 @@ fn key(path: &str) -> ResourceKey {
 }
 
 #[test]
-fn a_snapshot_gives_bodies_in_key_order_and_opens_its_own_secrets_only() {
+fn a_snapshot_gives_bodies_in_key_order_and_a_plan_opens_the_secrets_of_its_base_only() {
     let repository = repository();
     let first = committed(
         &repository,
@@ -78,7 +78,8 @@ fn a_snapshot_gives_bodies_in_key_order_and_opens_its_own_secrets_only() {
     assert_eq!(bodies, keys);
     assert_eq!(stored.body(&key("app/gone")).unwrap(), None);
 
-    let open = |blob: String, pointer: &str| stored.open(&SecretAt { blob, pointer: pointer.into() });
+    let only = Kept::only(&repository, "acme", &first.id.to_string());
+    let open = |blob: String, pointer: &str| only.open(&SecretAt { blob, pointer: pointer.into() });
     let blob = format!("{}/app/b%2Fc", first.id);
     assert_eq!(open(blob.clone(), "/f1").unwrap().expose().as_str(), Some("lgcanary-1"));
     for (blob, pointer) in [
@@ -90,6 +91,10 @@ fn a_snapshot_gives_bodies_in_key_order_and_opens_its_own_secrets_only() {
         let refused = open(blob, pointer).unwrap_err();
         assert!(!refused.contains("lgcanary"), "{refused}");
     }
+    let second = committed(&repository, &[("app/b0", r#"{"id":"b0"}"#, Some(r#"{"f3":"lgcanary-3"}"#))]);
+    let late = SecretAt { blob: format!("{}/app/b0", second.id), pointer: "/f3".into() };
+    assert!(only.open(&late).is_err(), "a plan that goes back to one snapshot opens no other");
+    assert!(Kept::any(&repository, "acme").open(&late).is_ok());
 }
 
 #[test]

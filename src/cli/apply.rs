@@ -21,7 +21,8 @@ use crate::restore;
 use crate::restore::observe::LiveTenant;
 use crate::restore::stored_journal::applied_plan;
 use crate::restore::{
-    Allow, Apply, Journal, Line, Outcome, Plan, RestoreError, Start, Stored, StoredJournal, Summary, admit,
+    Allow, Apply, Journal, Kept, Line, Outcome, Plan, RestoreError, Start, Stored, StoredJournal, Summary,
+    admit,
 };
 use crate::store::{Repository, Snapshot};
 
@@ -72,7 +73,7 @@ pub async fn carry_out(
     let given = inputs(&opened.config, options, plan)?;
     let fingerprints = opened.repository.fingerprints(&plan.tenant)?;
     let mark = |address: &str, pointer: &str, value: &[u8]| fingerprints.mark(address, pointer, value);
-    let base = base(opened, plan)?;
+    let vault = vault(opened, plan)?;
     let marked = LiveTenant::new(&live, &mark);
     let environment = environment()?;
     let mut journal =
@@ -102,7 +103,7 @@ pub async fn carry_out(
         plan,
         tenant: &marked,
         journal: &mut journal,
-        vault: &base,
+        vault: &vault,
         inputs: &given,
         allow,
         own: &own,
@@ -201,17 +202,14 @@ async fn keeping<T>(
     }
 }
 
-/// The snapshot that the plan goes back to: the only one whose secrets it may name.
-fn base<'a>(opened: &'a Opened, plan: &Plan) -> Result<Stored<'a>, Failure> {
+/// Where the secrets come from that the plan names.
+fn vault<'a>(opened: &'a Opened, plan: &Plan) -> Result<Kept<'a>, Failure> {
     let snapshots = opened.repository.snapshots(plan.source())?;
-    let base = snapshots.into_iter().find(|known| known.id.to_string() == plan.base);
-    let base = base.ok_or_else(|| {
-        Failure::new(
-            Exit::Error,
-            format!("the repository has no snapshot {}, which the plan goes back to", plan.base),
-        )
-    })?;
-    Ok(Stored::new(&opened.repository, base)?)
+    if !snapshots.iter().any(|known| known.id.to_string() == plan.base) {
+        let words = format!("the repository has no snapshot {}, which the plan goes back to", plan.base);
+        return Err(Failure::new(Exit::Error, words));
+    }
+    Ok(Kept::of(&opened.repository, plan))
 }
 
 async fn around(

@@ -239,15 +239,34 @@ pub struct DiffArgs {
 /// `plan`.
 #[derive(Args, Debug)]
 pub struct PlanArgs {
-    /// TENANT/KIND/REF, or globs; with `--undo` only these of what the apply touched.
-    #[arg(required_unless_present = "undo")]
+    /// TENANT/KIND/REF, or globs; with `--undo`, `--changes` or `--actor` only these of what was touched.
+    #[arg(required_unless_present_any = ["undo", "changes", "actors"])]
     pub addresses: Vec<String>,
     /// The time to go back to.
-    #[arg(long, value_name = "TIME", required_unless_present = "undo")]
+    #[arg(long, value_name = "TIME", required_unless_present_any = ["undo", "changes", "actors"])]
     pub at: Option<String>,
     /// The way back from an apply: the id of its plan, or the first digits, or the plan's file.
     #[arg(long, value_name = "APPLY", conflicts_with_all = ["at", "fields", "mode"])]
     pub undo: Option<String>,
+    /// Undo these changes, by their ids as `log` shows them, and keep everything else since.
+    #[arg(long, value_name = "IDS", value_delimiter = ',', conflicts_with_all = ["at", "undo", "fields", "mode", "to"])]
+    pub changes: Vec<String>,
+    /// Undo all that somebody did, by id, name, client, address or token, and keep everything else since.
+    #[arg(long = "actor", value_name = "ACTOR", conflicts_with_all = ["at", "undo", "fields", "mode", "to"])]
+    pub actors: Vec<String>,
+    /// Of what the actor did, nothing before this.
+    #[arg(long, value_name = "TIME", requires = "actors")]
+    pub since: Option<String>,
+    /// Of what the actor did, nothing after this.
+    #[arg(long, value_name = "TIME", requires = "actors")]
+    pub until: Option<String>,
+    /// Where somebody has built on a change that is undone: leave what is there now. A tenant, a kind, a
+    /// resource, or a field of it.
+    #[arg(long, value_name = "ADDRESS[#POINTER]")]
+    pub keep: Vec<String>,
+    /// The same: put back what was there before.
+    #[arg(long, value_name = "ADDRESS[#POINTER]")]
+    pub take: Vec<String>,
     /// Only this field, as a JSON pointer.
     #[arg(long = "field", value_name = "POINTER")]
     pub fields: Vec<String>,

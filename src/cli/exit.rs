@@ -150,6 +150,7 @@ impl From<RestoreError> for Failure {
         };
         let exit = match &error {
             RestoreError::Guarded { .. }
+            | RestoreError::Undecided { .. }
             | RestoreError::OwnIdentity { .. }
             | RestoreError::Moved { .. }
             | RestoreError::Expired { .. }

@@ -33,7 +33,7 @@ pub fn run(global: &Global, args: &LogArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn bound(text: Option<&str>) -> Result<Option<jiff::Timestamp>, Failure> {
+pub(crate) fn bound(text: Option<&str>) -> Result<Option<jiff::Timestamp>, Failure> {
     use crate::base::when::When;
     let Some(text) = text else { return Ok(None) };
     match when(text)? {

@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod args;
 pub mod care;
+pub mod changes;
 pub mod config;
 pub mod coverage;
 pub mod diff;

@@ -6,19 +6,19 @@ use std::path::Path;
 
 use jiff::SignedDuration;
 
-use crate::base::key::Kind;
+use crate::base::key::{Kind, ResourceKey};
 use crate::base::when::When;
 use crate::catalog::Provider;
 use crate::cli::args::{Global, PlanArgs};
 use crate::cli::config::TenantConfig;
 use crate::cli::open::{Opened, Purpose, connect, open, when};
-use crate::cli::{Exit, Failure, snapshot, undo};
-use crate::history::{Address, History, HistoryError, Moment};
-use crate::json::Pointer;
+use crate::cli::{Exit, Failure, changes, snapshot, undo};
+use crate::history::{Address, Choice, History, HistoryError, Moment};
+use crate::json::{Pointer, Value};
 use crate::provider::Live;
 use crate::restore::Stored;
 use crate::restore::observe::LiveTenant;
-use crate::restore::{self, Elsewhere, Inputs, Own, Plan, Scope, Seen, Wish};
+use crate::restore::{self, Composed, Elsewhere, Inputs, Own, Past, Plan, Scope, Seen, Wish};
 use crate::store::Snapshot;
 
 /// How long a plan holds: long enough to read it, short enough that the tenant has hardly moved.
@@ -83,47 +83,23 @@ pub fn ended(plan: &Plan, args: &PlanArgs) -> Exit {
 pub async fn make(global: &Global, opened: &Opened, args: &PlanArgs) -> Result<Plan, Failure> {
     let addresses: Vec<Address> =
         args.addresses.iter().map(|text| Address::parse(text)).collect::<Result<_, _>>()?;
-    let past = args.undo.as_ref().map(|apply| undo::past(&opened.repository, apply)).transpose()?;
-    let named = addresses.iter().map(|address| address.tenant.as_str());
-    let names: BTreeSet<&str> = named.chain(past.iter().map(|past| past.plan.tenant.as_str())).collect();
-    let [name] = names.into_iter().collect::<Vec<_>>()[..] else {
-        return Err(Failure::usage("a plan is for one tenant"));
-    };
+    let back = Back::new(opened, args)?;
+    let name = &tenant(opened, &back, &addresses)?;
     opened.tenants(Some(name))?;
-    let at = match (&past, &args.at) {
-        (Some(past), _) => When::Snapshot(past.before.clone()),
-        (None, at) => when(at.as_deref().unwrap_or_default())?,
-    };
-    if at == When::Live {
-        return Err(Failure::usage("`live` is what the plan changes; give the time to go back to"));
-    }
     let history = opened.history(name)?;
-    let moment = history.moment_to_restore(&at)?;
-    let into = args.to.as_deref().filter(|to| *to != name);
+    let moment = back.moment(&history, args)?;
+    let into = args.to.as_deref().filter(|to| to != name);
     let into = into.map(|to| Another::new(opened, &history, args, to)).transpose()?;
     let tenant = opened.config.tenant(into.as_ref().map_or(name, |into| into.to))?;
     let live = connect(&opened.config, tenant, Purpose::Read)?;
     snapshot::same_tenant(&live, into.as_ref().map_or(&moment.snapshot, |into| &into.known)).await?;
     let fingerprints = opened.repository.fingerprints(&tenant.name)?;
     let mark = |address: &str, pointer: &str, value: &[u8]| fingerprints.mark(address, pointer, value);
-    let goal = Stored::new(&opened.repository, moment.snapshot.clone())?.marking(&mark);
+    let stored = Stored::new(&opened.repository, moment.snapshot.clone())?.marking(&mark);
     let connected = LiveTenant::new(&live, &mark);
-    let (scope, mode) = match &past {
-        Some(past) => {
-            let mut scope = past.scope(history.catalog, &connected).await?;
-            undo::choose(&mut scope, &history, &addresses)?;
-            (scope, restore::Mode::Rollback)
-        }
-        None => {
-            let mut scope = Scope::default();
-            let lost = add_recorded(&mut scope, &history, &moment, &addresses, &args.fields)?;
-            match args.mode {
-                Mode::Rollback => add_later(&mut scope, &history, &connected, &addresses, lost).await?,
-                Mode::Merge => lost.into_iter().try_for_each(|(_, error)| Err(error))?,
-            }
-            (scope, args.mode.into())
-        }
-    };
+    let Asked { scope, mode, goals } =
+        asked(opened, args, &back, &addresses, &history, &moment, &connected).await?;
+    let goal = Composed::new(&opened.repository, &stored, goals)?;
     let environment = crate::cli::open::environment()?;
     let now = environment.clock.now();
     let base = moment.snapshot.id.to_string();
@@ -142,10 +118,105 @@ pub async fn make(global: &Global, opened: &Opened, args: &PlanArgs) -> Result<P
         now,
         valid_for: VALID,
     };
-    global.output.note(format!("going back to {}", crate::cli::output::time(moment.snapshot.finished)));
+    let at = crate::cli::output::time(moment.snapshot.finished);
+    global.output.note(match back {
+        Back::Changes(_) => {
+            format!("what happened since the snapshot of {at} is not looked at; take one first")
+        }
+        _ => format!("going back to {at}"),
+    });
     let seen = restore::survey(&connected, &inputs, nothing.clone()).await?;
     inputs.live = &seen;
     Ok(restore::plan(&inputs)?)
+}
+
+/// What is gone back from.
+enum Back {
+    /// To a time.
+    To,
+    /// From an apply.
+    Apply(Box<Past>),
+    /// From some changes.
+    Changes(Choice),
+}
+
+impl Back {
+    fn new(opened: &Opened, args: &PlanArgs) -> Result<Self, Failure> {
+        if let Some(apply) = &args.undo {
+            return Ok(Self::Apply(Box::new(undo::past(&opened.repository, apply)?)));
+        }
+        Ok(changes::choice(args)?.map_or(Self::To, Self::Changes))
+    }
+
+    /// The snapshot that the goal is, or is made from.
+    fn moment(&self, history: &History<'_>, args: &PlanArgs) -> Result<Moment, Failure> {
+        let at = match self {
+            Self::Apply(past) => When::Snapshot(past.before.clone()),
+            // Changes are undone in what is there now, whatever that comes from.
+            Self::Changes(_) => return Ok(history.moment(&When::Latest)?),
+            Self::To => when(args.at.as_deref().unwrap_or_default())?,
+        };
+        if at == When::Live {
+            return Err(Failure::usage("`live` is what the plan changes; give the time to go back to"));
+        }
+        Ok(history.moment_to_restore(&at)?)
+    }
+}
+
+/// The one tenant that a plan is about.
+fn tenant(opened: &Opened, back: &Back, addresses: &[Address]) -> Result<String, Failure> {
+    let mut names: BTreeSet<String> = addresses.iter().map(|address| address.tenant.clone()).collect();
+    match back {
+        Back::Apply(past) => drop(names.insert(past.plan.tenant.clone())),
+        Back::Changes(choice) if names.is_empty() => {
+            names.insert(changes::tenant(&opened.repository, choice)?);
+        }
+        Back::Changes(_) | Back::To => {}
+    }
+    let one = names.pop_first().filter(|_| names.is_empty());
+    one.ok_or_else(|| Failure::usage("a plan is for one tenant"))
+}
+
+/// What is asked of a plan.
+struct Asked {
+    scope: Scope,
+    mode: restore::Mode,
+    /// What shall be otherwise than in the snapshot that the plan starts from.
+    goals: BTreeMap<ResourceKey, Option<Value>>,
+}
+
+async fn asked(
+    opened: &Opened,
+    args: &PlanArgs,
+    back: &Back,
+    addresses: &[Address],
+    history: &History<'_>,
+    moment: &Moment,
+    connected: &LiveTenant<'_>,
+) -> Result<Asked, Failure> {
+    let mut goals = BTreeMap::new();
+    let (scope, mode) = match back {
+        Back::Changes(choice) => {
+            let rewound = changes::rewound(opened, history, choice, addresses, args)?;
+            goals = rewound.goals;
+            (rewound.scope, restore::Mode::ThreeWay)
+        }
+        Back::Apply(past) => {
+            let mut scope = past.scope(history.catalog, connected).await?;
+            undo::choose(&mut scope, history, addresses)?;
+            (scope, restore::Mode::Rollback)
+        }
+        Back::To => {
+            let mut scope = Scope::default();
+            let lost = add_recorded(&mut scope, history, moment, addresses, &args.fields)?;
+            match args.mode {
+                Mode::Rollback => add_later(&mut scope, history, connected, addresses, lost).await?,
+                Mode::Merge => lost.into_iter().try_for_each(|(_, error)| Err(error))?,
+            }
+            (scope, args.mode.into())
+        }
+    };
+    Ok(Asked { scope, mode, goals })
 }
 
 /// The tenant that `--to` names, and what a plan into it needs.

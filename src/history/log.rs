@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::base::key::ResourceKey;
-use crate::history::change::Change;
+use crate::history::change::{Actor, Change};
 use crate::history::{History, HistoryError};
 use crate::store::Snapshot;
 
@@ -25,17 +25,16 @@ impl Filter {
         self.since.is_none_or(|since| snapshot.finished >= since)
     }
 
-    fn admits(&self, change: &Change) -> bool {
-        let at = change.actor.as_ref().and_then(|actor| actor.at).unwrap_or(change.at);
-        let in_time =
-            self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at <= until);
-        in_time && self.actor.as_ref().is_none_or(|wanted| is_by(change, wanted))
+    /// Whether a change that was found at this time and was made by this actor is asked for.
+    pub(crate) fn admits(&self, found: Timestamp, actor: Option<&Actor>) -> bool {
+        let in_time = |actor: Option<&Actor>| {
+            let at = actor.and_then(|actor| actor.at).unwrap_or(found);
+            self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at <= until)
+        };
+        let Some(wanted) = &self.actor else { return in_time(actor) };
+        let all = actor.into_iter().flat_map(|actor| std::iter::once(actor).chain(&actor.others));
+        all.into_iter().any(|actor| actor.is(wanted) && in_time(Some(actor)))
     }
-}
-
-fn is_by(change: &Change, wanted: &str) -> bool {
-    let Some(actor) = &change.actor else { return false };
-    actor.is(wanted) || actor.others.iter().any(|other| other.is(wanted))
 }
 
 impl History<'_> {
@@ -65,7 +64,7 @@ impl History<'_> {
                 }
             }
         }
-        out.retain(|change| filter.admits(change));
+        out.retain(|change| filter.admits(change.at, change.actor.as_ref()));
         Ok(out)
     }
 
@@ -80,7 +79,7 @@ impl History<'_> {
             let Some(snapshot) = snapshots.iter().find(|snapshot| snapshot.seq == seq) else { continue };
             out.push(self.told(snapshot, &stored)?);
         }
-        out.retain(|change| filter.admits(change));
+        out.retain(|change| filter.admits(change.at, change.actor.as_ref()));
         Ok(out)
     }
 

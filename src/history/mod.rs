@@ -8,6 +8,7 @@ pub mod address;
 pub mod between;
 pub mod body;
 pub mod change;
+pub mod chosen;
 pub mod diff;
 pub mod find;
 pub mod log;
@@ -18,6 +19,7 @@ pub use address::{Address, Selection};
 pub use between::Between;
 pub use body::{Reveal, Shown};
 pub use change::{Actor, Change, Op};
+pub use chosen::{Choice, Chosen, Course, Deed, Undo};
 pub use diff::Side;
 pub use moment::Moment;
 pub use names::Names;
@@ -95,6 +97,18 @@ pub enum HistoryError {
         /// What the parser says; never content.
         error: JsonError,
     },
+    /// No change has this id.
+    #[error("no change has the id `{id}`")]
+    NoChange {
+        /// What was asked for.
+        id: String,
+    },
+    /// Nobody of this name did anything then.
+    #[error("no change of that time is known to be by {who}")]
+    NothingDone {
+        /// Who was asked for.
+        who: String,
+    },
     /// A jq expression that is not one.
     #[error("the expression is not jq: {0}")]
     Expression(String),
@@ -113,6 +127,10 @@ impl HistoryError {
             Self::NoKind { provider, .. } => Some(format!("`lastgood kinds {provider}` lists the kinds")),
             Self::NotFound { .. } => Some("`lastgood log` of the address shows when it was there".into()),
             Self::Ambiguous { .. } => Some("use one of the addresses above, or `id:` before the id".into()),
+            Self::NoChange { .. } => Some("`lastgood log` shows the id of each change".into()),
+            Self::NothingDone { .. } => {
+                Some("`lastgood log` shows who changed what, and what nobody is named for".into())
+            }
             Self::BadAddress(_) | Self::Body { .. } | Self::Expression(_) => None,
         }
     }

@@ -10,7 +10,8 @@ use crate::catalog::{Condition, KindSpec, RefBy, Shape};
 use crate::json::Value;
 use crate::restore::RestoreError;
 use crate::restore::links::holds;
-use crate::restore::reach::{Case, Item, Reach, Wish};
+use crate::restore::reach::{Case, Item, Reach};
+use crate::restore::scope::Wish;
 
 impl Reach<'_> {
     /// Whether what a resource lies in is no instance of its kind: a place of the vendor's own, which the

@@ -15,7 +15,7 @@ use crate::base::secret::Secret;
 use crate::base::time::Clock;
 use crate::catalog::Provider;
 use crate::json::{Object, Value};
-use crate::restore::form::{Guard, Plan};
+use crate::restore::form::{Conflict, Guard, Mode, Plan};
 use crate::restore::journal::{Entry, Journal, ROTATE, entry, traces};
 use crate::restore::own::Own;
 use crate::restore::perform::{Done, Ended, Performer};
@@ -345,6 +345,11 @@ pub fn admit(
         if own.is_touched_by(&step.key, body) {
             return Err(RestoreError::OwnIdentity { key: step.key.clone() });
         }
+    }
+    let open = |conflict: &&Conflict| plan.mode == Mode::ThreeWay && conflict.resolution.is_none();
+    if let Some(first) = plan.conflicts.iter().find(open) {
+        let count = plan.conflicts.iter().filter(open).count();
+        return Err(RestoreError::Undecided { count, first: first.key.clone() });
     }
     let mut needs: Vec<String> = Vec::new();
     for guard in &plan.guards {

@@ -10,7 +10,6 @@ use crate::base::key::{Kind, ResourceKey, encode_part};
 use crate::catalog::{Condition, KindSpec, Provider, RefBy};
 use crate::json::{Pattern, Pointer, Value};
 use crate::restore::RestoreError;
-use crate::restore::links::names_in;
 use crate::restore::sides::Recorded;
 
 /// How deep resources may lie in each other before a loop is assumed.
@@ -105,7 +104,7 @@ impl<'a> Atlas<'a> {
             for (key, body) in self.all(&spec.kind)?.iter() {
                 for reference in &references {
                     for (at, value) in reference.at.find(body) {
-                        for text in names_in(reference.by, value) {
+                        for text in reference.by.names_in(value) {
                             let mention = Mention {
                                 key: key.clone(),
                                 at: at.clone(),

@@ -29,7 +29,7 @@ pub(crate) fn all<'a>(reach: &mut Reach<'a>, inputs: &Inputs<'_>) -> Result<Draf
         if let (true, Some(goal), Some(live)) = (another, &item.goal, &mut item.live) {
             recognise(reach, spec, [&key, &item.live_key], goal, live)?;
         }
-        let (mut body, conflicts) = desired(&item);
+        let (mut body, conflicts) = desired(&item, &reach.decisions);
         if let Some(from) = inputs.from {
             name_this_tenant(spec, [from.settings, inputs.settings], &mut body);
         }

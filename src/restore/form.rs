@@ -18,6 +18,8 @@ pub enum Mode {
     Merge,
     /// Also remove what the recorded state does not have.
     Rollback,
+    /// Undo chosen changes, and keep everything else that happened since.
+    ThreeWay,
 }
 
 impl Mode {
@@ -27,6 +29,7 @@ impl Mode {
         match self {
             Self::Merge => "merge",
             Self::Rollback => "rollback",
+            Self::ThreeWay => "three_way",
         }
     }
 }
@@ -219,7 +222,27 @@ pub enum Guard {
     },
 }
 
-/// A change that is left out because the field has moved on.
+/// What a person decides about a conflict.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Resolution {
+    /// What is there now stays.
+    Keep,
+    /// What was there before is put back.
+    Take,
+}
+
+impl Resolution {
+    /// The word in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Take => "take",
+        }
+    }
+}
+
+/// A change that is left out because the field has moved on, unless a person decides otherwise.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Conflict {
     /// In which resource.
@@ -228,6 +251,25 @@ pub struct Conflict {
     pub pointer: Pointer,
     /// What stands in the way.
     pub reason: String,
+    /// What was there before what is undone; `None`: nothing.
+    pub was: Option<Value>,
+    /// What is there now; `None`: nothing.
+    pub now: Option<Value>,
+    /// What a person has decided. As long as nobody has, what is there now stays.
+    pub resolution: Option<Resolution>,
+}
+
+/// A change of the past that a plan speaks of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Told {
+    /// Its id, as `log` shows it.
+    pub change: String,
+    /// Of which resource.
+    pub key: ResourceKey,
+    /// When it was found, or done, where the vendor's log says so.
+    pub at: Timestamp,
+    /// Who did it, where that is known.
+    pub who: Option<String>,
 }
 
 /// The state of one resource on which the plan rests: a target, a reference, or what a guard asked.
@@ -265,7 +307,7 @@ pub struct Plan {
     pub read: Timestamp,
     /// After this it is not applied.
     pub expires: Timestamp,
-    /// Merge or rollback.
+    /// What is kept, and what goes.
     pub mode: Mode,
     /// What is done, in order.
     pub steps: Vec<Step>,
@@ -285,6 +327,10 @@ pub struct Plan {
     pub guards: Vec<Guard>,
     /// What is left out.
     pub conflicts: Vec<Conflict>,
+    /// The changes that are undone, where such were chosen.
+    pub undoes: Vec<Told>,
+    /// Changes of that time that nobody is named for, and that stay.
+    pub unexplained: Vec<Told>,
     /// What it rests on.
     pub inputs: Vec<Input>,
     /// What it costs.

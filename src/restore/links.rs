@@ -3,6 +3,7 @@
 //! A reference that leads nowhere stops its step by name. It never becomes an empty list.
 
 use crate::base::key::ResourceKey;
+use crate::catalog::mention::plain_text;
 use crate::catalog::{KindSpec, RefBy, Reference, Shape};
 use crate::json::{Pointer, Value};
 use crate::restore::reach::{Case, Look, Now, Reach};
@@ -42,31 +43,7 @@ pub(crate) struct Found {
 
 /// Whether a field holds a reference to the resource that is known by this text.
 pub(crate) fn holds(by: RefBy, value: &Value, text: &str) -> bool {
-    names_in(by, value).iter().any(|name| name == text)
-}
-
-/// The texts by which a field names resources.
-pub(crate) fn names_in(by: RefBy, value: &Value) -> Vec<String> {
-    let Some(own) = plain(value) else { return Vec::new() };
-    match by {
-        RefBy::Id | RefBy::Name | RefBy::Path => vec![own],
-        RefBy::Url => own.rsplit('/').next().map(str::to_owned).into_iter().collect(),
-        RefBy::Expression => words(&own).map(str::to_owned).collect(),
-    }
-}
-
-fn plain(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.as_str().to_owned()),
-        _ => None,
-    }
-}
-
-/// The parts of a text that can be ids.
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric() && !matches!(c, '-' | '_' | '.'))
-        .filter(|word| !word.is_empty())
+    by.names_in(value).iter().any(|name| name == text)
 }
 
 impl Reach<'_> {
@@ -82,7 +59,7 @@ impl Reach<'_> {
         for reference in spec.refs.iter().filter(|reference| reference.by != RefBy::Expression) {
             for (at, value) in reference.at.find(body) {
                 let names = |text: &String| !text.is_empty() && !reference.except.contains(text);
-                let Some(text) = plain(value).filter(names) else { continue };
+                let Some(text) = plain_text(value).filter(names) else { continue };
                 let held = before.and_then(|before| at.get(before)) == Some(value);
                 let link = match self.resolve(reference, body, value, &text, held)? {
                     Link::Broken { .. } | Link::Unchecked { .. } if held => Link::Same { rests_on: None },
@@ -174,7 +151,7 @@ impl Reach<'_> {
         let Some(item) = self.items.get(goal).filter(|item| item.case == Case::Update) else { return false };
         let Some(spec) = self.catalog().kind(&goal.kind) else { return false };
         let now = item.live.as_ref().and_then(|live| spec.name_of(live));
-        let then = spec.name_of(&desired(item).0);
+        let then = spec.name_of(&desired(item, &self.decisions).0);
         then.as_deref() == name.as_str() && now != then
     }
 
@@ -199,7 +176,7 @@ impl Reach<'_> {
                 RefBy::Expression => {}
             }
         }
-        if let Some(parent) = reference.parent_at.as_ref().and_then(|at| at.get(body)).and_then(plain) {
+        if let Some(parent) = reference.parent_at.as_ref().and_then(|at| at.get(body)).and_then(plain_text) {
             found.retain(|key| key.ids.iter().rev().nth(1) == Some(&parent));
         }
         Ok(found)

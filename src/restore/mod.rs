@@ -13,11 +13,14 @@
 //! Read [`form`] next: what a plan is.
 
 pub mod apply;
+pub mod composed;
 pub mod form;
 pub mod journal;
+pub mod kept;
 pub mod observe;
 pub mod plan_file;
 pub mod preview;
+pub mod rewind;
 pub mod secrets;
 pub mod sides;
 pub mod stored;
@@ -40,21 +43,25 @@ mod placeholder;
 mod plan;
 mod reach;
 mod removals;
+mod scope;
 mod shape;
 mod stand_in;
 mod steps;
 mod wish;
 
 pub use apply::{Allow, Apply, Line, Outcome, Start, Summary, Vault, admit};
-pub use form::{Forecast, Mode, Op, Plan, Step};
+pub use composed::Composed;
+pub use form::{Forecast, Mode, Op, Plan, Resolution, Step};
 pub use journal::Journal;
+pub use kept::Kept;
 pub use observe::LiveTenant;
 pub use own::Own;
 pub use placeholder::SecretAt;
 
 pub use plan::{Elsewhere, Inputs, plan, wants};
 pub use preview::preview;
-pub use reach::{Scope, Wish};
+pub use rewind::{Decisions, rewind};
+pub use scope::{Scope, Wish};
 pub use sides::{Marked, Recorded, Seen, Sight, Wants};
 pub use stored::Stored;
 pub use stored_journal::StoredJournal;
@@ -151,6 +158,14 @@ pub enum RestoreError {
         /// Which resource.
         key: ResourceKey,
     },
+    /// Conflicts that nobody has decided.
+    #[error("{count} conflicts are not decided, the first of them in `{first}`; nothing was done")]
+    Undecided {
+        /// How many.
+        count: usize,
+        /// In which resource the first is.
+        first: ResourceKey,
+    },
     /// Something must be allowed first.
     #[error("the plan needs {}; nothing was done", needs.join(" "))]
     Guarded {
@@ -186,6 +201,9 @@ impl RestoreError {
                 Some("make the plan again with `lastgood plan`, and read it".into())
             }
             Self::Begun { .. } => Some("`lastgood apply --resume` goes on with it".into()),
+            Self::Undecided { .. } => {
+                Some("make the plan again, with `--keep` or `--take` for each conflict that it shows".into())
+            }
             Self::Guarded { needs } => Some(format!("read the plan; then give {}", needs.join(" "))),
             Self::OwnIdentity { .. } => {
                 Some("leave that resource out, or restore it by hand with another account".into())

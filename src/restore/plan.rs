@@ -18,7 +18,8 @@ use crate::restore::guard;
 use crate::restore::links::Link;
 use crate::restore::order;
 use crate::restore::own::{Holding, Own};
-use crate::restore::reach::{Case, Reach, Scope};
+use crate::restore::reach::{Case, Reach};
+use crate::restore::scope::Scope;
 use crate::restore::sides::{Recorded, Seen, Wants};
 use crate::restore::steps::{Drafts, Outcome};
 use crate::restore::{RestoreError, drafts, removals};
@@ -122,7 +123,9 @@ impl<'i, 'a> Maker<'i, 'a> {
             rewrites: Vec::new(),
             effects: Vec::new(),
             guards: Vec::new(),
-            conflicts: Vec::new(),
+            conflicts: inputs.scope.conflicts().to_vec(),
+            undoes: inputs.scope.undoes.clone(),
+            unexplained: inputs.scope.unexplained.clone(),
             inputs: Vec::new(),
             forecast: Forecast::default(),
             approvals: Vec::new(),

@@ -12,8 +12,8 @@ use crate::crypto::hash::{Purpose, hash};
 use crate::json::{self, FieldChange, Limits, Object, Pattern, Pointer, Value};
 use crate::restore::RestoreError;
 use crate::restore::form::{
-    Conflict, Effect, Forecast, Guard, IdChange, Input, Mode, Op, Part, Plan, Refusal, Request, Rewrite,
-    SecretInput, Step,
+    Conflict, Effect, Forecast, Guard, IdChange, Input, Mode, Op, Part, Plan, Refusal, Request, Resolution,
+    Rewrite, SecretInput, Step, Told,
 };
 use crate::restore::placeholder;
 
@@ -81,7 +81,7 @@ impl Plan {
     }
 
     /// The members that are plain rows about resources.
-    fn rows_json(&self) -> [(&'static str, Value); 6] {
+    fn rows_json(&self) -> [(&'static str, Value); 8] {
         let address = |key: &ResourceKey| address(self.source(), key);
         let refused = self.refused.iter().map(|row| {
             let (name, reason) = (row.name.as_str().into(), row.reason.as_str().into());
@@ -108,9 +108,25 @@ impl Plan {
             ])
         });
         let conflicts = self.conflicts.iter().map(|row| {
-            let (at, reason) = (pointer(&row.pointer), row.reason.as_str().into());
-            object([("address", address(&row.key)), ("pointer", at), ("reason", reason)])
+            let mut out = Object::from_pairs([
+                ("address", address(&row.key)),
+                ("pointer", pointer(&row.pointer)),
+                ("reason", row.reason.as_str().into()),
+                ("resolution", row.resolution.map(Resolution::as_str).into()),
+            ]);
+            for (name, value) in [("was", &row.was), ("now", &row.now)] {
+                value.iter().for_each(|value| drop(out.insert(name, value.clone())));
+            }
+            Value::from(out)
         });
+        let told = |row: &Told| {
+            object([
+                ("change", row.change.as_str().into()),
+                ("address", address(&row.key)),
+                ("at", row.at.to_string().into()),
+                ("who", row.who.clone().into()),
+            ])
+        };
         let effects = self.effects.iter().map(|effect| {
             object([("address", address(&effect.key)), ("effect", effect.what.as_str().into())])
         });
@@ -121,6 +137,8 @@ impl Plan {
             ("rewrites", list(rewrites)),
             ("effects", list(effects)),
             ("conflicts", list(conflicts)),
+            ("undoes", list(self.undoes.iter().map(told))),
+            ("unexplained", list(self.unexplained.iter().map(told))),
         ]
     }
 
@@ -294,7 +312,7 @@ impl Reader<'_> {
             base: text(value, "base")?,
             read: time(live.get("read_at"))?,
             expires: time(value.get("expires"))?,
-            mode: [Mode::Merge, Mode::Rollback]
+            mode: [Mode::Merge, Mode::Rollback, Mode::ThreeWay]
                 .into_iter()
                 .find(|mode| Some(mode.as_str()) == value.get("mode").and_then(Value::as_str))?,
             steps: each(value, "steps", |step| self.step(step))?,
@@ -326,8 +344,20 @@ impl Reader<'_> {
             })?,
             guards: each(value, "guards", |row| self.guard(row))?,
             conflicts: each(value, "conflicts", |row| {
-                Some(Conflict { key: self.key(row)?, pointer: at(row)?, reason: text(row, "reason")? })
+                Some(Conflict {
+                    key: self.key(row)?,
+                    pointer: at(row)?,
+                    reason: text(row, "reason")?,
+                    was: row.get("was").cloned(),
+                    now: row.get("now").cloned(),
+                    resolution: match row.get("resolution")? {
+                        Value::Null => None,
+                        word => Some(resolution(word)?),
+                    },
+                })
             })?,
+            undoes: each(value, "undoes", |row| self.told(row))?,
+            unexplained: each(value, "unexplained", |row| self.told(row))?,
             inputs: each(live, "inputs", |row| {
                 let key = resource(row.get("address")?, self.tenant)?;
                 Some(Input { key, state: row.get("state")?.as_str().map(str::to_owned) })
@@ -347,6 +377,15 @@ impl Reader<'_> {
 
     fn key(&self, row: &Value) -> Option<ResourceKey> {
         self.address(row.get("address")?)
+    }
+
+    fn told(&self, row: &Value) -> Option<Told> {
+        Some(Told {
+            change: text(row, "change")?,
+            key: self.key(row)?,
+            at: text(row, "at")?.parse().ok()?,
+            who: row.get("who")?.as_str().map(str::to_owned),
+        })
     }
 
     fn step(&self, value: &Value) -> Option<Step> {
@@ -391,6 +430,10 @@ impl Reader<'_> {
             _ => None,
         }
     }
+}
+
+fn resolution(word: &Value) -> Option<Resolution> {
+    [Resolution::Keep, Resolution::Take].into_iter().find(|known| Some(known.as_str()) == word.as_str())
 }
 
 fn request(value: &Value) -> Option<Request> {

@@ -3,16 +3,21 @@
 //! Names and values come from the tenant, which may be hostile: control characters and what turns
 //! the reading direction are written as escapes. Secrets are marks and never values.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+
+use jiff::Timestamp;
 
 use crate::base::key::ResourceKey;
 use crate::json::redact::{UNKNOWN, fingerprint};
 use crate::json::{FieldChange, Object, Value};
-use crate::restore::form::{Guard, Op, Part, Plan, Step};
+use crate::restore::form::{Guard, Mode, Op, Part, Plan, Resolution, Step};
 use crate::restore::placeholder::{self, Found};
 
 /// Longest value that is shown, in characters.
 const VALUE_CHARS_MAX: usize = 120;
+/// Most changes that are listed by themselves.
+const TOLD_MAX: usize = 20;
 /// Most fields of one step that are shown.
 const FIELDS_MAX: usize = 40;
 
@@ -21,6 +26,7 @@ const FIELDS_MAX: usize = 40;
 pub fn preview(plan: &Plan) -> String {
     let mut out = String::new();
     head(plan, &mut out);
+    undoes(plan, &mut out);
     guards(plan, &mut out);
     let dangerous =
         |step: &&Step| step.op == Op::Delete || step.needs.iter().any(|need| need.starts_with("--"));
@@ -45,10 +51,7 @@ pub fn preview(plan: &Plan) -> String {
         let (of, means) = (resource(plan, &rewrite.key), resource(plan, &rewrite.means));
         line(out, 2, &format!("{of} {}: {} → {means}", rewrite.pointer, value(&rewrite.from)));
     });
-    section(&mut out, "Left as they are, because they changed since", &plan.conflicts, |conflict, out| {
-        let of = resource(plan, &conflict.key);
-        line(out, 2, &format!("{of} {}: {}", conflict.pointer, conflict.reason));
-    });
+    conflicts(plan, &mut out);
     section(&mut out, "Not restored", &plan.refused, |refusal, out| {
         line(out, 2, &format!("{}: {}", named(&refusal.key, &refusal.name), refusal.reason));
     });
@@ -94,7 +97,11 @@ fn section<T>(
 fn head(plan: &Plan, out: &mut String) {
     let of = plan.from.as_ref().map_or(String::new(), |from| format!(" of {from}"));
     let back = if plan.from.is_some() { "as in" } else { "back to" };
-    line(out, 0, &format!("Plan {} for {}: {back} snapshot {}{of}", plan.id.short(), plan.tenant, plan.base));
+    let what = match plan.mode {
+        Mode::ThreeWay => format!("undoing {} changes, keeping everything else since", plan.undoes.len()),
+        _ => format!("{back} snapshot {}{of}", plan.base),
+    };
+    line(out, 0, &format!("Plan {} for {}: {what}", plan.id.short(), plan.tenant));
     let text = format!(
         "{} to create, {} to update, {} to delete, {} unchanged, {} refused ({})",
         plan.count(Op::Create),
@@ -105,6 +112,61 @@ fn head(plan: &Plan, out: &mut String) {
         plan.mode.as_str(),
     );
     line(out, 0, &text);
+}
+
+/// Whose changes are undone, and what of that time stays because nobody is named for it.
+fn undoes(plan: &Plan, out: &mut String) {
+    let mut by: BTreeMap<Option<&str>, (usize, Timestamp, Timestamp)> = BTreeMap::new();
+    for told in &plan.undoes {
+        let known = by.entry(told.who.as_deref()).or_insert((0, told.at, told.at));
+        *known = (known.0 + 1, known.1.min(told.at), known.2.max(told.at));
+    }
+    section(out, "Undone", by, |(who, (count, first, last)), out| {
+        let who =
+            who.unwrap_or("nobody is named for these; they follow from the others, or were named by id");
+        let span = if first == last { format!("at {first:.0}") } else { format!("{first:.0} to {last:.0}") };
+        line(out, 2, &format!("{count:>4}  {span}  {who}"));
+    });
+    let stay = "Stay, because nobody is named for them (`--changes` undoes them too)";
+    section(out, stay, plan.unexplained.iter().take(TOLD_MAX), |told, out| {
+        line(out, 2, &format!("{}  {:.0}  {}", told.change, told.at, told.key));
+    });
+    if plan.unexplained.len() > TOLD_MAX {
+        line(out, 2, &format!("and {} more, all in the plan file", plan.unexplained.len() - TOLD_MAX));
+    }
+}
+
+/// Field by field, what others have built on what is undone.
+fn conflicts(plan: &Plan, out: &mut String) {
+    let three_way = plan.mode == Mode::ThreeWay;
+    let title = match three_way {
+        true => "Conflicts: somebody has built on what is undone",
+        false => "Left as they are, because they changed since",
+    };
+    section(out, title, &plan.conflicts, |conflict, out| {
+        let of = resource(plan, &conflict.key);
+        let field =
+            if conflict.pointer.is_empty() { String::new() } else { format!(" {}", conflict.pointer) };
+        line(out, 2, &format!("{of}{field}: {}", conflict.reason));
+        if !three_way {
+            return;
+        }
+        let shown = |side: &Option<Value>| side.as_ref().map_or("nothing".to_owned(), value);
+        line(out, 6, &format!("before: {}", shown(&conflict.was)));
+        line(out, 6, &format!("now:    {}", shown(&conflict.now)));
+        let field =
+            if conflict.pointer.is_empty() { String::new() } else { format!("#{}", conflict.pointer) };
+        let address = format!("{}/{}{field}", plan.tenant, conflict.key);
+        line(
+            out,
+            6,
+            &match conflict.resolution {
+                Some(Resolution::Keep) => "decided: what is there now stays".to_owned(),
+                Some(Resolution::Take) => "decided: what was there before is put back".to_owned(),
+                None => format!("not decided: --keep '{address}' or --take '{address}'"),
+            },
+        );
+    });
 }
 
 fn guards(plan: &Plan, out: &mut String) {

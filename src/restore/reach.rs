@@ -13,85 +13,9 @@ use crate::restore::RestoreError;
 use crate::restore::atlas::{Atlas, Mention};
 use crate::restore::elsewhere::nameless;
 use crate::restore::form::{Mode, Refusal};
+use crate::restore::rewind::Decisions;
+use crate::restore::scope::{Scope, Wish, join};
 use crate::restore::sides::{Seen, Sight, Wants, gap, natural_name, parents_of};
-
-/// What is wanted of one resource.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wish {
-    /// As it was.
-    Whole,
-    /// Only these fields as they were.
-    Fields(Vec<Pointer>),
-    /// Only these changes undone, and everything since kept.
-    Revert(Vec<FieldChange>),
-}
-
-/// What a person chose.
-#[derive(Clone, Debug, Default)]
-pub struct Scope {
-    wishes: BTreeMap<ResourceKey, Wish>,
-    refused: Vec<Refusal>,
-}
-
-impl Scope {
-    /// These resources, whole.
-    #[must_use]
-    pub fn whole(keys: impl IntoIterator<Item = ResourceKey>) -> Self {
-        Self { wishes: keys.into_iter().map(|key| (key, Wish::Whole)).collect(), refused: Vec::new() }
-    }
-
-    /// Adds a wish; two for one resource are joined, and a whole resource holds all its fields.
-    pub fn add(&mut self, key: ResourceKey, wish: Wish) {
-        join(&mut self.wishes, key, wish);
-    }
-
-    /// Names something that is left as it is, and why: the plan says so.
-    pub fn refuse(&mut self, refusal: Refusal) {
-        self.refused.push(refusal);
-    }
-
-    /// Keeps only what is chosen among these.
-    pub fn retain(&mut self, mut chosen: impl FnMut(&ResourceKey) -> bool) {
-        self.wishes.retain(|key, _| chosen(key));
-        self.refused.retain(|refusal| chosen(&refusal.key));
-    }
-
-    /// All that the plan will say something of.
-    pub fn keys(&self) -> impl Iterator<Item = &ResourceKey> {
-        self.wishes.keys().chain(self.refused.iter().map(|refusal| &refusal.key))
-    }
-
-    /// What was chosen, in key order.
-    pub fn iter(&self) -> impl Iterator<Item = (&ResourceKey, &Wish)> {
-        self.wishes.iter()
-    }
-}
-
-fn join(wishes: &mut BTreeMap<ResourceKey, Wish>, key: ResourceKey, wish: Wish) -> bool {
-    let Some(known) = wishes.get_mut(&key) else {
-        wishes.insert(key, wish);
-        return true;
-    };
-    let before = known.clone();
-    match (&mut *known, wish) {
-        (Wish::Whole, _) => {}
-        (Wish::Fields(fields), Wish::Fields(more)) => {
-            fields.extend(more.into_iter().filter(|at| !before.names(at)));
-        }
-        (Wish::Revert(changes), Wish::Revert(more)) => {
-            let new: Vec<_> = more.into_iter().filter(|change| !changes.contains(change)).collect();
-            changes.extend(new);
-        }
-        (known, wish) => *known = wish,
-    }
-    *known != before
-}
-
-impl Wish {
-    fn names(&self, at: &Pointer) -> bool {
-        matches!(self, Self::Fields(fields) if fields.contains(at))
-    }
-}
 
 /// What is to be done with a resource.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -142,6 +66,8 @@ pub(crate) struct Reach<'a> {
     pub(crate) takes_along: BTreeMap<ResourceKey, BTreeSet<ResourceKey>>,
     /// Kinds of which something may go with a resource, and that cannot be read.
     pub(crate) unseen_along: BTreeMap<ResourceKey, BTreeSet<Kind>>,
+    /// What a person has decided about conflicts.
+    pub(crate) decisions: Decisions,
     wishes: BTreeMap<ResourceKey, Wish>,
     /// What the vendor may have deleted along with something that is gone.
     cascaded: BTreeSet<ResourceKey>,
@@ -178,6 +104,7 @@ impl<'a> Reach<'a> {
             moved: BTreeMap::new(),
             takes_along: BTreeMap::new(),
             unseen_along: BTreeMap::new(),
+            decisions: Decisions::default(),
             wishes: BTreeMap::new(),
             cascaded: BTreeSet::new(),
             queue: Vec::new(),
@@ -186,7 +113,8 @@ impl<'a> Reach<'a> {
 
     /// Walks from the scope to everything that comes with it.
     pub(crate) fn walk(&mut self, scope: &Scope) -> Result<(), RestoreError> {
-        self.refused.extend(scope.refused.iter().cloned());
+        self.refused.extend(scope.refused().iter().cloned());
+        self.decisions = scope.decisions().clone();
         for (key, wish) in scope.iter() {
             self.push(key.clone(), wish.clone());
         }

@@ -8,7 +8,6 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::base::key::{Kind, ResourceKey};
 use crate::restore::form::Op;
-use crate::restore::links::names_in;
 use crate::restore::order::Node;
 use crate::restore::reach::Reach;
 
@@ -44,13 +43,11 @@ fn ends(
         return Vec::new();
     };
     let mut found = Vec::new();
-    for reference in &spec.refs {
-        let values = reference.at.find(body);
-        for text in values.iter().flat_map(|(_, value)| names_in(reference.by, value)) {
-            let kinds = reference.to.iter();
-            found
-                .extend(kinds.filter_map(|kind| named.get(&(kind.clone(), text.clone()))).flatten().cloned());
-        }
+    for mention in spec.mentions(body) {
+        let kinds = mention.reference.to.iter();
+        found.extend(
+            kinds.filter_map(|kind| named.get(&(kind.clone(), mention.text.clone()))).flatten().cloned(),
+        );
     }
     found
 }

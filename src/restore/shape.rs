@@ -9,6 +9,7 @@ use crate::json::{Object, Pattern, Pointer, Value};
 use crate::restore::form::{Request, SecretInput};
 use crate::restore::placeholder::{self, Found, SecretAt, fill};
 use crate::restore::secrets::free_name;
+use crate::restore::sides::Recorded;
 use crate::restore::wish::{blocked, put_empty};
 
 /// The text that stands in an envelope for the body.
@@ -69,7 +70,8 @@ pub(crate) struct Shaper<'a> {
     pub(crate) live: Option<&'a Value>,
     /// The call follows the one that made the resource: what a person gave then is sent again.
     pub(crate) fresh: bool,
-    /// The snapshot that the recorded body is of.
+    /// The recorded state, and the snapshot that it is.
+    pub(crate) recorded: &'a dyn Recorded,
     pub(crate) base: &'a str,
 }
 
@@ -257,7 +259,7 @@ impl Shaper<'_> {
         if recorded {
             let pointer = Pointer::from_segments([mark]).to_string();
             return Some(placeholder::secret(&SecretAt {
-                blob: format!("{}/{}", self.base, self.key),
+                blob: format!("{}/{}", self.recorded.kept_in(self.key, mark).unwrap_or(self.base), self.key),
                 pointer,
             }));
         }

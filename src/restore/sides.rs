@@ -36,6 +36,11 @@ pub trait Recorded {
     }
     /// How far the kinds were read.
     fn ledger(&self) -> &Ledger;
+    /// The snapshot that holds a secret of a resource by its mark, where it is another than the plan's base.
+    fn kept_in(&self, key: &ResourceKey, mark: &str) -> Option<&str> {
+        let _ = (key, mark);
+        None
+    }
     /// The mark that a recorded secret has at another address, or in another tenant: a mark is made for one
     /// place and says nothing at another. `None` where nobody has the value.
     ///

@@ -474,6 +474,7 @@ impl Work<'_, '_> {
             goal: body,
             live,
             fresh: draft.is_made(),
+            recorded: self.inputs.goal,
             base: self.inputs.base,
         }
     }

@@ -1,13 +1,13 @@
-//! A snapshot of the repository as the goal of a plan, and as the place where secrets come from.
+//! A snapshot of the repository as the goal of a plan.
 
 use zeroize::Zeroize;
 
 use crate::base::coverage::Ledger;
 use crate::base::key::{Kind, ResourceKey};
 use crate::base::secret::Secret;
-use crate::json::{self, Limits, Pointer, Value};
+use crate::json::{self, Limits, Value};
 use crate::restore::observe::Mark;
-use crate::restore::{Marked, Recorded, RestoreError, SecretAt, Vault};
+use crate::restore::{Marked, Recorded, RestoreError};
 use crate::store::{Entry, Part, Repository, Snapshot, State, StoreError};
 
 /// One snapshot of one tenant.
@@ -34,21 +34,23 @@ impl<'a> Stored<'a> {
         Self { mark: Some(mark), ..self }
     }
 
-    /// The values of a resource's secrets, by mark.
-    fn secrets(&self, key: &ResourceKey) -> Result<Option<Secret<Value>>, String> {
-        let Some(entry) = self.state.get(key) else { return Ok(None) };
-        let read = self.repository.read(&entry, Part::Secret).map_err(|error| error.to_string())?;
-        let Some(mut bytes) = read else { return Ok(None) };
-        let values = json::parse(&bytes, &Limits::body()).map(Secret::new);
-        bytes.zeroize();
-        values.map(Some).map_err(|error| error.to_string())
-    }
-
     /// The snapshot.
     #[must_use]
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
     }
+}
+
+/// The values of a resource's secrets, by mark.
+///
+/// # Errors
+/// In words: they cannot be read.
+pub(crate) fn sealed(repository: &Repository, entry: &Entry) -> Result<Option<Secret<Value>>, String> {
+    let read = repository.read(entry, Part::Secret).map_err(|error| error.to_string())?;
+    let Some(mut bytes) = read else { return Ok(None) };
+    let values = json::parse(&bytes, &Limits::body()).map(Secret::new);
+    bytes.zeroize();
+    values.map(Some).map_err(|error| error.to_string())
 }
 
 fn parsed(key: &ResourceKey, bytes: Option<Vec<u8>>) -> Result<Value, RestoreError> {
@@ -94,23 +96,9 @@ impl Recorded for Stored<'_> {
     fn mark_at(&self, secret: &Marked<'_>, at: &ResourceKey) -> Result<Option<String>, RestoreError> {
         let Some(mark) = self.mark else { return Ok(None) };
         let unreadable = |why| RestoreError::Recorded { key: secret.key.clone(), why };
-        let values = self.secrets(secret.key).map_err(unreadable)?;
+        let Some(entry) = self.state.get(secret.key) else { return Ok(None) };
+        let values = sealed(self.repository, &entry).map_err(unreadable)?;
         let value = values.as_ref().and_then(|values| values.expose().get(secret.mark));
         Ok(value.map(|value| mark(&at.to_path(), secret.place, &value.to_canonical())))
-    }
-}
-
-impl Vault for Stored<'_> {
-    fn open(&self, at: &SecretAt) -> Result<Secret<Value>, String> {
-        let missing = || format!("`{}` has no such secret", at.blob);
-        let (snapshot, path) = at.blob.split_once('/').ok_or_else(missing)?;
-        if snapshot != self.snapshot.id.to_string() {
-            return Err(format!("`{}` is of another snapshot than the plan's base", at.blob));
-        }
-        let key = ResourceKey::from_path(path).ok_or_else(missing)?;
-        let values = self.secrets(&key)?.ok_or_else(missing)?;
-        let pointer = Pointer::parse(&at.pointer).map_err(|error| error.to_string())?;
-        let found = pointer.get(values.expose()).cloned();
-        found.map(Secret::new).ok_or_else(missing)
     }
 }

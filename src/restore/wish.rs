@@ -5,9 +5,11 @@
 use crate::catalog::{Body, Context, KindSpec, Write};
 use crate::history::change::array_rules;
 use crate::json::{FieldChange, JsonError, Pattern, Pointer, Value, diff_with};
-use crate::restore::form::Conflict;
+use crate::restore::form::{Conflict, Resolution};
 use crate::restore::placeholder::{escape, set_deep};
-use crate::restore::reach::{Item, Wish};
+use crate::restore::reach::Item;
+use crate::restore::rewind::Decisions;
+use crate::restore::scope::Wish;
 
 /// The differences between two bodies of a kind.
 pub(crate) fn differences(spec: &KindSpec, from: &Value, to: &Value) -> Vec<FieldChange> {
@@ -24,31 +26,41 @@ pub(crate) fn without(body: &Value, patterns: &[Pattern]) -> Value {
 }
 
 /// The body that a wish asks for, and what of the wish has been overtaken.
-pub(crate) fn desired(item: &Item) -> (Value, Vec<Conflict>) {
+pub(crate) fn desired(item: &Item, decisions: &Decisions) -> (Value, Vec<Conflict>) {
     let goal = item.goal.as_ref().map(escape).unwrap_or_default();
     let Some(live) = item.live.as_ref().map(escape) else { return (goal, Vec::new()) };
     let mut conflicts = Vec::new();
-    let mut refuse = |at: &Pointer, reason: &str| {
+    let mut refuse = |at: &Pointer, reason: &str, was: Option<&Value>, now: Option<&Value>| {
+        let resolution = decisions.about(&item.live_key, at);
         conflicts.push(Conflict {
             key: item.live_key.clone(),
             pointer: at.clone(),
             reason: reason.to_owned(),
+            was: was.cloned(),
+            now: now.cloned(),
+            resolution,
         });
+        resolution == Some(Resolution::Take)
     };
     let mut out = live;
     match &item.wish {
         Wish::Whole => out = goal,
         Wish::Fields(fields) => {
             for at in fields {
-                if set_or_remove(&mut out, at, at.get(&goal).cloned()).is_err() {
-                    refuse(at, "the place above this field is not there any more");
+                let was = at.get(&goal).cloned();
+                if set_or_remove(&mut out, at, was.clone()).is_err() {
+                    refuse(at, "the place above this field is not there any more", was.as_ref(), None);
                 }
             }
         }
         Wish::Revert(changes) => {
             for change in changes {
-                if let Err(reason) = revert(&mut out, change) {
-                    refuse(&change.pointer, reason);
+                let now = change.pointer.get(&out).cloned();
+                if let Err(reason) = revert(&mut out, change)
+                    && refuse(&change.pointer, reason, change.from.as_ref(), now.as_ref())
+                {
+                    // Where it has no place any more, there is nothing to take it back to.
+                    let _ = set_or_remove(&mut out, &change.pointer, change.from.as_ref().map(escape));
                 }
             }
         }
@@ -68,36 +80,47 @@ pub(crate) fn set_or_remove(body: &mut Value, at: &Pointer, value: Option<Value>
 
 /// Undoes one change where the field still is as the change left it.
 fn revert(body: &mut Value, change: &FieldChange) -> Result<(), &'static str> {
-    let (from, to) = (change.from.as_ref().map(escape), change.to.as_ref().map(escape));
-    let parent = change.pointer.parent();
-    if let Some(Value::Array(items)) = parent.as_ref().and_then(|at| at.get_mut(body)) {
-        return revert_element(items, from, to);
-    }
-    let now = change.pointer.get(body);
-    if now == from.as_ref() {
-        return Ok(());
-    }
-    if now != to.as_ref() {
-        return Err("the field was changed again since; it is left as it is");
-    }
-    set_or_remove(body, &change.pointer, from).map_err(|_| "the place above this field is not there any more")
+    turn(body, &change.pointer, change.to.as_ref().map(escape), change.from.as_ref().map(escape))
 }
 
-/// In an array an element is what it is, wherever it stands.
-fn revert_element(
+/// Makes one change where the field still is as the change found it.
+pub(crate) fn put(body: &mut Value, change: &FieldChange) -> Result<(), &'static str> {
+    turn(body, &change.pointer, change.from.clone(), change.to.clone())
+}
+
+/// Brings a field from one value to another.
+fn turn(body: &mut Value, at: &Pointer, old: Option<Value>, new: Option<Value>) -> Result<(), &'static str> {
+    let parent = at.parent();
+    if let Some(Value::Array(items)) = parent.as_ref().and_then(|at| at.get_mut(body)) {
+        let place = at.segments().last().and_then(|place| place.parse().ok());
+        return turn_element(items, place.unwrap_or(items.len()), old, new);
+    }
+    let now = at.get(body);
+    if now == new.as_ref() {
+        return Ok(());
+    }
+    if now != old.as_ref() {
+        return Err("the field was changed again since; it is left as it is");
+    }
+    set_or_remove(body, at, new).map_err(|_| "the place above this field is not there any more")
+}
+
+/// In an array an element is what it is, wherever it stands; a new one stands where it stood.
+fn turn_element(
     items: &mut Vec<Value>,
-    from: Option<Value>,
-    to: Option<Value>,
+    at: usize,
+    old: Option<Value>,
+    new: Option<Value>,
 ) -> Result<(), &'static str> {
-    let place = to.as_ref().map(|to| items.iter().position(|item| item == to));
-    match (from, place) {
-        (Some(from), _) if items.contains(&from) => Ok(()),
-        (Some(from), Some(Some(place))) => {
-            items.splice(place..=place, [from]);
+    let place = old.as_ref().map(|old| items.iter().position(|item| item == old));
+    match (new, place) {
+        (Some(new), _) if items.contains(&new) => Ok(()),
+        (Some(new), Some(Some(place))) => {
+            items.splice(place..=place, [new]);
             Ok(())
         }
-        (Some(from), None) => {
-            items.push(from);
+        (Some(new), None) => {
+            items.insert(at.min(items.len()), new);
             Ok(())
         }
         (None, Some(Some(place))) => {

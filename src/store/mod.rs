@@ -83,3 +83,6 @@ pub mod fuzzing {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+pub(crate) use tests::in_memory;

@@ -478,6 +478,8 @@ fn plan_text() -> String {
         effects: vec![],
         guards: vec![],
         conflicts: vec![],
+        undoes: vec![],
+        unexplained: vec![],
         inputs: vec![],
         forecast: Forecast { calls: 3, seconds: 0 },
         approvals: vec![],

@@ -13,7 +13,7 @@ use lastgood::base::entropy::SeededEntropy;
 use lastgood::base::secret::Secret;
 use lastgood::base::time::{Clock as _, FixedClock};
 use lastgood::restore::{
-    Allow, Apply, Inputs, Journal as _, Mode, Own, Plan, RestoreError, Scope, Seen, Start, Stored,
+    Allow, Apply, Inputs, Journal as _, Kept, Mode, Own, Plan, RestoreError, Scope, Seen, Start, Stored,
     StoredJournal, Summary, plan, survey,
 };
 use lastgood::storage::{Fault, FaultKind, Memory, Storage};
@@ -125,8 +125,7 @@ impl World {
             }
         };
         let before_id = before.as_ref().map(|state| state.snapshot().id.to_string()).unwrap_or_default();
-        let base = repository.snapshots(TENANT).map_err(stored)?.remove(0);
-        let vault = Stored::new(&repository, base).map_err(stored)?;
+        let vault = Kept::of(&repository, plan);
         let apply = Apply {
             catalog: catalog(),
             plan,

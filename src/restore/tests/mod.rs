@@ -5,6 +5,7 @@ mod elsewhere;
 mod keeping;
 mod planning;
 mod tenant;
+mod three_way;
 mod together;
 mod undoing;
 
@@ -18,8 +19,8 @@ use crate::json::Value;
 use crate::restore::journal::{Entry, JournalError};
 use crate::restore::tests::tenant::{Memory, Snapshot, catalog, key};
 use crate::restore::{
-    Allow, Apply, Elsewhere, Inputs, Journal, Mode, Own, Plan, RestoreError, Scope, Seen, Start, Summary,
-    Tenant, plan, secrets, survey,
+    Allow, Apply, Elsewhere, Inputs, Journal, Mode, Own, Plan, Recorded, RestoreError, Scope, Seen, Start,
+    Summary, Tenant, plan, secrets, survey,
 };
 
 /// A journal in memory.
@@ -45,7 +46,7 @@ fn scope(paths: &[&str]) -> Scope {
     Scope::whole(paths.iter().map(|path| key(path)))
 }
 
-fn planned_by(memory: &Memory, goal: &Snapshot, scope: &Scope, mode: Mode, own: &Own) -> Plan {
+fn planned_by(memory: &Memory, goal: &dyn Recorded, scope: &Scope, mode: Mode, own: &Own) -> Plan {
     made(memory, goal, scope, mode, own, None)
 }
 
@@ -54,7 +55,14 @@ fn planned_from(from: &str, memory: &Memory, goal: &Snapshot, paths: &[&str]) ->
     made(memory, goal, &scope(paths), Mode::Merge, &Own::default(), Some(from))
 }
 
-fn made(memory: &Memory, goal: &Snapshot, scope: &Scope, mode: Mode, own: &Own, from: Option<&str>) -> Plan {
+fn made(
+    memory: &Memory,
+    goal: &dyn Recorded,
+    scope: &Scope,
+    mode: Mode,
+    own: &Own,
+    from: Option<&str>,
+) -> Plan {
     let settings = BTreeMap::new();
     let elsewhere = from.map(|_| catalog().elsewhere());
     let inputs = |live| Inputs {

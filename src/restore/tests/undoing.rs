@@ -14,7 +14,7 @@ fn way_back(memory: &Memory, notes: &Notes, before: &Snapshot) -> Plan {
 }
 
 /// What there is, without ids that are new each time.
-fn named(snapshot: &Snapshot) -> Vec<String> {
+pub(super) fn named(snapshot: &Snapshot) -> Vec<String> {
     let mut rows: Vec<String> = snapshot
         .bodies
         .iter()

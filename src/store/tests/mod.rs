@@ -46,6 +46,12 @@ pub(super) fn words(text: &str) -> Unlock {
     Unlock::Passphrase(Secret::new(text.as_bytes().to_vec()))
 }
 
+/// A new repository in memory, for tests of other rooms.
+pub(crate) fn in_memory(env: Environment) -> Repository {
+    let held = Arc::new(Memory::new());
+    Repository::init(held, &words("horse"), KdfCost::CHEAP_FOR_TESTS, env, None).unwrap()
+}
+
 pub(super) fn init(storage: Arc<dyn Storage>, index: Option<&FilePath>) -> Result<Repository, StoreError> {
     let index = index.map(FilePath::to_path_buf);
     Repository::init(storage, &words("horse"), KdfCost::CHEAP_FOR_TESTS, env(1), index)

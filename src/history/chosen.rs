@@ -1,0 +1,415 @@
+//! Which changes shall be undone, and the course that each of their resources has taken.
+//!
+//! A person chooses changes by their ids, or all that somebody did in a span. With them goes what the
+//! vendor did because of them and names nobody for: a group that is removed takes its members along.
+//! What the vendor's log names another for is never chosen, and what nobody is named for is told, so
+//! that a person can decide.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jiff::Timestamp;
+
+use crate::base::key::{Kind, ResourceKey};
+use crate::catalog::KindSpec;
+use crate::history::change::{Change, Op, change_id};
+use crate::history::log::Filter;
+use crate::history::moment::changed_at;
+use crate::history::{Actor, History, HistoryError};
+use crate::json::{FieldChange, Value};
+use crate::store::{self, Snapshot};
+
+/// What a person chose.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// Changes by their ids, as `log` shows them.
+    pub ids: Vec<String>,
+    /// All that these did: an id, a name, a client, an address or a token.
+    pub actors: Vec<String>,
+    /// Not before; of what actors did.
+    pub since: Option<Timestamp>,
+    /// Not after; of what actors did.
+    pub until: Option<Timestamp>,
+}
+
+/// What of a change is undone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Undo {
+    /// Nothing: it stays.
+    Nothing,
+    /// These fields: the vendor changed them because of another change that is undone.
+    Fields(Vec<FieldChange>),
+    /// All of it.
+    All,
+}
+
+/// A change in the course of a resource.
+#[derive(Clone, Debug)]
+pub struct Deed {
+    /// The number of the snapshot that found it.
+    pub seq: u64,
+    /// What happened, and who did it.
+    pub change: Change,
+    /// The main body before.
+    pub before: Option<Value>,
+    /// The main body after.
+    pub after: Option<Value>,
+    /// What of it is undone.
+    pub undo: Undo,
+    /// Whoever else had a hand in it and is not chosen.
+    pub shared_with: Vec<String>,
+}
+
+/// What a resource went through, oldest first, from the first change on that is undone.
+#[derive(Clone, Debug)]
+pub struct Course {
+    /// Which resource.
+    pub key: ResourceKey,
+    /// Its changes.
+    pub deeds: Vec<Deed>,
+}
+
+/// What is to be undone, and what must be kept in mind for it.
+#[derive(Clone, Debug, Default)]
+pub struct Chosen {
+    /// The resources, in key order.
+    pub courses: Vec<Course>,
+    /// What was removed or switched off since by a change that stays.
+    pub left: BTreeMap<ResourceKey, Change>,
+    /// What others made since that hangs on something whose making is undone.
+    pub hanging: BTreeMap<ResourceKey, Vec<Change>>,
+    /// Changes of the span that nobody is named for, and that stay.
+    pub unexplained: Vec<Change>,
+}
+
+impl Choice {
+    fn has(&self, actor: &Actor) -> bool {
+        self.actors.iter().any(|wanted| actor.is(wanted))
+    }
+
+    /// Whether a change is of what the chosen actors did.
+    fn admits(&self, at: Timestamp, actor: Option<&Actor>) -> bool {
+        let by = |wanted: &String| {
+            Filter { since: self.since, until: self.until, actor: Some(wanted.clone()) }.admits(at, actor)
+        };
+        self.actors.iter().any(by)
+    }
+
+    fn in_span(&self, at: Timestamp) -> bool {
+        self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at <= until)
+    }
+
+    /// Who else had a hand in a change of a chosen actor.
+    fn shared_with(&self, actor: Option<&Actor>) -> Vec<String> {
+        let all = actor.into_iter().flat_map(|actor| std::iter::once(actor).chain(&actor.others));
+        let others = all.filter(|actor| !self.actors.is_empty() && !self.has(actor));
+        others.map(|actor| actor.name.clone().or(actor.id.clone()).unwrap_or_default()).collect()
+    }
+}
+
+impl History<'_> {
+    /// The changes that are meant, with all that follows from them.
+    ///
+    /// # Errors
+    /// An id names no change, nobody did anything, or a record cannot be read.
+    pub fn chosen(
+        &self,
+        choice: &Choice,
+        keep: &dyn Fn(&ResourceKey) -> bool,
+    ) -> Result<Chosen, HistoryError> {
+        let snapshots = self.repository.snapshots(self.tenant)?;
+        // What the first snapshot found is not a change.
+        let snapshots = snapshots.get(1..).unwrap_or_default();
+        let seeds = self.seeds(choice, keep, snapshots)?;
+        let Some(first) = seeds.iter().map(|(seq, _)| *seq).min() else { return Ok(Chosen::default()) };
+        let mut search = Search { history: self, choice, seeds, deeds: Vec::new(), made: Vec::new() };
+        let mut left = BTreeMap::new();
+        for snapshot in snapshots.iter().filter(|snapshot| snapshot.seq >= first) {
+            for stored in self.repository.changes(self.tenant, snapshot.seq)? {
+                let deed = search.deed(snapshot, &stored)?;
+                search.mark_left(&deed, &mut left);
+                search.keep(deed);
+            }
+        }
+        let causes = search.follow();
+        Ok(search.end(&causes, left))
+    }
+
+    /// The changes that a person named, by number of snapshot and resource.
+    fn seeds(
+        &self,
+        choice: &Choice,
+        keep: &dyn Fn(&ResourceKey) -> bool,
+        snapshots: &[Snapshot],
+    ) -> Result<BTreeSet<(u64, ResourceKey)>, HistoryError> {
+        let mut seeds = BTreeSet::new();
+        let mut unmet: BTreeSet<&str> = choice.ids.iter().map(String::as_str).collect();
+        for snapshot in snapshots {
+            let named = choice.ids.iter().any(|id| id.starts_with(&snapshot.id.short()));
+            let spanned =
+                !choice.actors.is_empty() && choice.since.is_none_or(|since| snapshot.finished >= since);
+            if !named && !spanned {
+                continue;
+            }
+            for stored in self.repository.changes(self.tenant, snapshot.seq)? {
+                let id = change_id(&snapshot.id, &stored.key);
+                let by_id = choice.ids.iter().find(|known| **known == id);
+                unmet.retain(|wanted| Some(*wanted) != by_id.map(String::as_str));
+                let meant = by_id.is_some() || {
+                    let actor = if spanned { self.actor(snapshot, &stored.key)? } else { None };
+                    choice.admits(changed_at(snapshot, &stored.key.kind), actor.as_ref())
+                };
+                if meant && keep(&stored.key) {
+                    seeds.insert((snapshot.seq, stored.key));
+                }
+            }
+        }
+        match unmet.first() {
+            Some(id) => Err(HistoryError::NoChange { id: (*id).to_owned() }),
+            None if seeds.is_empty() => Err(HistoryError::NothingDone { who: choice.actors.join(", ") }),
+            None => Ok(seeds),
+        }
+    }
+}
+
+/// Something that was made or removed, from which other changes follow.
+struct Cause {
+    seq: u64,
+    key: ResourceKey,
+    op: Op,
+    /// Its id and its name, by which others name it.
+    texts: Vec<String>,
+    by: Option<String>,
+}
+
+/// A resource that was made, and what it hangs on.
+struct Made {
+    change: Change,
+    seq: u64,
+    on: BTreeSet<(Kind, String)>,
+}
+
+struct Search<'h, 'r> {
+    history: &'h History<'r>,
+    choice: &'h Choice,
+    seeds: BTreeSet<(u64, ResourceKey)>,
+    /// What is chosen, and what may follow from it.
+    deeds: Vec<Deed>,
+    /// What was made, of all changes.
+    made: Vec<Made>,
+}
+
+impl Search<'_, '_> {
+    fn spec(&self, key: &ResourceKey) -> Option<&'static KindSpec> {
+        self.history.catalog.kind(&key.kind)
+    }
+
+    fn deed(&self, snapshot: &Snapshot, stored: &store::Change) -> Result<Deed, HistoryError> {
+        let history = self.history;
+        let body =
+            |entry: Option<&store::Entry>| entry.map(|entry| history.main(&stored.key, entry)).transpose();
+        let mut change =
+            history.change(snapshot, &stored.key, stored.before.as_ref(), stored.after.as_ref())?;
+        change.actor = history.actor(snapshot, &stored.key)?;
+        let chosen = self.seeds.contains(&(snapshot.seq, stored.key.clone()));
+        let by_name = chosen && !self.choice.ids.contains(&change.id);
+        Ok(Deed {
+            seq: snapshot.seq,
+            shared_with: if by_name { self.choice.shared_with(change.actor.as_ref()) } else { Vec::new() },
+            before: body(stored.before.as_ref())?,
+            after: body(stored.after.as_ref())?,
+            undo: if chosen { Undo::All } else { Undo::Nothing },
+            change,
+        })
+    }
+
+    /// Keeps of a change what may matter: one that another is named for follows from nothing.
+    fn keep(&mut self, deed: Deed) {
+        if deed.change.op == Op::Add && deed.undo == Undo::Nothing {
+            let on = self.hangs_on(&deed.change.key, deed.after.as_ref());
+            let change = Change { fields: Vec::new(), ..deed.change.clone() };
+            self.made.push(Made { change, seq: deed.seq, on });
+        }
+        self.deeds.push(deed);
+    }
+
+    /// Notes what a change that stays has removed or switched off, as long as it is so.
+    fn mark_left(&self, deed: &Deed, left: &mut BTreeMap<ResourceKey, Change>) {
+        let key = &deed.change.key;
+        let off = |body: &Value| self.spec(key).is_some_and(|spec| spec.restore.is_off(body));
+        match deed.after.as_ref() {
+            Some(body) if !off(body) => drop(left.remove(key)),
+            Some(_) if deed.before.as_ref().is_some_and(off) => {}
+            _ if deed.undo == Undo::Nothing => {
+                left.insert(key.clone(), Change { fields: Vec::new(), ..deed.change.clone() });
+            }
+            _ => {}
+        }
+    }
+
+    /// The texts by which a resource names others, its parents among them.
+    fn named_by(&self, key: &ResourceKey, body: Option<&Value>) -> BTreeSet<String> {
+        let above = key.above().iter().cloned();
+        let spec = self.spec(key);
+        let mentions = spec.zip(body).into_iter().flat_map(|(spec, body)| spec.mentions(body));
+        above.chain(mentions.map(|mention| mention.text)).collect()
+    }
+
+    /// What a resource hangs on: its parent, and what it names by id.
+    fn hangs_on(&self, key: &ResourceKey, body: Option<&Value>) -> BTreeSet<(Kind, String)> {
+        let Some(spec) = self.spec(key) else { return BTreeSet::new() };
+        let parent = key.above().last();
+        let parents =
+            parent.into_iter().flat_map(|id| spec.parent.iter().map(|kind| (kind.clone(), id.clone())));
+        let mentions = body.into_iter().flat_map(|body| spec.mentions(body));
+        let named = mentions.flat_map(|mention| {
+            let to = mention.reference.to.iter();
+            to.map(|kind| (kind.clone(), mention.text.clone())).collect::<Vec<_>>()
+        });
+        parents.chain(named).collect()
+    }
+
+    fn cause(&self, deed: &Deed) -> Option<Cause> {
+        let (Undo::All, Op::Add | Op::Remove) = (&deed.undo, deed.change.op) else { return None };
+        let key = &deed.change.key;
+        let body = deed.before.as_ref().or(deed.after.as_ref());
+        let name = self.spec(key).zip(body).and_then(|(spec, body)| spec.name_of(body));
+        Some(Cause {
+            seq: deed.seq,
+            key: key.clone(),
+            op: deed.change.op,
+            texts: std::iter::once(key.id().to_owned()).chain(name).collect(),
+            by: deed.change.actor.as_ref().and_then(|actor| actor.id.clone()),
+        })
+    }
+
+    /// Chooses what follows from what is chosen, until nothing more does.
+    fn follow(&mut self) -> Vec<Cause> {
+        let mut causes: Vec<Cause> = self.deeds.iter().filter_map(|deed| self.cause(deed)).collect();
+        let mut new = 0..causes.len();
+        while !new.is_empty() {
+            let mut by_text: HashMap<&str, Vec<&Cause>> = HashMap::new();
+            for cause in &causes[new.clone()] {
+                cause.texts.iter().for_each(|text| by_text.entry(text).or_default().push(cause));
+            }
+            let mut found: Vec<(usize, Undo)> = Vec::new();
+            for (place, deed) in self.deeds.iter().enumerate().filter(|(_, deed)| deed.undo != Undo::All) {
+                found.extend(self.following(deed, &by_text).map(|undo| (place, undo)));
+            }
+            let known = causes.len();
+            for (place, undo) in found {
+                self.deeds[place].undo = undo;
+                causes.extend(self.cause(&self.deeds[place]));
+            }
+            new = known..causes.len();
+        }
+        causes
+    }
+
+    /// What of a change follows from one of these.
+    fn following(&self, deed: &Deed, causes: &HashMap<&str, Vec<&Cause>>) -> Option<Undo> {
+        let key = &deed.change.key;
+        let sure = deed.change.actor.as_ref().filter(|actor| actor.confidence.as_deref() == Some("exact"));
+        let independent = |cause: &Cause| sure.is_some_and(|actor| actor.id != cause.by);
+        let spec = self.spec(key)?;
+        let names = |cause: &&Cause, body: Option<&Value>| {
+            let below = key.ids.len() > cause.key.ids.len() && key.ids.starts_with(&cause.key.ids);
+            below || body.is_some_and(|body| refers(spec, body, &cause.key, &cause.texts))
+        };
+        let texts = self.named_by(key, deed.before.as_ref().or(deed.after.as_ref()));
+        let more = deed.after.as_ref().map(|after| self.named_by(key, Some(after))).unwrap_or_default();
+        let texts: BTreeSet<&str> = texts.iter().chain(&more).map(String::as_str).collect();
+        let near = texts.iter().filter_map(|text| causes.get(text)).flatten().copied();
+        let near = near.filter(|cause| deed.seq >= cause.seq && cause.key != *key && !independent(cause));
+        let mut fields: Vec<FieldChange> = match &deed.undo {
+            Undo::Fields(fields) => fields.clone(),
+            _ => Vec::new(),
+        };
+        for cause in near {
+            match (cause.op, deed.change.op) {
+                (Op::Remove, Op::Remove) if names(&cause, deed.before.as_ref()) => return Some(Undo::All),
+                (Op::Add, Op::Add) if names(&cause, deed.after.as_ref()) => return Some(Undo::All),
+                (op, Op::Change) => {
+                    let moved = deed.change.fields.iter().filter(|field| went_with(field, op, cause));
+                    let new: Vec<_> = moved.filter(|field| !fields.contains(field)).cloned().collect();
+                    fields.extend(new);
+                }
+                _ => {}
+            }
+        }
+        (!fields.is_empty() && deed.undo != Undo::Fields(fields.clone())).then_some(Undo::Fields(fields))
+    }
+
+    fn end(self, causes: &[Cause], left: BTreeMap<ResourceKey, Change>) -> Chosen {
+        let mut chosen = Chosen { hanging: self.hanging(causes), ..Chosen::default() };
+        let undone: BTreeSet<&ResourceKey> = self.undone().map(|deed| &deed.change.key).collect();
+        chosen.left = left.into_iter().filter(|(key, _)| !undone.contains(key)).collect();
+        let in_span = |deed: &&Deed| self.choice.in_span(deed.change.at);
+        let nameless =
+            self.deeds.iter().filter(|deed| deed.change.actor.is_none() && deed.undo == Undo::Nothing);
+        if !self.choice.actors.is_empty() {
+            chosen.unexplained = nameless.filter(in_span).map(|deed| deed.change.clone()).collect();
+        }
+        let mut courses: BTreeMap<ResourceKey, Vec<Deed>> = BTreeMap::new();
+        let begun: BTreeMap<ResourceKey, u64> = self.undone().fold(BTreeMap::new(), |mut first, deed| {
+            first.entry(deed.change.key.clone()).or_insert(deed.seq);
+            first
+        });
+        for deed in self.deeds {
+            if begun.get(&deed.change.key).is_some_and(|first| deed.seq >= *first) {
+                courses.entry(deed.change.key.clone()).or_default().push(deed);
+            }
+        }
+        chosen.courses = courses.into_iter().map(|(key, deeds)| Course { key, deeds }).collect();
+        chosen
+    }
+
+    fn undone(&self) -> impl Iterator<Item = &Deed> {
+        self.deeds.iter().filter(|deed| deed.undo != Undo::Nothing)
+    }
+
+    /// What others made since that hangs on something whose making is undone.
+    fn hanging(&self, causes: &[Cause]) -> BTreeMap<ResourceKey, Vec<Change>> {
+        let undone: BTreeSet<(u64, &ResourceKey)> =
+            self.undone().map(|deed| (deed.seq, &deed.change.key)).collect();
+        let mut by_id: HashMap<(Kind, String), Vec<&Cause>> = HashMap::new();
+        for cause in causes.iter().filter(|cause| cause.op == Op::Add) {
+            by_id.entry((cause.key.kind.clone(), cause.key.id().to_owned())).or_default().push(cause);
+        }
+        let mut hanging: BTreeMap<ResourceKey, Vec<Change>> = BTreeMap::new();
+        for made in self.made.iter().filter(|made| !undone.contains(&(made.seq, &made.change.key))) {
+            for cause in made.on.iter().filter_map(|on| by_id.get(on)).flatten() {
+                if made.seq >= cause.seq && made.change.key != cause.key {
+                    hanging.entry(cause.key.clone()).or_default().push(made.change.clone());
+                }
+            }
+        }
+        hanging
+    }
+}
+
+/// Whether a body refers to this resource.
+fn refers(spec: &KindSpec, body: &Value, to: &ResourceKey, texts: &[String]) -> bool {
+    spec.mentions(body)
+        .any(|mention| mention.reference.to.contains(&to.kind) && texts.contains(&mention.text))
+}
+
+/// Whether a field lost what was removed, or gained what was made.
+fn went_with(field: &FieldChange, op: Op, cause: &Cause) -> bool {
+    let holds = |value: &Option<Value>| {
+        value.as_ref().is_some_and(|value| cause.texts.first().is_some_and(|id| says(value, id)))
+    };
+    match op {
+        Op::Remove => holds(&field.from) && !holds(&field.to),
+        _ => holds(&field.to) && !holds(&field.from),
+    }
+}
+
+/// Whether an id stands somewhere in a value.
+fn says(value: &Value, id: &str) -> bool {
+    match value {
+        Value::String(text) => text.contains(id),
+        Value::Array(items) => items.iter().any(|item| says(item, id)),
+        Value::Object(members) => members.iter().any(|(_, member)| says(member, id)),
+        _ => false,
+    }
+}
