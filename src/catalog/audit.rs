@@ -44,6 +44,8 @@ pub struct Audit {
     pub resource_type: Option<Pointer>,
     /// Path or id of what it was done to.
     pub resource: Pointer,
+    /// The name of what it was done to, where the event has one.
+    pub resource_name: Option<Pointer>,
     /// Who: id.
     pub actor_id: Pointer,
     /// Who: name, where the event has one.

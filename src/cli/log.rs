@@ -11,7 +11,7 @@ use crate::cli::open::{Opened, open, when};
 use crate::cli::output::{Output, brief, plain, time};
 use crate::cli::{Exit, Failure};
 use crate::history::log::Filter;
-use crate::history::{Actor, Address, Change, History, Op};
+use crate::history::{Actor, Address, Change, History, HistoryError, Op};
 
 /// Shows changes.
 ///
@@ -49,24 +49,65 @@ fn changes(
     address: &Address,
     filter: &Filter,
 ) -> Result<Vec<Change>, Failure> {
-    let mut found = match &address.reference {
+    match &address.reference {
         None => {
             let kinds = address.kind.as_ref().map(|_| history.kinds(address)).transpose()?;
             let in_kind = |key: &ResourceKey| kinds.as_ref().is_none_or(|kinds| kinds.contains(&key.kind));
-            history.log(filter, false, &in_kind)?
+            let mut found = history.log(filter, false, &in_kind)?;
+            name(opened, history, &mut found)?;
+            let told = history.heard_of(filter, &|key, _| in_kind(key))?;
+            Ok(merged(found, told))
         }
-        Some(_) => {
-            let keys = history.ever(address)?;
+        Some(reference) => {
+            let told = |names: &[String]| {
+                let kinds = history.kinds(address)?;
+                let is_it = |text: &str| names.iter().any(|name| name == text) || is_meant(reference, text);
+                let keep = |key: &ResourceKey, name: Option<&str>| {
+                    kinds.contains(&key.kind) && (is_it(key.id()) || name.is_some_and(&is_it))
+                };
+                history.heard_of(filter, &keep)
+            };
+            let keys = match history.ever(address) {
+                Ok(keys) => keys,
+                // Of what no body is held the vendor's log may still tell.
+                Err(error @ HistoryError::NotFound { .. }) => {
+                    let told = told(&[])?;
+                    return if told.is_empty() { Err(error.into()) } else { Ok(told) };
+                }
+                Err(error) => return Err(error.into()),
+            };
             let mut found = Vec::new();
             for key in &keys {
                 found.extend(history.log_of(key, filter)?);
             }
             found.sort_by_key(|change| std::cmp::Reverse(change.at));
-            found
+            name(opened, history, &mut found)?;
+            let names: Vec<String> = keys.iter().map(|key| key.id().to_owned()).collect();
+            let names: Vec<String> =
+                found.iter().filter_map(|change| change.name.clone()).chain(names).collect();
+            let told = told(&names)?;
+            Ok(merged(found, told))
         }
-    };
-    name(opened, history, &mut found)?;
-    Ok(found)
+    }
+}
+
+/// Whether a REF, however it is to be read, is this text.
+fn is_meant(reference: &str, text: &str) -> bool {
+    reference.strip_prefix("id:").or(reference.strip_prefix("name:")).unwrap_or(reference) == text
+}
+
+/// Changes and what was only told of, by time; changes stay in the order that they have.
+fn merged(found: Vec<Change>, told: Vec<Change>) -> Vec<Change> {
+    let mut out = Vec::with_capacity(found.len() + told.len());
+    let mut told = told.into_iter().peekable();
+    for change in found {
+        while let Some(first) = told.next_if(|told| told.at > change.at) {
+            out.push(first);
+        }
+        out.push(change);
+    }
+    out.extend(told);
+    out
 }
 
 /// Gives changes the names of their resources: of the latest state, else of the one before.
@@ -111,6 +152,9 @@ pub fn print(output: &Output, tenant: &str, change: &Change, patch: bool) {
     output.line(format!("{style}{sign}{style:#} {address}{name}"));
     let id = if change.id.is_empty() { String::new() } else { format!("  change {}", change.id) };
     output.line(format!("    {}{id}{}", time(change.at), who(change.actor.as_ref())));
+    if let Some(told) = &change.told {
+        output.line(format!("    {}: no body shows what changed", plain(told)));
+    }
     if patch {
         for field in &change.fields {
             let pointer = plain(&field.pointer.to_string());

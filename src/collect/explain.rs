@@ -116,7 +116,7 @@ pub(crate) fn join(
     let follows = run.catalog.audit.as_ref().is_some_and(|audit| audit.follow.is_some());
     let late = if follows { LATE } else { OVERLAP };
     let named = Named::new(events);
-    let mut people = People { catalog: run.catalog, names: BTreeMap::new() };
+    let mut people = People::new(run.catalog);
     for key in changed {
         let (path, since) = (key.to_path(), unseen_since(previous, &key.kind, late));
         if let Some((event, sure)) = named.explains(&path, since) {
@@ -131,15 +131,19 @@ pub(crate) fn join(
 }
 
 /// Who the ids in events are, as the last snapshot knew them: a vendor's log may name nobody.
-struct People<'a> {
+pub(crate) struct People<'a> {
     catalog: &'a Provider,
     names: BTreeMap<ResourceKey, Option<String>>,
 }
 
-impl People<'_> {
+impl<'a> People<'a> {
+    pub(crate) fn new(catalog: &'a Provider) -> Self {
+        Self { catalog, names: BTreeMap::new() }
+    }
+
     /// The event with the names of its actor and its client, where the tenant has them. Whoever
     /// came from elsewhere, such as another realm, keeps his id.
-    fn introduce(&mut self, session: &WriteSession, event: &Event) -> Result<Event, CollectError> {
+    pub(crate) fn introduce(&mut self, session: &WriteSession, event: &Event) -> Result<Event, CollectError> {
         let mut event = event.clone();
         let Some(audit) = &self.catalog.audit else { return Ok(event) };
         if event.actor_name.is_none() {
@@ -252,7 +256,7 @@ fn unseen_since(previous: &Snapshot, kind: &Kind, late: SignedDuration) -> Times
 }
 
 /// What is stored with the change: who, when, through what, how sure that is, and who else.
-fn record(event: &Event, confidence: &str, others: &[Event]) -> Value {
+pub(crate) fn record(event: &Event, confidence: &str, others: &[Event]) -> Value {
     let mut object = deed(event);
     object.insert("confidence", confidence);
     if !others.is_empty() {
@@ -272,6 +276,7 @@ fn deed(event: &Event) -> Object {
         ("client", &event.client),
         ("address", &event.address),
         ("token", &event.token),
+        ("target", &event.resource_name),
     ];
     for (name, value) in optional {
         if let Some(value) = value {

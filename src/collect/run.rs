@@ -15,7 +15,7 @@ use crate::collect::absence::{Gone, lost_rights};
 use crate::collect::due::{self, Full};
 use crate::collect::explain::Log;
 use crate::collect::mark::Mark;
-use crate::collect::{CollectError, explain, ledger, notes};
+use crate::collect::{CollectError, explain, late, ledger, notes};
 use crate::provider::{Known, Live};
 use crate::store::{Fingerprints, Flags, Meta, Snapshot, WriteSession};
 
@@ -205,6 +205,7 @@ impl Run<'_> {
         if let Some(previous) = previous {
             let changed: Vec<ResourceKey> = gathering.changed.iter().cloned().collect();
             explain::join(self, &mut gathering.session, &changed, previous, &log.events)?;
+            late::tell(self, &mut gathering, previous, log)?;
         }
         gathering.ledger.unknown = gathering.unknown.into_iter().collect();
         let before = previous.map(|was| was.ledger.as_ref());

@@ -30,10 +30,12 @@ pub enum Sort {
     Export,
     /// A snapshot that others are compared with.
     Baseline,
+    /// An audit event about something of which no reading holds a body.
+    Unseen,
 }
 
 impl Sort {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::LateEvent,
         Self::Join,
         Self::Tag,
@@ -43,6 +45,7 @@ impl Sort {
         Self::SecretRead,
         Self::Export,
         Self::Baseline,
+        Self::Unseen,
     ];
 }
 

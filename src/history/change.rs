@@ -72,6 +72,8 @@ pub struct Change {
     pub at: Timestamp,
     /// Who.
     pub actor: Option<Actor>,
+    /// What was done, in the vendor's word, where that is all that is known: no body shows what changed.
+    pub told: Option<String>,
     /// Field by field; for an addition or a removal, the whole body at the root.
     pub fields: Vec<FieldChange>,
 }
@@ -129,6 +131,7 @@ impl History<'_> {
             name: None,
             at: changed_at(snapshot, &key.kind),
             actor: None,
+            told: None,
             fields: fields(self.catalog.kind(&key.kind), old.as_ref(), new.as_ref()),
         })
     }
@@ -138,13 +141,14 @@ impl History<'_> {
     /// # Errors
     /// The event's body could not be read.
     pub fn actor(&self, snapshot: &Snapshot, key: &ResourceKey) -> Result<Option<Actor>, HistoryError> {
-        let Some(bytes) = self.repository.event(self.tenant, snapshot.seq, key)? else { return Ok(None) };
-        let value = parse(key, &bytes)?;
-        Ok(value.as_object().map(actor_of))
+        match self.repository.event(self.tenant, snapshot.seq, key)? {
+            Some(bytes) => Ok(parse(key, &bytes)?.as_object().map(actor_of)),
+            None => self.late_actor(snapshot, key),
+        }
     }
 }
 
-fn actor_of(record: &Object) -> Actor {
+pub(crate) fn actor_of(record: &Object) -> Actor {
     let text = |name: &str| record.get(name).and_then(Value::as_str).map(str::to_owned);
     Actor {
         id: text("id"),
@@ -181,6 +185,9 @@ impl Change {
         out.insert("id", Value::from(self.key.id()));
         out.insert("at", Value::from(self.at.to_string()));
         out.insert("actor", self.actor.as_ref().map_or(Value::Null, Actor::to_json));
+        if let Some(told) = &self.told {
+            out.insert("told", told.as_str());
+        }
         out.insert("fields", Value::Array(self.fields.iter().map(field_json).collect()));
         Value::Object(out)
     }

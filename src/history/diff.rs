@@ -160,7 +160,16 @@ fn compare_one(
         return Ok(None);
     }
     let at = to.at(&key.kind);
-    Ok(Some(Change { id: String::new(), op, key: key.clone(), name: None, at, actor: None, fields }))
+    Ok(Some(Change {
+        id: String::new(),
+        op,
+        key: key.clone(),
+        name: None,
+        at,
+        actor: None,
+        told: None,
+        fields,
+    }))
 }
 
 /// Whether a side has nothing of the kind because it is not readable there or not to be read.

@@ -11,6 +11,7 @@ pub mod change;
 pub mod chosen;
 pub mod diff;
 pub mod find;
+mod late;
 pub mod log;
 pub mod moment;
 pub mod names;

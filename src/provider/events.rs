@@ -27,6 +27,8 @@ pub struct Event {
     pub resource_type: Option<String>,
     /// What it was done to, in the vendor's form.
     pub resource: String,
+    /// Its name, where the event has one.
+    pub resource_name: Option<String>,
     /// Who: id.
     pub actor_id: Option<String>,
     /// Who: name.
@@ -58,6 +60,7 @@ impl Event {
             operation: "done".into(),
             resource_type: None,
             resource: String::new(),
+            resource_name: None,
             actor_id: None,
             actor_name: None,
             client: None,
@@ -150,6 +153,7 @@ pub(crate) fn read(audit: &Audit, row: &Value) -> Result<Event, String> {
         ids,
         resource_type,
         resource,
+        resource_name: audit.resource_name.as_ref().and_then(optional),
         actor_id: optional(&audit.actor_id),
         actor_name: audit.actor_name.as_ref().and_then(optional),
         client: audit.client.as_ref().and_then(optional),

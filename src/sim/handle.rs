@@ -14,7 +14,7 @@ use crate::sim::routes::{Op, Route};
 use crate::sim::vendor::empty_object;
 use crate::sim::wire::{Body, Refusal, Request, Response};
 use crate::sim::world::World;
-use crate::sim::{reading, writing};
+use crate::sim::{reading, workflows, writing};
 
 /// A request whose call is known.
 pub struct Ask<'a> {
@@ -56,7 +56,10 @@ pub fn handle(world: &mut World, request: &Request) -> Response {
     {
         return door.token(request, &world.org.url, world.now, &world.entropy);
     }
-    let answered = admitted(world, request).and_then(|scopes| dispatch(world, request, scopes.as_ref()));
+    let answered = match request.path.starts_with(workflows::ROOT) && !world.workflows.url.is_empty() {
+        true => workflows::handle(world, request),
+        false => admitted(world, request).and_then(|scopes| dispatch(world, request, scopes.as_ref())),
+    };
     let mut answer = answered.unwrap_or_else(|refusal| world.refuse(refusal));
     let headers = world.windows.headers();
     answer.headers.extend(headers);
@@ -64,7 +67,7 @@ pub fn handle(world: &mut World, request: &Request) -> Response {
 }
 
 /// The scopes of the token that a request brings; `None` where it has no bounds.
-fn admitted(world: &mut World, request: &Request) -> Result<Option<BTreeSet<String>>, Refusal> {
+pub(super) fn admitted(world: &mut World, request: &Request) -> Result<Option<BTreeSet<String>>, Refusal> {
     let brought = request.headers.get("authorization").map(String::as_str);
     // The vendor's own Python client sends the scheme and the token without a space between them.
     let brought = brought.and_then(|text| text.strip_prefix("SSWS")).map(str::trim_start);

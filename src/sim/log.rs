@@ -102,6 +102,12 @@ pub(super) fn note_verb(world: &mut World, ask: &Ask, work: &Work, verb: &str) {
     let kind = &world.provider().kinds[ask.route.kind].kind;
     let named = world.vendor.forms.events.get(kind.as_str()).and_then(|verbs| verbs.get(verb));
     let Some(event_type) = named.cloned() else { return };
+    let targets = targets(world, ask, work);
+    note_event(world, event_type, targets);
+}
+
+/// Writes down that something was done to these.
+pub(super) fn note_event(world: &mut World, event_type: String, targets: Vec<Value>) {
     world.log.count += 1;
     let habits = world.log.habits;
     if habits.lose_every > 0 && world.log.count.is_multiple_of(habits.lose_every) {
@@ -114,18 +120,23 @@ pub(super) fn note_verb(world: &mut World, ask: &Ask, work: &Work, verb: &str) {
     let jitter = u32::from_be_bytes(chance) % habits.jitter_seconds.saturating_add(1);
     let wait = i64::from(habits.delay_seconds) + i64::from(jitter);
     let visible = world.now + SignedDuration::from_secs(wait);
-    let body = event(world, ask, work, &event_type);
+    let body = event(world, targets, &event_type);
     world.log.push(Event { visible, body });
 }
 
-fn event(world: &World, ask: &Ask, work: &Work, event_type: &str) -> Value {
-    let object = |members: Vec<(&str, Value)>| Value::from(Object::from_pairs(members));
+/// The instance, and the one that it hangs on.
+fn targets(world: &World, ask: &Ask, work: &Work) -> Vec<Value> {
     let kind = &world.provider().kinds[ask.route.kind];
     let mut targets = vec![target(kind.kind.as_str(), &work.id, &name_of(&work.body))];
     if let Some((number, above, id)) = world.parent_of(ask.route.kind, &ask.parents) {
         let parent = world.get(number, &above, &id).map(|body| name_of(&body)).unwrap_or_default();
         targets.push(target(world.provider().kinds[number].kind.as_str(), &id, &parent));
     }
+    targets
+}
+
+fn event(world: &World, targets: Vec<Value>, event_type: &str) -> Value {
+    let object = |members: Vec<(&str, Value)>| Value::from(Object::from_pairs(members));
     let acting = world.acting.as_ref();
     let said = |of: fn(&Person) -> &str, otherwise: &str| Value::from(acting.map_or(otherwise, of));
     // A request by token says which; one from the console has no detail.
@@ -169,7 +180,7 @@ fn event(world: &World, ask: &Ask, work: &Work, event_type: &str) -> Value {
     ])
 }
 
-fn target(kind: &str, id: &str, name: &str) -> Value {
+pub(super) fn target(kind: &str, id: &str, name: &str) -> Value {
     let word = match kind {
         "user" | "group_membership" => "User".to_owned(),
         "group" => "UserGroup".to_owned(),

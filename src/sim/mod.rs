@@ -22,6 +22,7 @@ pub mod sample;
 pub mod serve;
 pub mod vendor;
 pub mod wire;
+pub mod workflows;
 pub mod world;
 
 mod links;

@@ -22,6 +22,7 @@ use crate::sim::people::Person;
 use crate::sim::rate::Windows;
 use crate::sim::shelf::Shelf;
 use crate::sim::vendor::Vendor;
+use crate::sim::workflows::Workflows;
 
 /// A tenant, its clock and its randomness.
 pub struct World {
@@ -49,6 +50,8 @@ pub struct World {
     pub lacking: Vec<String>,
     /// State that no backup holds, by id: sessions of people and of imports.
     pub aside: BTreeMap<String, Value>,
+    /// Flows, on a host of their own.
+    pub workflows: Workflows,
     /// Session tokens that are taken; empty: any is.
     pub session_tokens: Vec<String>,
     pub(super) entropy: SeededEntropy,
@@ -84,6 +87,7 @@ impl World {
             faults: Faults::default(),
             lacking: Vec::new(),
             aside: BTreeMap::new(),
+            workflows: Workflows::default(),
             session_tokens: Vec::new(),
             entropy,
             shelves: HashMap::new(),

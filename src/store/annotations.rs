@@ -1,5 +1,7 @@
 //! What is learnt about a snapshot after its commit: records of their own in the sequence.
 
+use std::sync::Arc;
+
 use crate::format::fields::Fields;
 use crate::format::footer::Role;
 use crate::format::payload::{Annotation, Sort as About, decode_annotations, encode_annotations};
@@ -28,14 +30,18 @@ impl Core {
     ///
     /// # Errors
     /// [`StoreError::ReadOnly`], [`StoreError::Contended`], or the storage failed.
-    pub(super) fn annotate(&self, tenant: &Tenant, annotations: &[Annotation]) -> Result<(), StoreError> {
+    pub(super) fn annotate(
+        &self,
+        tenant: &Tenant,
+        annotations: &[Annotation],
+    ) -> Result<Arc<Rec>, StoreError> {
         let entry = Entry {
             fields: Fields::Annotation,
             payload: encode_annotations(annotations)?,
             after: None,
             unless: &|_| Ok(()),
         };
-        self.append(tenant, entry).map(drop)
+        self.append(tenant, entry)
     }
 
     /// The annotations in a record; none in one that is no annotation record.

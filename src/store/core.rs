@@ -17,6 +17,7 @@ use crate::store::segments::Segments;
 use crate::store::sequence::Chain;
 use crate::store::snapshot::Rec;
 use crate::store::tenant::Tenant;
+use crate::store::told::LateEvent;
 use crate::store::trust::TrustFile;
 use crate::store::{Environment, StoreError};
 
@@ -53,6 +54,8 @@ pub(super) struct Core {
     tenants: Mutex<HashMap<TenantPrefix, Arc<Tenant>>>,
     chains: Mutex<HashMap<TenantPrefix, Chain>>,
     newest_state: Mutex<Option<(Arc<Rec>, Loaded)>>,
+    /// Events that were told late, up to a record of this number.
+    pub(super) late: Mutex<HashMap<TenantPrefix, (u64, Arc<Vec<LateEvent>>)>>,
 }
 
 impl Core {
@@ -81,6 +84,7 @@ impl Core {
             tenants: Mutex::default(),
             chains: Mutex::default(),
             newest_state: Mutex::default(),
+            late: Mutex::default(),
         })
     }
 
@@ -208,6 +212,6 @@ impl Core {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

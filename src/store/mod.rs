@@ -35,6 +35,7 @@ mod session;
 mod snapshot;
 mod state;
 mod tenant;
+mod told;
 mod trust;
 
 use std::sync::Arc;
@@ -53,6 +54,7 @@ pub use repository::{Fingerprints, KdfCost, Repository, Stats, TenantStats, Unlo
 pub use session::WriteSession;
 pub use snapshot::{Meta, Snapshot};
 pub use state::State;
+pub use told::LateEvent;
 
 /// Where a repository takes time and randomness from.
 #[derive(Clone)]

@@ -408,7 +408,7 @@ impl Repository {
     ) -> Result<(), StoreError> {
         let (tenant, rec) = self.at(tenant, seq)?;
         let note = |(name, value): (&String, &String)| annotations::note(rec.sequence, name, value);
-        self.core.annotate(&tenant, &notes.iter().map(note).collect::<Vec<_>>())
+        self.core.annotate(&tenant, &notes.iter().map(note).collect::<Vec<_>>()).map(drop)
     }
 
     /// Deletes the index and builds it from the repository; `progress` hears records done and to do.

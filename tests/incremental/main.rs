@@ -9,4 +9,5 @@ mod changes;
 mod each;
 mod equal;
 mod figures;
+mod late;
 mod tenant;

@@ -107,6 +107,11 @@ impl Tenant {
         self.collect(&self.repository, false).await
     }
 
+    /// A snapshot of everything, although the log tells what changed.
+    pub(crate) async fn sweep(&self) -> Collected {
+        self.collect(&self.repository, true).await
+    }
+
     /// What the repository holds now.
     pub(crate) fn held(&self) -> Held {
         held(&self.repository)

@@ -224,7 +224,7 @@ def head(catalog):
         "audit": {
             "path": "/api/v1/logs?sortOrder=ASCENDING&limit=1000", "scopes": ["okta.logs.read"], "paging": "link", "since": "since", "unit": "rfc3339",
             "id": "/uuid", "time": "/published", "operation": "/eventType", "resource_type": "/target/0/type",
-            "resource": "/target/0/id", "actor_id": "/actor/id", "actor_name": "/actor/alternateId",
+            "resource": "/target/0/id", "resource_name": "/target/0/displayName", "actor_id": "/actor/id", "actor_name": "/actor/alternateId",
             "client": "/client/id", "address": "/client/ipAddress", "token": "/transaction/detail/requestApiTokenId",
         },
         "files": okta_workflows.FILES,

@@ -48,15 +48,16 @@ KINDS = {
     }),
 }
 
-# Which of them an event is about, by the part of its name after `workflows.user.`; of runs and views none.
+# Which of them an event is about, by the part of its name after `workflows.user.`; of runs, views and exports,
+# which change nothing, none.
 ABOUT = {
     "flow.activate": "workflow_flow", "flow.create": "workflow_flow", "flow.deactivate": "workflow_flow", "flow.delete": "workflow_flow",
-    "flow.import": "workflow_flow", "flow.move": "workflow_flow", "flow.save": "workflow_flow", "flow.export": "workflow_flow",
+    "flow.import": "workflow_flow", "flow.move": "workflow_flow", "flow.save": "workflow_flow", 
     "folder.create": "workflow_folder", "folder.delete": "workflow_folder", "folder.duplicate": "workflow_folder",
     "folder.import": "workflow_folder", "folder.move": "workflow_folder", "folder.rename": "workflow_folder",
-    "folder.export": "workflow_folder", "table.create": "workflow_table", "table.delete": "workflow_table",
+    "table.create": "workflow_table", "table.delete": "workflow_table",
     "table.import": "workflow_table", "table.move": "workflow_table", "table.update": "workflow_table",
-    "table.export": "workflow_table", "table.schema.import": "workflow_table", "table.schema.export": "workflow_table",
+    "table.schema.import": "workflow_table",
     "connection.create": "workflow_connection", "connection.delete": "workflow_connection",
     "connection.reauthorize": "workflow_connection", "connection.revoke": "workflow_connection",
 }
