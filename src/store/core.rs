@@ -17,7 +17,7 @@ use crate::store::segments::Segments;
 use crate::store::sequence::Chain;
 use crate::store::snapshot::Rec;
 use crate::store::tenant::Tenant;
-use crate::store::told::LateEvent;
+use crate::store::told::Told;
 use crate::store::trust::TrustFile;
 use crate::store::{Environment, StoreError};
 
@@ -54,8 +54,8 @@ pub(super) struct Core {
     tenants: Mutex<HashMap<TenantPrefix, Arc<Tenant>>>,
     chains: Mutex<HashMap<TenantPrefix, Chain>>,
     newest_state: Mutex<Option<(Arc<Rec>, Loaded)>>,
-    /// Events that were told late, up to a record of this number.
-    pub(super) late: Mutex<HashMap<TenantPrefix, (u64, Arc<Vec<LateEvent>>)>>,
+    /// Events that were told late.
+    pub(super) late: Mutex<HashMap<TenantPrefix, Told>>,
 }
 
 impl Core {

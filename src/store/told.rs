@@ -50,6 +50,9 @@ impl LateEvent {
     }
 }
 
+/// All of them up to a record of this number.
+pub(super) type Told = (u64, Arc<Vec<LateEvent>>);
+
 impl Core {
     /// Every event that was told late, in the order of the sequence.
     fn late_events(&self, tenant: &Tenant, newest: &Arc<Rec>) -> Result<Arc<Vec<LateEvent>>, StoreError> {
