@@ -4,7 +4,7 @@
 //! that is undone. Where one of them builds on an undone one, nobody can say what its maker would have
 //! done without it: that is a conflict, shown field by field, and a person decides. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{KindSpec, Provider, Shape, settle};
@@ -229,14 +229,15 @@ impl Rewinding<'_> {
         if spec.shape != Shape::Edge && spec.parent.is_empty() {
             return None;
         }
-        let people: BTreeSet<&Kind> = self.catalog.auth.own.iter().map(|own| &own.kind).collect();
+        let people = |kinds: &[Kind]| -> Vec<Kind> {
+            kinds.iter().filter(|kind| self.catalog.signs_in(kind)).cloned().collect()
+        };
         let mentioned = spec.mentions(body).flat_map(|mention| {
-            let kinds: Vec<Kind> =
-                mention.reference.to.iter().filter(|kind| people.contains(kind)).cloned().collect();
-            kinds.into_iter().map(move |kind| ResourceKey::new(&kind, vec![mention.text.clone()]))
+            let kinds = people(&mention.reference.to).into_iter();
+            kinds.map(move |kind| ResourceKey::new(&kind, vec![mention.text.clone()]))
         });
-        let above = spec.parent.iter().filter(|kind| people.contains(kind));
-        let above = above.map(|kind| ResourceKey::new(kind, key.above().to_vec()));
+        let above = people(&spec.parent).into_iter();
+        let above = above.map(|kind| ResourceKey::new(&kind, key.above().to_vec()));
         mentioned.chain(above).find_map(|person| {
             let left = self.chosen.left.get(&person)?;
             let how = if left.op == Op::Remove { "removed" } else { "switched off" };
