@@ -213,6 +213,9 @@ pub struct KindSpec {
     /// Natural key: fields that find the counterpart where ids differ.
     #[serde(default)]
     pub name: Vec<Pointer>,
+    /// What a person knows it by, where that is less than its natural key.
+    #[serde(default)]
+    pub shown: Vec<Pointer>,
     /// Where a body names the resource of the same kind that it lies in (group in group).
     pub within: Option<Pointer>,
     /// How instances are read. Empty where `carried_by` or `unread` says why.
@@ -583,7 +586,8 @@ impl KindSpec {
     /// is, and for what there is only one of.
     #[must_use]
     pub fn shown_name(&self, body: &Value) -> Option<String> {
-        let parts = self.name.iter().filter_map(|at| at.get(body).and_then(Value::as_str));
+        let by = if self.shown.is_empty() { &self.name } else { &self.shown };
+        let parts = by.iter().filter_map(|at| at.get(body).and_then(Value::as_str));
         let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
         (!parts.is_empty() && self.shape != Shape::Singleton).then(|| parts.join(":"))
     }
