@@ -133,6 +133,10 @@ pub(crate) struct Org {
     pub(crate) by_group: BTreeSet<(usize, usize)>,
     pub(crate) zones: Vec<Zone>,
     pub(crate) policies: Vec<Policy>,
+    /// Who administers: a group or a person, which one, and whether everything.
+    pub(crate) roles: BTreeSet<(bool, usize, bool)>,
+    /// The application that is the console.
+    pub(crate) console: Option<usize>,
 }
 
 const STATUSES: [&str; 8] =
@@ -151,6 +155,8 @@ impl Org {
             by_group: BTreeSet::new(),
             zones: (0..dice.below(4)).map(|_| zone(dice)).collect(),
             policies: Vec::new(),
+            roles: BTreeSet::new(),
+            console: None,
         };
         for _ in 0..dice.below(14) {
             org.members.insert((1 + dice.below(org.groups.len() - 1), dice.below(org.users.len())));
@@ -174,13 +180,18 @@ impl Org {
         for _ in 0..1 + dice.below(7) {
             org.by_group.insert((dice.below(apps), dice.below(org.groups.len())));
         }
+        for _ in 0..dice.below(4) {
+            let role = role(dice, &org);
+            org.roles.insert(role);
+        }
+        org.console = (!dice.one_in(3)).then(|| dice.below(apps));
         org
     }
 
     /// Changes something.
     pub(crate) fn mutate(&mut self, dice: &mut Dice) {
         let (users, groups, apps) = (self.users.len(), self.groups.len(), self.apps.len());
-        match dice.below(13) {
+        match dice.below(14) {
             0 => self.users[dice.below(users)] = user(dice),
             1 => {
                 let at = dice.below(groups - 1) + 1;
@@ -207,6 +218,12 @@ impl Org {
                 self.zones[at] = zone(dice);
             }
             9 => {
+                let role = role(dice, self);
+                if !self.roles.remove(&role) {
+                    self.roles.insert(role);
+                }
+            }
+            10 => {
                 let at = dice.below(self.policies.len());
                 self.policies[at] = policy(dice, self, apps, at);
             }
@@ -226,6 +243,12 @@ fn toggle(set: &mut BTreeSet<(usize, usize)>, one: (usize, usize)) {
     if !set.remove(&one) {
         set.insert(one);
     }
+}
+
+fn role(dice: &mut Dice, org: &Org) -> (bool, usize, bool) {
+    let of_group = dice.one_in(3);
+    let holder = dice.below(if of_group { org.groups.len() } else { org.users.len() });
+    (of_group, holder, dice.one_in(2))
 }
 
 fn user(dice: &mut Dice) -> User {
@@ -504,9 +527,10 @@ impl Org {
                 None => String::new(),
             };
             let status = if app.on { "ACTIVE" } else { "INACTIVE" };
+            let name = if self.console == Some(at) { "saasure" } else { "oidc" };
             out.put(
                 &format!("app/a{at}"),
-                &format!(r#"{{"id":"a{at}","name":"oidc","label":"App {at}","status":"{status}"{link}}}"#),
+                &format!(r#"{{"id":"a{at}","name":"{name}","label":"App {at}","status":"{status}"{link}}}"#),
             );
         }
         for ((app, user), direct) in &self.direct {
@@ -515,6 +539,14 @@ impl Org {
         }
         for (app, group) in &self.by_group {
             out.put(&format!("app_group_assignment/a{app}/g{group}"), "{}");
+        }
+        for (number, (of_group, holder, everything)) in self.roles.iter().enumerate() {
+            let what = if *everything { "SUPER_ADMIN" } else { "HELP_DESK_ADMIN" };
+            let body = format!(r#"{{"type":"{what}","status":"ACTIVE"}}"#);
+            match of_group {
+                true => out.put(&format!("group_role_assignment/g{holder}/x{number}"), &body),
+                false => out.put(&format!("user_role_assignment/u{holder}/x{number}"), &body),
+            }
         }
         for (at, zone) in self.zones.iter().enumerate() {
             let status = if zone.on { "ACTIVE" } else { "INACTIVE" };
