@@ -65,7 +65,10 @@ impl<'a> Context<'a> {
         }
         let params = spec.params.get(placeholder).or_else(|| self.provider.params.get(placeholder));
         if let Some(params) = params {
-            return params.iter().find_map(|param| text(param.at.get(self.body(&param.of)?)?));
+            return params.iter().find_map(|param| {
+                let found = text(param.at.get(self.body(&param.of)?)?)?;
+                Some(if param.last { found.rsplit('/').next().unwrap_or_default().to_owned() } else { found })
+            });
         }
         self.settings.get(placeholder).cloned()
     }

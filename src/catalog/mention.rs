@@ -51,6 +51,5 @@ pub(crate) fn plain_text(value: &Value) -> Option<String> {
 
 /// The parts of a text that can be ids.
 fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric() && !matches!(c, '-' | '_' | '.'))
-        .filter(|word| !word.is_empty())
+    text.split(|c: char| !c.is_alphanumeric() && !matches!(c, '-' | '_')).filter(|word| !word.is_empty())
 }

@@ -15,6 +15,7 @@ pub mod mention;
 pub mod proof;
 pub mod reading;
 pub mod spec;
+mod switch;
 pub mod template;
 pub mod valid;
 pub mod writing;

@@ -162,13 +162,16 @@ pub struct Identity {
     pub at: Pointer,
 }
 
-/// `kind:/pointer`: the field that fills a placeholder; `kind` may be `row` for the row just read.
+/// `kind:/pointer`: the field that fills a placeholder; `kind` may be `row` for the row just read, and
+/// `kind:/pointer:last` stands for the last part of the URL there.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Param {
     /// Of which resource in the context.
     pub of: Kind,
     /// Which field of it.
     pub at: Pointer,
+    /// The field holds a URL, and its last part is meant.
+    pub last: bool,
 }
 
 impl<'de> Deserialize<'de> for Param {
@@ -176,8 +179,9 @@ impl<'de> Deserialize<'de> for Param {
         let text = String::deserialize(deserializer)?;
         let (of, at) =
             text.split_once(':').ok_or_else(|| serde::de::Error::custom("expected `kind:/pointer`"))?;
+        let (at, last) = at.strip_suffix(":last").map_or((at, false), |at| (at, true));
         let at = Pointer::parse(at).map_err(serde::de::Error::custom)?;
-        Ok(Self { of: Kind::new(of), at })
+        Ok(Self { of: Kind::new(of), at, last })
     }
 }
 
@@ -213,9 +217,6 @@ pub struct KindSpec {
     /// Natural key: fields that find the counterpart where ids differ.
     #[serde(default)]
     pub name: Vec<Pointer>,
-    /// What a person knows it by, where that is less than its natural key.
-    #[serde(default)]
-    pub shown: Vec<Pointer>,
     /// Where a body names the resource of the same kind that it lies in (group in group).
     pub within: Option<Pointer>,
     /// How instances are read. Empty where `carried_by` or `unread` says why.
@@ -249,7 +250,7 @@ pub struct KindSpec {
     /// Links of the member `_links` that are known; others are reported as unknown. Empty: not checked.
     #[serde(default)]
     pub links: Vec<String>,
-    /// An edge keeps these of the far end's body, and nothing else.
+    /// An edge keeps these of the far end's body; the empty pattern keeps all, where the row is its own.
     #[serde(default)]
     pub keep: Vec<Pattern>,
     /// Arrays whose order means nothing.
@@ -391,6 +392,12 @@ pub struct SecretField {
     /// The field is a list of which the secret is the one element.
     #[serde(default)]
     pub list: bool,
+    /// A new one needs it: a person is asked for it, because nobody was ever shown it.
+    #[serde(default)]
+    pub asked: bool,
+    /// Asked for only where this holds.
+    #[serde(default)]
+    pub only: Vec<Condition>,
 }
 
 /// What a read gives in place of a secret.
@@ -586,8 +593,7 @@ impl KindSpec {
     /// is, and for what there is only one of.
     #[must_use]
     pub fn shown_name(&self, body: &Value) -> Option<String> {
-        let by = if self.shown.is_empty() { &self.name } else { &self.shown };
-        let parts = by.iter().filter_map(|at| at.get(body).and_then(Value::as_str));
+        let parts = self.name.iter().filter_map(|at| at.get(body).and_then(Value::as_str));
         let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
         (!parts.is_empty() && self.shape != Shape::Singleton).then(|| parts.join(":"))
     }

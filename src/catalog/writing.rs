@@ -41,6 +41,9 @@ pub struct Restore {
     /// Resources that the server makes when this one is created: kinds to match, not to create.
     #[serde(default)]
     pub brings: Vec<Kind>,
+    /// There is one for each parent, so it is found without a name.
+    #[serde(default)]
+    pub lone: bool,
     /// The kind whose writes carry this one's fields, where it has no call of its own.
     pub through: Option<Kind>,
     /// What a delete of this one takes with it.
@@ -50,6 +53,12 @@ pub struct Restore {
     /// a user profile does not know is not shown of users.
     #[serde(default)]
     pub reshapes: Vec<Kind>,
+    /// What a new one has in fields that only a switch sets.
+    #[serde(default)]
+    pub born: BTreeMap<Pointer, Value>,
+    /// It acts on others by itself: it is switched on after everything else.
+    #[serde(default)]
+    pub switched_last: bool,
     /// What happens outside the tenant when it is written.
     #[serde(default)]
     pub effects: Vec<String>,
@@ -167,6 +176,15 @@ pub struct Write {
     /// What is sent.
     #[serde(default)]
     pub body: Body,
+    /// What must hold of the resource as it is for the vendor to take the call: a switch that brings it
+    /// about goes first.
+    #[serde(default)]
+    pub state: Vec<Condition>,
+    /// Parts that a new one has from the start and that are resources of their own.
+    pub gathers: Option<Gather>,
+    /// Fields that it must repeat as they are, because it replaces everything and changes them not.
+    #[serde(default)]
+    pub echo: Vec<Pattern>,
     /// Fields left out, beside the assigned ones.
     #[serde(default)]
     pub omit: Vec<Pattern>,
@@ -198,6 +216,18 @@ pub struct Write {
     pub new_id: NewId,
 }
 
+/// Parts that are sent with what they belong to.
+#[derive(Deserialize, Clone, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Gather {
+    /// Where their list goes.
+    pub at: Pointer,
+    /// Of which kind they are.
+    pub of: Kind,
+    /// What is sent of each: the first of these fields that it has.
+    pub fields: Vec<Pointer>,
+}
+
 /// A call that changes an instance without writing its body.
 #[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
@@ -206,9 +236,14 @@ pub struct Action {
     pub does: String,
     /// `METHOD /path`.
     pub call: Call,
+    /// What must hold of the body before.
+    #[serde(default)]
+    pub from: Vec<Condition>,
     /// What holds of the body afterwards, where that is known.
     #[serde(default)]
     pub makes: Vec<Condition>,
+    /// What is sent; nothing by default.
+    pub body: Option<Value>,
     /// The content type, where it is not JSON.
     pub content_type: Option<String>,
 }

@@ -3,7 +3,6 @@
 //!
 //! Read [`args`] for the commands, [`open`] for how a repository and a tenant are had.
 
-pub mod access;
 pub mod apply;
 pub mod args;
 pub mod care;

@@ -97,8 +97,11 @@ pub(crate) fn picked(list: Value, at: &Pointer) -> Value {
     }
 }
 
-/// What an edge keeps of the far end's body.
+/// What an edge keeps of the far end's body: all of it where the row is the link's own.
 pub(crate) fn prune(body: &Value, keep: &[Pattern]) -> Value {
+    if keep.iter().any(|pattern| pattern.as_pointer().is_some_and(|at| at.is_empty())) {
+        return body.clone();
+    }
     let mut kept = Value::Object(Object::new());
     for (at, _) in keep.iter().flat_map(|pattern| pattern.find(body)) {
         put(&mut kept, body, &at);

@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use crate::base::key::ResourceKey;
 use crate::catalog::{KindSpec, Shape, secret_place, settle};
 use crate::json::redact::{UNKNOWN, fingerprint};
-use crate::json::{Pattern, Value};
+use crate::json::{FieldChange, Pattern, Value};
 use crate::restore::guard;
 use crate::restore::links::{Found, Link, put};
 use crate::restore::plan::Inputs;
 use crate::restore::reach::{Case, Item, Reach};
+use crate::restore::scope::Wish;
 use crate::restore::steps::{Draft, Drafts};
-use crate::restore::wish::{desired, differences, without};
+use crate::restore::wish::{desired, same};
 use crate::restore::{Marked, RestoreError, placeholder};
 
 /// Drafts everything within reach; what more must be read is noted in the reach.
@@ -41,21 +42,21 @@ pub(crate) fn all<'a>(reach: &mut Reach<'a>, inputs: &Inputs<'_>) -> Result<Draf
         if item.case == Case::Create
             && item.gets_new_id(spec)
             && let Some(at) = spec.id.as_ref().filter(|at| at.get(&body).is_some())
+            // Where the id is made of what it refers to, it follows from that.
+            && !spec.refs.iter().any(|reference| reference.at.as_pointer().as_ref() == Some(at))
         {
             // The place was found a moment ago.
             let _ = at.set(&mut body, placeholder::id(&key));
         }
-        let same = |body: &Value| {
-            let same = |live: &Value| {
-                differences(spec, &without(live, &spec.assigned), &without(body, &spec.assigned)).is_empty()
-            };
-            live.as_ref().is_some_and(same)
-        };
+        let same = |body: &Value| live.as_ref().is_some_and(|live| same(spec, live, body));
         let mut links = Vec::new();
         if item.case != Case::Delete && (ids_change || !same(&body)) {
             links = reach.links(spec, &body, live.as_ref())?;
             links.iter().for_each(|found| put(&mut body, found));
             name_far_end(reach, spec, &links, &mut body);
+            if let Wish::Revert(changes) = &item.wish {
+                changes.iter().for_each(|change| once(&mut body, change, live.as_ref()));
+            }
             // Another id can have another place in its set. What is taken out again later is found by its
             // place, so such a body keeps its order.
             if links.iter().all(|found| !found.second_pass) {
@@ -69,6 +70,24 @@ pub(crate) fn all<'a>(reach: &mut Reach<'a>, inputs: &Inputs<'_>) -> Result<Draf
     }
     want_governing(reach, &by_key);
     Ok(Drafts { by_key, privileged: RefCell::default() })
+}
+
+/// An element that was put back, and is there already under what its references mean now, is not put there twice.
+fn once(body: &mut Value, change: &FieldChange, live: Option<&Value>) {
+    let Some(list) = change.pointer.parent() else { return };
+    let had = |item: &Value| {
+        let items = live.and_then(|live| list.get(live)).and_then(Value::as_array).into_iter().flatten();
+        items.filter(|held| *held == item).count()
+    };
+    let Some(Value::Array(items)) = list.get_mut(body) else { return };
+    let mut kept: Vec<Value> = Vec::new();
+    for item in std::mem::take(items) {
+        let times = kept.iter().filter(|other| **other == item).count();
+        if times == 0 || times < had(&item) {
+            kept.push(item);
+        }
+    }
+    *items = kept;
 }
 
 /// Puts what names this tenant in place of what names the other.

@@ -9,7 +9,6 @@ use crate::base::ids::PlanId;
 use crate::base::key::ResourceKey;
 use crate::catalog::NewId;
 use crate::json::{FieldChange, Pattern, Pointer, Value};
-use crate::restore::access::AccessChange;
 
 /// Whether what came later is removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -83,6 +82,8 @@ pub struct Request {
     /// Sent only where the resource is not as planned after the calls before: vendors add fields of
     /// their own to what they make.
     pub if_differs: bool,
+    /// A switch, and what it sets: sent only where that is not so.
+    pub sets: Option<(Pointer, Value)>,
     /// Sent only where the vendor did not make the resource by itself, as it does with some of its kind.
     pub unless_made: bool,
     /// Maps in the body: members that the resource has and the body has not are sent with this value,
@@ -326,8 +327,6 @@ pub struct Plan {
     pub effects: Vec<Effect>,
     /// What must be allowed.
     pub guards: Vec<Guard>,
-    /// Who gains and who loses access, where the catalogue says how that is known.
-    pub access: Option<AccessChange>,
     /// What is left out.
     pub conflicts: Vec<Conflict>,
     /// The changes that are undone, where such were chosen.

@@ -71,6 +71,10 @@ impl Ids {
         let parents = step.target.split_last().map(|(_, parents)| parents).unwrap_or_default();
         let wanted = step.whole().and_then(|change| change.to.as_ref());
         let Some((parents, wanted)) = self.parts(parents).zip(wanted) else { return Ok(None) };
+        if spec.restore.lone {
+            let rows = tenant.list(&spec.kind, &parents).await?;
+            return Ok(rows.first().filter(|_| rows.len() == 1).map(|(key, _)| key.id().to_owned()));
+        }
         let Some(name) = natural_name(spec, &self.fill(wanted)) else { return Ok(None) };
         let rows = tenant.list(&spec.kind, &parents).await?;
         let found = rows.iter().find(|(_, body)| natural_name(spec, body).as_ref() == Some(&name));

@@ -39,6 +39,8 @@ pub(crate) struct Found {
     pub(crate) second_pass: bool,
     /// What it names takes effect through it at once.
     pub(crate) binds: bool,
+    /// The word in a longer text that is the reference: in a URL, an expression.
+    pub(crate) word: Option<String>,
 }
 
 /// Whether a field holds a reference to the resource that is known by this text.
@@ -56,17 +58,31 @@ impl Reach<'_> {
         before: Option<&Value>,
     ) -> Result<Vec<Found>, RestoreError> {
         let mut found = Vec::new();
-        for reference in spec.refs.iter().filter(|reference| reference.by != RefBy::Expression) {
+        let unset = spec.beyond_calls();
+        for reference in &spec.refs {
             for (at, value) in reference.at.find(body) {
-                let names = |text: &String| !text.is_empty() && !reference.except.contains(text);
-                let Some(text) = plain_text(value).filter(names) else { continue };
+                // What the server sets cannot be wrong.
+                let above = std::iter::successors(Some(at.clone()), Pointer::parent);
+                let by_server = above.into_iter().any(|at| unset.iter().any(|pattern| pattern.matches(&at)));
                 let held = before.and_then(|before| at.get(before)) == Some(value);
-                let link = match self.resolve(reference, body, value, &text, held)? {
-                    Link::Broken { .. } | Link::Unchecked { .. } if held => Link::Same { rests_on: None },
-                    link => link,
-                };
-                let (second_pass, binds) = (reference.second_pass, reference.binds);
-                found.push(Found { at, was: value.clone(), link, second_pass, binds });
+                let within = matches!(reference.by, RefBy::Url | RefBy::Expression);
+                for text in reference.by.names_in(value) {
+                    let means = if within { Value::from(text.as_str()) } else { value.clone() };
+                    let nothing =
+                        reference.by == RefBy::Expression && self.targets(reference, body, &text)?.is_empty();
+                    if text.is_empty() || reference.except.contains(&text) || nothing {
+                        continue;
+                    }
+                    let link = match self.resolve(reference, body, &means, &text, held)? {
+                        Link::Broken { .. } | Link::Unchecked { .. } if held || by_server => {
+                            Link::Same { rests_on: None }
+                        }
+                        link => link,
+                    };
+                    let (second_pass, binds) = (reference.second_pass, reference.binds);
+                    let word = within.then_some(text);
+                    found.push(Found { at: at.clone(), was: value.clone(), link, second_pass, binds, word });
+                }
             }
         }
         Ok(found)
@@ -92,7 +108,7 @@ impl Reach<'_> {
             let spec = self.atlas.spec(&goal.kind)?;
             let keeps = !item.gets_new_id(spec);
             let at_id = reference.target_at.as_ref().is_none_or(|at| at.as_pointer() == spec.id);
-            let by_id = matches!(reference.by, RefBy::Id | RefBy::Url) && at_id;
+            let by_id = matches!(reference.by, RefBy::Id | RefBy::Url | RefBy::Expression) && at_id;
             return Ok(match by_id && !keeps {
                 true => Link::Coming { value: value.clone(), goal },
                 false => Link::Made { goal },
@@ -129,16 +145,13 @@ impl Reach<'_> {
                 let first = held.first().map(|(_, now)| (*now).clone());
                 first.filter(|_| held.iter().all(|(_, now)| *now != value))
             }
-            RefBy::Id => (live.id() != goal.id()).then(|| Value::from(live.id())),
+            RefBy::Id | RefBy::Url | RefBy::Expression => {
+                (live.id() != goal.id()).then(|| Value::from(live.id()))
+            }
             // It gets its name back in this plan.
             RefBy::Name if self.is_renamed(goal, value) => return Ok(Link::Made { goal: goal.clone() }),
             RefBy::Name => spec.name_of(there).map(Value::from).filter(|name| name != value),
-            RefBy::Url if live.id() != goal.id() => {
-                let url = value.as_str().unwrap_or_default();
-                let stem = url.rsplit_once('/').map_or("", |(stem, _)| stem);
-                Some(Value::from(format!("{stem}/{}", live.id())))
-            }
-            RefBy::Url | RefBy::Path | RefBy::Expression => None,
+            RefBy::Path => None,
         };
         Ok(match now {
             Some(value) => Link::Rewritten { value, goal: goal.clone(), rests_on: live },
@@ -169,11 +182,9 @@ impl Reach<'_> {
                 continue;
             }
             match reference.by {
-                RefBy::Id => found.extend(self.atlas.by_id(kind, text)),
-                RefBy::Url => found.extend(self.atlas.by_id(kind, text.rsplit('/').next().unwrap_or(text))),
+                RefBy::Id | RefBy::Url | RefBy::Expression => found.extend(self.atlas.by_id(kind, text)),
                 RefBy::Name => found.extend(self.atlas.by_name(kind, text)?),
                 RefBy::Path => found.extend(self.atlas.by_path(kind, text)?),
-                RefBy::Expression => {}
             }
         }
         if let Some(parent) = reference.parent_at.as_ref().and_then(|at| at.get(body)).and_then(plain_text) {
@@ -187,7 +198,7 @@ impl Reach<'_> {
         if held {
             return Link::Same { rests_on: None };
         }
-        let by_id = reference.by == RefBy::Id && reference.target_at.is_none();
+        let by_id = matches!(reference.by, RefBy::Id | RefBy::Url) && reference.target_at.is_none();
         for kind in &reference.to {
             let nested = self.catalog().kind(kind).is_none_or(|spec| !spec.parent.is_empty());
             let singleton = self.catalog().kind(kind).is_some_and(|spec| spec.shape == Shape::Singleton);
@@ -233,6 +244,10 @@ pub(crate) fn put(body: &mut Value, found: &Found) {
         Link::Rewritten { value, .. } => value.clone(),
         Link::Coming { goal, .. } => placeholder::id(goal),
         _ => return,
+    };
+    let value = match (&found.word, found.at.get(body)) {
+        (Some(word), Some(now)) => placeholder::replace_word(now, word, &value),
+        _ => value,
     };
     // The place was found in this very body.
     let _ = found.at.set(body, value);

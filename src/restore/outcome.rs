@@ -59,6 +59,13 @@ impl Expected<'_> {
         // An id that was not known when the plan was made can have another place among its like.
         settle(self.spec, &mut wanted);
         self.forgive(&mut wanted, &now);
+        // What lacks a secret that was never shown is switched off as well, and nothing marks the place.
+        if let (true, Some((off, value))) = (self.without_secrets, &self.step.off)
+            && off.get(&now) == Some(value)
+        {
+            // The object around the field is there.
+            let _ = set_deep(&mut wanted, off, value.clone());
+        }
         let left = differences(self.spec, &wanted, &now);
         Ok(left.iter().map(|change| format!("`{}`", change.pointer)).collect())
     }

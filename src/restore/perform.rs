@@ -18,6 +18,8 @@ use crate::restore::wish::without;
 use crate::restore::{RestoreError, SecretAt, state_of};
 use crate::store::Phase;
 
+mod needed;
+
 /// What a step left behind.
 #[derive(Default)]
 pub(crate) struct Done {
@@ -305,7 +307,16 @@ impl<'p, 'a> Performer<'p, 'a> {
             if request.unless_made && self.target(step).is_some() {
                 continue;
             }
+            if request.sets.as_ref().is_some_and(|sets| self.stays_off(step, sets)) {
+                self.unsent(index, number)?;
+                continue;
+            }
             let mut call = self.ready(step, request)?;
+            if let Some(sets) = &request.sets
+                && self.is_switched(index, number, step, sets).await?
+            {
+                continue;
+            }
             if request.if_differs && !self.settles(index, number, step, spec, request, &mut call).await? {
                 continue;
             }
@@ -367,41 +378,6 @@ impl<'p, 'a> Performer<'p, 'a> {
                 },
             }
         }
-    }
-
-    /// Whether a call is needed after those before; what the vendor added is put into its body.
-    async fn settles(
-        &mut self,
-        index: usize,
-        number: usize,
-        step: &Step,
-        spec: &KindSpec,
-        request: &Request,
-        call: &mut Call,
-    ) -> Result<bool, Stop> {
-        let Some(key) = self.target(step) else { return Ok(false) };
-        let now = self.run.tenant.read(&key).await?;
-        if self.compare(step, spec, None, now.as_ref())?.is_empty() {
-            self.note(
-                Phase::Outcome,
-                index,
-                [("request", number.into()), ("status", 0u8.into()), ("sent", false.into())],
-            )?;
-            return Ok(false);
-        }
-        let Some((now, body)) = now.zip(call.body.take()) else { return Ok(true) };
-        let mut body = body.expose().clone();
-        for (at, with) in &request.unset {
-            let added = at.get(&now).and_then(Value::as_object).into_iter().flat_map(|map| map.iter());
-            for (name, _) in added {
-                let at = at.join(name);
-                if at.get(&body).is_none() {
-                    set_deep(&mut body, &at, with.clone()).map_err(|error| Stop::Words(error.to_string()))?;
-                }
-            }
-        }
-        call.body = Some(Secret::new(body));
-        Ok(true)
     }
 
     async fn verify(&mut self, step: &Step, spec: &KindSpec, before: Option<&Value>) -> Result<Ended, Stop> {
@@ -500,6 +476,7 @@ impl<'p, 'a> Performer<'p, 'a> {
             },
             Found::Input(name) => Ok(self.given(name, at, &mut missing)),
             Found::Literal(inner) => Ok(Some(inner.clone())),
+            Found::Text(_) => Ok(None),
         });
         let mut filled = filled.map_err(Stop::Words)?;
         for at in missing.iter().rev() {

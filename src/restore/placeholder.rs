@@ -5,6 +5,7 @@
 //! | `{"$secret": {"blob", "pointer"}}` | the value that the named sealed body holds there |
 //! | `{"$input": NAME}` | what a person gives under this name |
 //! | `{"$id": "KIND/REF"}` | the id that the resource of that address gets in this apply |
+//! | `{"$text": [PART, …]}` | one text of these parts, each a text or an id to come |
 //! | `{"$literal": VALUE}` | the value as it stands, whatever it looks like |
 //!
 //! A tenant can hold text that looks like one of these. [`escape`] wraps it before anything is put
@@ -20,6 +21,8 @@ pub(crate) const INPUT: &str = "$input";
 /// The member of an id to come.
 pub(crate) const ID: &str = "$id";
 const LITERAL: &str = "$literal";
+/// The member of a text with ids to come in it.
+const TEXT: &str = "$text";
 
 /// Where a secret's value is kept.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +38,7 @@ pub(crate) enum Found<'a> {
     Secret(SecretAt),
     Input(&'a str),
     Id(ResourceKey),
+    Text(&'a [Value]),
     Literal(&'a Value),
 }
 
@@ -49,6 +53,58 @@ pub(crate) fn input(name: &str) -> Value {
 
 pub(crate) fn id(of: &ResourceKey) -> Value {
     single(ID, of.to_path().into())
+}
+
+/// A text, or a text with placeholders, in which a word stands as something else: an id within a URL, an
+/// expression or a name of a resource.
+pub(crate) fn replace_word(value: &Value, word: &str, with: &Value) -> Value {
+    let parts = match (value, found(value)) {
+        (Value::String(text), _) => split_at(text, word, with),
+        (_, Some(Found::Text(parts))) => {
+            let split = |part: &Value| match part {
+                Value::String(text) => split_at(text, word, with),
+                other => vec![other.clone()],
+            };
+            parts.iter().flat_map(split).collect()
+        }
+        _ => return value.clone(),
+    };
+    let mut joined: Vec<Value> = Vec::new();
+    for part in parts {
+        match (joined.last_mut(), &part) {
+            (Some(Value::String(before)), Value::String(text)) => *before = format!("{before}{text}"),
+            _ => joined.push(part),
+        }
+    }
+    match joined.as_slice() {
+        [text @ Value::String(_)] => text.clone(),
+        _ => single(TEXT, Value::Array(joined)),
+    }
+}
+
+/// A text in parts, with another value wherever the word stands alone.
+fn split_at(text: &str, word: &str, with: &Value) -> Vec<Value> {
+    let (mut parts, mut rest, mut kept) = (Vec::new(), text, String::new());
+    while let Some(at) = rest.find(word) {
+        let (before, after) = (&rest[..at], &rest[at + word.len()..]);
+        kept.push_str(before);
+        let alone = !kept.ends_with(in_word) && !after.starts_with(in_word);
+        if alone {
+            parts.extend([Value::from(std::mem::take(&mut kept)), with.clone()]);
+        } else {
+            kept.push_str(word);
+        }
+        rest = after;
+    }
+    kept.push_str(rest);
+    parts.push(kept.into());
+    parts.retain(|part| part.as_str() != Some(""));
+    parts
+}
+
+/// Whether a sign can be a part of an id.
+pub(crate) fn in_word(sign: char) -> bool {
+    sign.is_alphanumeric() || matches!(sign, '-' | '_')
 }
 
 fn single(name: &str, value: Value) -> Value {
@@ -66,6 +122,7 @@ pub(crate) fn found(value: &Value) -> Option<Found<'_>> {
         }
         INPUT => Some(Found::Input(inner.as_str()?)),
         ID => Some(Found::Id(ResourceKey::from_path(inner.as_str()?)?)),
+        TEXT => Some(Found::Text(inner.as_array()?)),
         LITERAL => Some(Found::Literal(inner)),
         _ => None,
     }
@@ -94,6 +151,12 @@ pub(crate) type Filler<'f, E> = dyn FnMut(&Pointer, Found<'_>) -> Result<Option<
 pub(crate) fn fill<E>(value: &Value, at: &mut Pointer, fill_one: &mut Filler<'_, E>) -> Result<Value, E> {
     match found(value) {
         Some(Found::Literal(inner)) => return Ok(inner.clone()),
+        Some(Found::Text(parts)) => {
+            let parts: Result<Vec<Value>, E> = parts.iter().map(|part| fill(part, at, fill_one)).collect();
+            let parts = parts?;
+            let text: Option<String> = parts.iter().map(Value::as_str).collect();
+            return Ok(text.map_or_else(|| single(TEXT, Value::Array(parts)), Value::from));
+        }
         Some(other) => {
             return Ok(fill_one(at, other)?.unwrap_or_else(|| value.clone()));
         }

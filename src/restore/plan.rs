@@ -12,7 +12,7 @@ use crate::base::key::ResourceKey;
 use crate::catalog::Provider;
 use crate::restore::atlas::Atlas;
 use crate::restore::form::{
-    Effect, Forecast, Guard, IdChange, Input, Mode, Op, Part, Plan, Refusal, Rewrite,
+    Effect, Forecast, Guard, IdChange, Input, Mode, Op, Part, Plan, Refusal, Rewrite, Step,
 };
 use crate::restore::guard;
 use crate::restore::links::Link;
@@ -21,7 +21,7 @@ use crate::restore::own::{Holding, Own};
 use crate::restore::reach::{Case, Reach};
 use crate::restore::scope::Scope;
 use crate::restore::sides::{Recorded, Seen, Wants};
-use crate::restore::steps::{Drafts, Outcome};
+use crate::restore::steps::{Drafts, Outcome, is_last};
 use crate::restore::{RestoreError, drafts, removals};
 
 /// Calls a second where the catalogue gives no pace of its own.
@@ -123,7 +123,6 @@ impl<'i, 'a> Maker<'i, 'a> {
             rewrites: Vec::new(),
             effects: Vec::new(),
             guards: Vec::new(),
-            access: None,
             conflicts: inputs.scope.conflicts().to_vec(),
             undoes: inputs.scope.undoes.clone(),
             unexplained: inputs.scope.unexplained.clone(),
@@ -152,8 +151,12 @@ impl<'i, 'a> Maker<'i, 'a> {
                     self.plan.refused.push(Refusal { key: draft.key.clone(), name, reason });
                 }
                 Outcome::Steps(steps) => {
-                    let rank = draft.spec.restore.order;
-                    nodes.extend(steps.into_iter().map(|step| order::Node::new(step, rank)));
+                    let rank = |step: &Step| match is_last(draft.spec, step) {
+                        true => u32::MAX,
+                        false => draft.spec.restore.order,
+                    };
+                    let ranked = steps.into_iter().map(|step| (rank(&step), step));
+                    nodes.extend(ranked.map(|(rank, step)| order::Node::new(step, rank)));
                 }
             }
         }
@@ -193,9 +196,7 @@ impl<'i, 'a> Maker<'i, 'a> {
     fn drop_dependents(&mut self) {
         loop {
             let kept: BTreeSet<ResourceKey> = self.plan.steps.iter().map(|step| step.key.clone()).collect();
-            let lost = |step: &crate::restore::form::Step| {
-                step.after.iter().find(|key| !kept.contains(*key)).cloned()
-            };
+            let lost = |step: &Step| step.after.iter().find(|key| !kept.contains(*key)).cloned();
             let Some(at) = self.plan.steps.iter().position(|step| lost(step).is_some()) else { break };
             let step = self.plan.steps.remove(at);
             let missing = lost(&step).map(|key| key.to_path()).unwrap_or_default();

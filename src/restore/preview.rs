@@ -8,7 +8,6 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use crate::access::words;
 use crate::base::key::ResourceKey;
 use crate::json::redact::{UNKNOWN, fingerprint};
 use crate::json::{FieldChange, Object, Value};
@@ -44,7 +43,6 @@ pub fn preview(plan: &Plan) -> String {
         );
     });
     effects(plan, &mut out);
-    access(plan, &mut out);
     section(&mut out, "Ids that change", &plan.id_changes, |change, out| {
         let to = change.to.as_deref().unwrap_or("a new id from the vendor");
         line(out, 2, &format!("{} → {to}", resource(plan, &change.key)));
@@ -201,15 +199,6 @@ fn effects(plan: &Plan, out: &mut String) {
     }
 }
 
-fn access(plan: &Plan, out: &mut String) {
-    let Some(access) = &plan.access else { return };
-    out.push('\n');
-    line(out, 0, "Who gains and who loses access");
-    words::lines(&access.blast).into_iter().for_each(|(indent, text)| line(out, 2 + indent, &text));
-    let newest = access.newest.get(..12).unwrap_or(&access.newest);
-    line(out, 2, &format!("What was not read for this plan is taken from snapshot {newest}."));
-}
-
 /// What is said of several resources, said once.
 #[derive(Default)]
 struct Groups(Vec<(String, Vec<String>)>);
@@ -338,6 +327,10 @@ fn in_words(value: &Value) -> Value {
         (None, Some(Found::Id(of))) => format!("the id of {of}"),
         (None, Some(Found::Input(name))) => format!("secret that you give as {name}"),
         (None, Some(Found::Literal(inner))) => return inner.clone(),
+        (None, Some(Found::Text(parts))) => {
+            let words = parts.iter().map(in_words);
+            words.map(|part| part.as_str().map_or_else(|| part.to_line(), str::to_owned)).collect()
+        }
         (None, None) => {
             return match value {
                 Value::Object(members) => {

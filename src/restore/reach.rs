@@ -44,8 +44,8 @@ impl Item {
         spec.shape == Shape::Object
             && match self.case {
                 Case::Create => !spec.restore.keeps_id,
-                // What the vendor makes by itself has whatever id the vendor gives it.
-                Case::Brought => true,
+                // What the vendor makes by itself has whatever id the vendor gives it, unless that is its name.
+                Case::Brought => !(spec.restore.keeps_id && spec.is_known_by_name()),
                 Case::Update | Case::Delete => false,
             }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::key::ResourceKey;
-use crate::catalog::{Body, Context, KindSpec, MaskEffect, Provider, Write};
+use crate::catalog::{Action, Body, Context, KindSpec, MaskEffect, Provider, Write};
 use crate::json::redact::{UNKNOWN, fingerprint};
 use crate::json::{Object, Pattern, Pointer, Value};
 use crate::restore::form::{Request, SecretInput};
@@ -98,6 +98,27 @@ impl Shaper<'_> {
             content_type: write.content_type.clone().unwrap_or_else(|| JSON.to_owned()),
             new_id: self.live.is_none().then_some(write.new_id),
             if_differs: false,
+            sets: None,
+            unless_made: false,
+            unset: Vec::new(),
+        })
+    }
+
+    /// The call of a switch.
+    ///
+    /// # Errors
+    /// As [`Self::request`].
+    pub(crate) fn switch(&self, action: &Action, (at, value): (&Pointer, &Value)) -> Result<Request, String> {
+        let path =
+            self.context.fill(self.spec, &action.call.path).map_err(|unfilled| unfilled.to_string())?;
+        Ok(Request {
+            method: action.call.method.as_str().to_owned(),
+            path: self.stand.path(path),
+            body: action.body.as_ref().map(placeholder::escape),
+            content_type: action.content_type.clone().unwrap_or_else(|| JSON.to_owned()),
+            new_id: None,
+            if_differs: false,
+            sets: Some((at.clone(), value.clone())),
             unless_made: false,
             unset: Vec::new(),
         })
@@ -139,6 +160,7 @@ impl Shaper<'_> {
             }
         }
         self.place_secrets(&mut body, write, secrets);
+        self.ask_for_unseen(&mut body, secrets);
         let unsent: Vec<Pattern> = blocked(self.spec, write, self.live.is_none());
         for pattern in unsent.iter().filter(|pattern| !write.ignores.contains(pattern)) {
             let sent = |at: &Pointer| write.send.iter().any(|pattern| pattern.matches(at));
@@ -146,6 +168,12 @@ impl Shaper<'_> {
             places.iter().rev().filter(|at| !sent(at)).for_each(|at| {
                 at.remove(&mut body);
             });
+        }
+        let held = self.live.into_iter().flat_map(|live| {
+            write.echo.iter().flat_map(|pattern| pattern.find(live)).map(|(at, value)| (at, value.clone()))
+        });
+        for (at, value) in held.collect::<Vec<_>>() {
+            placeholder::set_deep(&mut body, &at, value).map_err(|error| error.to_string())?;
         }
         for (at, value) in &write.defaults {
             if at.get(&body).is_none_or(Value::is_null) {
@@ -275,18 +303,36 @@ impl Shaper<'_> {
         if skipped.iter().any(|pattern| pattern.matches(at)) {
             return None;
         }
-        Some(placeholder::input(&self.ask(at, secrets)))
+        Some(placeholder::input(&self.ask(at, "the vendor shows only a mask of it", secrets)))
+    }
+
+    /// What a new one needs and nobody was ever shown: a person is asked for it.
+    fn ask_for_unseen(&self, body: &mut Value, secrets: &mut Vec<SecretInput>) {
+        if self.live.is_some() && !self.fresh {
+            return;
+        }
+        for field in self.spec.secret.iter().filter(|field| field.asked) {
+            let holds = field.only.iter().all(|condition| condition.of.is_none() && condition.holds(body));
+            let Some(at) = field.at.as_pointer().filter(|at| holds && at.get(body).is_none()) else {
+                continue;
+            };
+            if at.parent().is_some_and(|above| above.get(body).is_some()) {
+                let input = placeholder::input(&self.ask(&at, "the vendor never shows it", secrets));
+                // The object around it is there.
+                let _ = at.set(body, input);
+            }
+        }
     }
 
     /// The name under which a person gives a secret.
-    fn ask(&self, at: &Pointer, secrets: &mut Vec<SecretInput>) -> String {
+    fn ask(&self, at: &Pointer, why: &str, secrets: &mut Vec<SecretInput>) -> String {
         if let Some(asked) = secrets.iter().find(|asked| asked.key == *self.key && asked.pointer == *at) {
             return asked.input.clone();
         }
         let taken = |name: &str| secrets.iter().any(|asked| asked.input == name);
         let name = free_name(self.key, &self.name, at, taken);
         let how = format!(
-            "the vendor shows only a mask of it, so nobody has the value: give `{name}` in the file of `--secrets`, or type it when asked"
+            "{why}, so nobody has the value: give `{name}` in the file of `--secrets`, or type it when asked"
         );
         secrets.push(SecretInput { input: name.clone(), key: self.key.clone(), pointer: at.clone(), how });
         name

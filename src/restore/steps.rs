@@ -1,22 +1,27 @@
 //! From a draft to its steps: which calls, in which surroundings, and what they will leave behind.
 
 mod brought;
+mod parts;
+mod surroundings;
+mod switching;
+
+pub(crate) use switching::{is_last, is_set};
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::key::{Kind, ResourceKey};
+use crate::base::key::ResourceKey;
 use crate::catalog::{Body, Context, KindSpec, Read, RestoreClass, Shape};
 use crate::json::{FieldChange, Pattern, Pointer, Value};
-use crate::restore::form::{Conflict, Op, Part, SecretInput, Step};
+use crate::restore::form::{Conflict, Op, Part, Request, SecretInput, Step};
 use crate::restore::guard;
 use crate::restore::links::{Found, Link};
 use crate::restore::own::Holding;
 use crate::restore::plan::Inputs;
 use crate::restore::reach::{Case, Item, Reach, far_ends};
 use crate::restore::shape::{Shaper, Stand};
-use crate::restore::sides::{gap, natural_name};
-use crate::restore::wish::{applicable, blocked, differences, needed, without};
+use crate::restore::sides::gap;
+use crate::restore::wish::{after, applicable, blocked, differences, needed, same, set_or_remove, without};
 use crate::restore::{RestoreError, placeholder};
 
 /// A resource within reach and what it shall look like; bodies are escaped.
@@ -46,9 +51,12 @@ pub(crate) enum Outcome {
 
 /// The calls that lead from one body to another.
 struct Calls {
-    requests: Vec<crate::restore::form::Request>,
+    requests: Vec<Request>,
     expected: Value,
     loose: Vec<Pattern>,
+    /// Switches that come after them, and the body after those.
+    switches: Vec<Request>,
+    switched: Value,
 }
 
 impl Draft<'_> {
@@ -130,12 +138,10 @@ impl Drafts<'_> {
         secrets: &mut Vec<SecretInput>,
     ) -> Result<Outcome, RestoreError> {
         let spec = draft.spec;
-        if let Some(live) = draft.live.as_ref().filter(|_| draft.item.case == Case::Update) {
-            let same =
-                differences(spec, &without(live, &spec.assigned), &without(&draft.desired, &spec.assigned));
-            if same.is_empty() || (spec.shape == Shape::Edge && spec.update.is_empty()) {
-                return Ok(Outcome::Unchanged);
-            }
+        if let Some(live) = draft.live.as_ref().filter(|_| draft.item.case == Case::Update)
+            && (same(spec, live, &draft.desired) || (spec.shape == Shape::Edge && spec.update.is_empty()))
+        {
+            return Ok(Outcome::Unchanged);
         }
         let along = reach.takes_along.get(&draft.key).into_iter().flatten();
         let body = draft.item.goal.as_ref().or(draft.item.live.as_ref());
@@ -190,28 +196,39 @@ struct Work<'w, 'a> {
 impl Work<'_, '_> {
     fn create(&self, secrets: &mut Vec<SecretInput>) -> Result<Vec<Step>, String> {
         let draft = self.draft;
+        let spec = draft.spec;
         let later: Vec<&Found> =
             draft.links.iter().filter(|found| found.second_pass && self.is_made_here(found)).collect();
         let mut first = draft.desired.clone();
         for found in later.iter().rev() {
             found.at.remove(&mut first);
         }
-        let calls = self.creating(&first, secrets)?;
+        let (calls, last) = self.part(self.creating(&first, secrets)?);
         let fields =
             vec![FieldChange { pointer: Pointer::root(), from: None, to: Some(calls.expected.clone()) }];
         let expected = calls.expected.clone();
         let mut step = self.step(Op::Create, calls, fields);
         let soon = draft.links.iter().filter(|found| !(found.second_pass && self.is_made_here(found)));
         self.wait(&mut step, soon);
+        for gather in spec.create.iter().filter_map(|write| write.gathers.as_ref()) {
+            let parts = self.parts(gather).flat_map(|part| &part.links);
+            self.wait(&mut step, parts);
+        }
         let mut steps = vec![step];
         if !later.is_empty() {
-            let calls = self.updating(&expected, &draft.desired, secrets)?;
+            let mut wanted = draft.desired.clone();
+            for at in last.iter().flat_map(|_| spec.switched()) {
+                // It is switched after everything else.
+                let _ = set_or_remove(&mut wanted, &at, at.get(&expected).cloned());
+            }
+            let calls = self.updating(&expected, &wanted, secrets)?.joined();
             let fields = self.changed(&expected, &calls);
             let mut step = self.step(Op::Update, calls, fields);
             step.after.push(draft.key.clone());
             self.wait(&mut step, later);
             steps.push(step);
         }
+        steps.extend(last.map(|last| self.switching_last(last, &expected, false)));
         Ok(steps)
     }
 
@@ -239,7 +256,12 @@ impl Work<'_, '_> {
         let expected = follow.last().map_or_else(|| current.clone(), |(_, body)| body.clone());
         let mut requests = Vec::new();
         for write in creates {
-            requests.push(self.shaper(&context, &stand, None).request(write, wanted, secrets)?);
+            let parts = write.gathers.as_ref().map(|gather| (&gather.at, self.gathered(gather)));
+            let mut whole = wanted.clone();
+            if let Some((at, parts)) = parts {
+                set_or_remove(&mut whole, at, Some(parts)).map_err(|error| error.to_string())?;
+            }
+            requests.push(self.shaper(&context, &stand, None).request(write, &whole, secrets)?);
         }
         for request in requests.iter_mut().skip(1) {
             request.new_id = None;
@@ -254,8 +276,11 @@ impl Work<'_, '_> {
             let shaper = self.shaper(&context, &stand, Some(&expected));
             requests.extend(shaper.settling(write, &expected, secrets)?);
         }
-        let loose = unsent.into_iter().filter(|pattern| pattern.find(&expected).is_empty()).collect();
-        Ok(Calls { requests, expected, loose })
+        let born = self.born(&expected);
+        let (switches, switched) = self.switches(&context, &stand, &born, wanted)?;
+        let loose: Vec<Pattern> =
+            unsent.into_iter().filter(|pattern| pattern.find(&switched).is_empty()).collect();
+        Ok(Calls { requests, expected: born, loose, switches, switched })
     }
 
     fn updating(&self, from: &Value, to: &Value, secrets: &mut Vec<SecretInput>) -> Result<Calls, String> {
@@ -263,25 +288,38 @@ impl Work<'_, '_> {
         let mut stand = self.stand();
         let bodies = self.surroundings(&mut stand, to);
         let context = self.context(&bodies);
-        let calls = needed(spec, &applicable(&spec.update, &context), from, to);
         let mut requests = Vec::new();
         let mut before = from.clone();
-        for (write, body) in calls {
+        for write in applicable(&spec.update, &context) {
+            let next = after(spec, write, false, &before, to);
+            if same(spec, &before, &next) {
+                continue;
+            }
+            self.bring_about(write, &context, &stand, &mut before, &mut requests)?;
+            // What was switched for the call is switched back after all calls.
+            let next = after(spec, write, false, &before, to);
             requests.push(self.shaper(&context, &stand, Some(&before)).request(write, to, secrets)?);
-            before = body;
+            before = next;
         }
-        Ok(Calls { requests, expected: before, loose: spec.assigned.clone() })
+        let (switches, switched) = self.switches(&context, &stand, &before, to)?;
+        Ok(Calls { requests, expected: before, loose: spec.beyond_calls(), switches, switched })
     }
 
     fn update(&self, secrets: &mut Vec<SecretInput>) -> Result<Vec<Step>, String> {
         let draft = self.draft;
         let spec = draft.spec;
         let live = draft.live.as_ref().ok_or("its state in the tenant is not known")?;
-        let calls = self.updating(live, &draft.desired, secrets)?;
-        let bare = |body: &Value| without(body, &spec.assigned);
-        let left = differences(spec, &bare(&calls.expected), &bare(&draft.desired));
+        let (calls, last) = self.part(self.updating(live, &draft.desired, secrets)?);
+        let bare = |body: &Value| without(body, &spec.beyond_calls());
+        let reached = last.as_ref().map_or(&calls.expected, |last| &last.expected);
+        let left = differences(spec, &bare(reached), &bare(&draft.desired));
         let places: Vec<String> = left.iter().map(|change| format!("`{}`", change.pointer)).collect();
+        let alone = calls.requests.is_empty();
+        let last = last.map(|last| self.switching_last(last, &calls.expected, alone));
         if calls.requests.is_empty() {
+            if let Some(last) = last {
+                return Ok(vec![last]);
+            }
             return Err(format!("it differs in {}, which no call of the vendor changes", places.join(", ")));
         }
         let fields = self.changed(live, &calls);
@@ -293,7 +331,7 @@ impl Work<'_, '_> {
             ));
         }
         self.wait(&mut step, &draft.links);
-        Ok(vec![step])
+        Ok(std::iter::once(step).chain(last).collect())
     }
 
     fn delete(&self, secrets: &mut Vec<SecretInput>) -> Result<Vec<Step>, String> {
@@ -310,10 +348,13 @@ impl Work<'_, '_> {
         let context = self.context(&bodies);
         let writes = applicable(&draft.spec.delete, &context);
         let write = writes.first().ok_or("no call of the vendor removes it")?;
+        let mut requests = Vec::new();
+        self.bring_about(write, &context, &stand, &mut live.clone(), &mut requests)?;
         let mut request = self.shaper(&context, &stand, Some(&live)).request(write, &live, secrets)?;
         request.new_id = None;
+        requests.push(request);
         let fields = vec![FieldChange { pointer: Pointer::root(), from: Some(live.clone()), to: None }];
-        let calls = Calls { requests: vec![request], expected: Value::Null, loose: Vec::new() };
+        let calls = Calls::plain(requests, Value::Null, Vec::new());
         let mut step = self.step(Op::Delete, calls, fields);
         step.takes_along = self.reach.all_along(&draft.key).into_iter().collect();
         for kind in self.reach.unseen_along(&draft.key) {
@@ -456,10 +497,6 @@ impl Work<'_, '_> {
         }
     }
 
-    fn stand(&self) -> Stand {
-        Stand::new(&format!("{} {}", self.inputs.base, self.inputs.now))
-    }
-
     fn shaper<'s>(&'s self, context: &Context<'s>, stand: &'s Stand, live: Option<&'s Value>) -> Shaper<'s> {
         let draft = self.draft;
         let body = draft.item.goal.as_ref();
@@ -478,89 +515,10 @@ impl Work<'_, '_> {
             base: self.inputs.base,
         }
     }
-
-    fn context<'c>(&'c self, bodies: &'c [(Kind, Value)]) -> Context<'c> {
-        let base = Context::new(self.inputs.catalog, self.inputs.settings);
-        bodies.iter().fold(base, |context, (kind, body)| context.with(kind, body))
-    }
-
-    /// The bodies that paths and conditions are asked of, the nearest last: the tenant's singletons,
-    /// what an edge leads to, the parents, the resource itself.
-    fn surroundings(&self, stand: &mut Stand, own: &Value) -> Vec<(Kind, Value)> {
-        let draft = self.draft;
-        let catalog = self.inputs.catalog;
-        let mut bodies = Vec::new();
-        for spec in
-            catalog.kinds.iter().filter(|spec| spec.shape == Shape::Singleton && spec.parent.is_empty())
-        {
-            bodies.extend(
-                self.inputs.live.of_kind(&spec.kind).map(|(_, body)| (spec.kind.clone(), body.clone())),
-            );
-        }
-        for found in &draft.links {
-            let (goal, live) = match &found.link {
-                Link::Made { goal } | Link::Coming { goal, .. } => (Some(goal), None),
-                Link::Same { rests_on } => (None, rests_on.as_ref()),
-                Link::Rewritten { rests_on, .. } => (None, Some(rests_on)),
-                _ => continue,
-            };
-            let body = goal
-                .and_then(|goal| self.body_of(stand, goal))
-                .or_else(|| self.inputs.live.body(live?).cloned());
-            bodies.extend(goal.or(live).map(|key| key.kind.clone()).zip(body));
-        }
-        let mut parents = Vec::new();
-        let mut at = draft.key.clone();
-        while let Some(parent) = self.reach.atlas.parent(&at).or_else(|| self.live_parent(&at)) {
-            parents.extend(self.body_of(stand, &parent).map(|body| (parent.kind.clone(), body)));
-            at = parent;
-        }
-        parents.reverse();
-        bodies.extend(parents);
-        let mut own = own.clone();
-        if draft.item.gets_new_id(draft.spec)
-            && let Some(at) = draft.spec.id.as_ref()
-        {
-            let _ = at.set(&mut own, placeholder::id(&draft.key));
-        }
-        bodies.push((draft.spec.kind.clone(), stand.plain(&own)));
-        bodies
-    }
-
-    fn live_parent(&self, key: &ResourceKey) -> Option<ResourceKey> {
-        let parents = crate::restore::sides::parents_of(self.inputs.catalog, key);
-        parents.into_iter().find(|parent| self.inputs.live.body(parent).is_some())
-    }
-
-    /// A resource that this plan gives another name before this step: paths name it by the new one.
-    fn renamed(&self, key: &ResourceKey) -> Option<&Draft<'_>> {
-        let other = self.drafts.by_key.get(key).filter(|other| other.item.case == Case::Update)?;
-        let earlier = other.spec.restore.order < self.draft.spec.restore.order;
-        let live = other.live.as_ref().filter(|_| earlier)?;
-        (natural_name(other.spec, live) != natural_name(other.spec, &other.desired)).then_some(other)
-    }
-
-    /// A resource's body as it will be when the step is done, as far as a path needs it.
-    fn body_of(&self, stand: &mut Stand, key: &ResourceKey) -> Option<Value> {
-        if let Some(draft) = self.drafts.by_key.get(key).filter(|draft| draft.is_made()) {
-            let mut body = draft.desired.clone();
-            if draft.item.gets_new_id(draft.spec)
-                && let Some(at) = draft.spec.id.as_ref()
-            {
-                let _ = at.set(&mut body, placeholder::id(key));
-            }
-            return Some(stand.plain(&body));
-        }
-        if let Some(renamed) = self.renamed(key) {
-            return Some(stand.plain(&renamed.desired));
-        }
-        let live = self.reach.moved.get(key).unwrap_or(key);
-        self.inputs.live.body(live).cloned()
-    }
 }
 
 /// The names of the inputs that calls wait for.
-fn inputs_of(requests: &[crate::restore::form::Request]) -> Vec<String> {
+fn inputs_of(requests: &[Request]) -> Vec<String> {
     let mut names = Vec::new();
     for body in requests.iter().filter_map(|request| request.body.as_ref()) {
         for (_, found) in placeholder::all(body) {

@@ -16,6 +16,12 @@ pub(crate) fn differences(spec: &KindSpec, from: &Value, to: &Value) -> Vec<Fiel
     diff_with(from, to, &array_rules(Some(spec)))
 }
 
+/// Whether two bodies differ in nothing that a call can change.
+pub(crate) fn same(spec: &KindSpec, from: &Value, to: &Value) -> bool {
+    let unset = spec.beyond_calls();
+    differences(spec, &without(from, &unset), &without(to, &unset)).is_empty()
+}
+
 /// A body without these fields.
 pub(crate) fn without(body: &Value, patterns: &[Pattern]) -> Value {
     let mut out = body.clone();
@@ -135,8 +141,12 @@ fn turn_element(
 /// The fields that a call does not set.
 pub(crate) fn blocked(spec: &KindSpec, write: &Write, creates: bool) -> Vec<Pattern> {
     let fixed = if creates { &[][..] } else { spec.fixed.as_slice() };
-    let unsent = spec.assigned.iter().chain(fixed).filter(|pattern| !write.send.contains(pattern));
-    unsent.chain(&write.omit).chain(&write.ignores).cloned().collect()
+    let switched = spec.switched();
+    // What a switch sets is nothing for a body.
+    let switched = switched.iter().filter_map(|at| Pattern::parse(&at.to_string()).ok());
+    let unsent = spec.assigned.iter().chain(fixed).cloned().chain(switched);
+    let unsent = unsent.filter(|pattern| !write.send.contains(pattern));
+    unsent.chain(write.omit.iter().cloned()).chain(write.ignores.iter().cloned()).collect()
 }
 
 /// What a resource looks like after a call that was asked for `wanted`, coming from `current`.
@@ -216,9 +226,7 @@ pub(crate) fn needed<'s>(
     let mut calls = Vec::new();
     for write in writes {
         let next = after(spec, write, false, &current, wanted);
-        let moved = !differences(spec, &without(&current, &spec.assigned), &without(&next, &spec.assigned))
-            .is_empty();
-        if moved {
+        if !same(spec, &current, &next) {
             calls.push((*write, next.clone()));
             current = next;
         }

@@ -57,6 +57,8 @@ pub struct Form {
     /// Fields whose value names an instance in a path as well as its id does.
     #[serde(default)]
     pub also: Vec<Pointer>,
+    /// In paths that begin with this only the id itself names an instance.
+    pub plain: Option<String>,
     /// Words that name one instance in a path, whatever its id: word → what holds for it.
     #[serde(default)]
     pub word: BTreeMap<String, Condition>,

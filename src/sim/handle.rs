@@ -130,6 +130,7 @@ fn dispatch(
     if let Op::Extra(number) = ask.route.op {
         return extra(world, &mut ask, number, found.values);
     }
+    named_plainly(world, &ask.route, &found.values)?;
     let mut parents = found.values;
     let single = vendor.provider.kinds[ask.route.kind].shape == Shape::Singleton;
     if parents.len() > ask.route.parents {
@@ -147,6 +148,21 @@ fn dispatch(
         Op::Action(number) => writing::act(world, &ask, number),
         Op::Extra(_) => Ok(Response::empty(404)),
     }
+}
+
+/// Where only the id itself names an instance, no other name of it does.
+fn named_plainly(world: &World, route: &Route, values: &[String]) -> Result<(), Refusal> {
+    let kinds = 0..world.provider().kinds.len();
+    let plain = kinds.filter(|kind| {
+        let form = world.vendor.form(*kind);
+        form.and_then(|form| form.plain.as_ref()).is_some_and(|plain| route.path.starts_with(plain.as_str()))
+    });
+    for kind in plain {
+        if let Some(id) = values.first().filter(|id| world.get(kind, &[], id).is_none()) {
+            return Err(Refusal::absent(id, &world.vendor.title(kind)));
+        }
+    }
+    Ok(())
 }
 
 /// A call outside the catalogue.

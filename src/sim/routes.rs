@@ -129,8 +129,9 @@ impl Routes {
                 self.add(method, &path, number, op, parents);
             }
         };
-        write(&spec.create, Op::Create, false);
+        // A call that makes as well as it changes is a change of what need not be there.
         write(&spec.update, Op::Update, true);
+        write(&spec.create, Op::Create, false);
         write(&spec.delete, Op::Delete, true);
         for (action, place) in spec.action.iter().zip(0..) {
             let path = action.call.path.bare();

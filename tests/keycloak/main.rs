@@ -16,6 +16,7 @@ mod dump;
 mod facts;
 mod falsified;
 mod incident;
+mod kept;
 mod lastgood;
 #[path = "../falsified/lie.rs"]
 mod lie;

@@ -5,9 +5,7 @@
 //! `LASTGOOD_WRITE_DOCS=1` the tests write it, otherwise they compare. `docs/CATALOG.md` is printed from
 //! it, see `tests/catalogues.rs`.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
-use std::path::Path;
+use std::collections::BTreeSet;
 
 use lastgood::catalog::{self, KindSpec};
 
@@ -82,21 +80,5 @@ fn every_kind_is_collected() {
 
 /// Keeps a part of what is proven of Keycloak, or compares it with what was kept.
 pub(crate) fn keep(part: &str, kinds: &BTreeSet<String>) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/catalog/proof/keycloak.toml");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let mut kept: BTreeMap<String, BTreeSet<String>> = toml::from_str(&text).unwrap();
-    if std::env::var_os("LASTGOOD_WRITE_DOCS").is_some() {
-        kept.insert(part.into(), kinds.clone());
-        let mut out = HEAD.to_owned();
-        for (part, kinds) in &kept {
-            let lines: String = kinds.iter().map(|kind| format!("  \"{kind}\",\n")).collect();
-            write!(out, "{part} = [\n{lines}]\n").unwrap();
-        }
-        return std::fs::write(&path, out).unwrap();
-    }
-    assert_eq!(
-        kept.get(part),
-        Some(kinds),
-        "src/catalog/proof/keycloak.toml is not what this run proved; write it with LASTGOOD_WRITE_DOCS=1"
-    );
+    crate::kept::keep("keycloak", HEAD, part, kinds);
 }

@@ -3,12 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
 #![allow(clippy::print_stdout, reason = "the count of scenarios that pass is what a run is for")]
 
-mod access;
 mod behaviour;
 mod document;
 mod entitled;
 mod falsified;
 mod hourly;
+#[path = "../keycloak/kept.rs"]
+mod kept;
 #[path = "../falsified/lie.rs"]
 mod lie;
 mod oauth;
@@ -24,6 +25,7 @@ mod shape;
 mod single;
 #[path = "../keycloak/sweep.rs"]
 mod sweep;
+mod table;
 mod traits;
 mod truth;
 mod workflows;

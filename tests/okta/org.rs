@@ -106,19 +106,25 @@ impl Org {
     /// Runs the binary, which must end with this code, and returns what it printed.
     #[track_caller]
     pub(crate) fn run(&self, arguments: &[&str], code: i32) -> String {
-        let output = Command::new(env!("CARGO_BIN_EXE_lastgood"))
-            .args(arguments)
-            .current_dir(self.path())
-            .env_clear()
-            .env("LASTGOOD_PASSPHRASE", "correct horse")
-            .env("XDG_CACHE_HOME", self.path().join("cache"))
-            .env("HOME", self.path())
-            .output()
-            .unwrap();
+        let output = self.command(arguments).output().unwrap();
         let out = String::from_utf8(output.stdout).unwrap();
         let err = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{out}\n{err}");
         out
+    }
+
+    /// Runs the binary, however it ends: what it printed, and what it said beside.
+    pub(crate) fn tried(&self, arguments: &[&str]) -> (String, String) {
+        let output = self.command(arguments).output().unwrap();
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lastgood"));
+        command.args(arguments).current_dir(self.path()).env_clear();
+        command.env("LASTGOOD_PASSPHRASE", "correct horse");
+        command.env("XDG_CACHE_HOME", self.path().join("cache")).env("HOME", self.path());
+        command
     }
 
     /// A snapshot that must end with this code: its document, and what the server was asked meanwhile.
@@ -143,6 +149,13 @@ impl Org {
     /// One request, as an administrator would send it, over plain HTTP; what was answered.
     #[track_caller]
     pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> Value {
+        let (status, answer) = self.answer(method, path, body);
+        assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
+        if answer.is_empty() { Value::Null } else { serde_json::from_str(&answer).unwrap() }
+    }
+
+    /// The status and the text of the answer to such a request.
+    pub(crate) fn answer(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         let token = std::fs::read_to_string(self.path().join("sim/token")).unwrap();
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let head = format!(
@@ -154,9 +167,9 @@ impl Org {
         stream.write_all(text.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 2"), "{method} {path}: {answer}");
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        if body.is_empty() { Value::Null } else { serde_json::from_str(body).unwrap() }
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, body.to_owned())
     }
 
     /// Where it is, over plain HTTP.

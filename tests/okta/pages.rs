@@ -11,7 +11,11 @@ const IN_BODY: [(&str, &str, &str); 3] = [
         "/api/v1/iam/roles",
         r#"{"label":"Role N","description":"d","permissions":["okta.users.read"]}"#,
     ),
-    ("resource_set", "/api/v1/iam/resource-sets", r#"{"label":"Set N","description":"d","resources":[]}"#),
+    (
+        "resource_set",
+        "/api/v1/iam/resource-sets",
+        r#"{"label":"Set N","description":"d","resources":["orn:okta:directory:acme:groups:00gSomeN"]}"#,
+    ),
     ("collection", "/governance/api/v1/collections", r#"{"name":"Collection N","description":"d"}"#),
 ];
 
@@ -33,7 +37,11 @@ fn a_second_page_named_in_the_body_is_read() {
         let path = format!("/api/v1/users/{}/roles", user["id"].as_str().unwrap());
         org.ask("POST", &path, r#"{"type":"HELP_DESK_ADMIN"}"#);
     }
-    let set = org.ask("POST", IN_BODY[1].1, r#"{"label":"Large","description":"d","resources":[]}"#);
+    let set = org.ask(
+        "POST",
+        IN_BODY[1].1,
+        r#"{"label":"Large","description":"d","resources":["orn:okta:directory:acme:groups:00gOne"]}"#,
+    );
     let set = set["id"].as_str().unwrap();
     let groups: Vec<String> =
         (0..150).map(|place| format!("\"orn:okta:directory:acme:groups:00gSome{place}\"")).collect();
@@ -49,7 +57,7 @@ fn a_second_page_named_in_the_body_is_read() {
         assert_eq!((found[kind].0.as_str(), found[kind].2), ("complete", 205 + more), "{kind}");
         assert_eq!(count(&requests, path), (2, 1), "{kind}: two pages");
     }
-    assert_eq!(found["resource_set_resource"].2, 150);
+    assert_eq!(found["resource_set_resource"].2, 150 + 206);
     assert_eq!(count(&requests, &format!("/api/v1/iam/resource-sets/{set}/resources")), (2, 1));
     assert_eq!(
         (found["user_role_assignment"].0.as_str(), found["user_role_assignment"].2),

@@ -6,14 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::path::Path;
 
 use lastgood::catalog::{self, KindSpec};
 
 use crate::org::{Asked, Org, TENANT, coverage};
 use crate::sweep::sweep_paths;
 
-const HEAD: &str = "# What is proven of the catalogue of Okta on the simulated organisation, by name of kind. Written by tests/okta/proof.rs.\n";
+const HEAD: &str = "# What is proven of the catalogue of Okta on the simulated organisation, by name of kind. Written by the tests, see tests/okta/proof.rs.\n";
 
 /// Kinds whose list says less than a GET of one, by recorded traffic: each row is read again.
 const READ_ONE_BY_ONE: [&str; 2] = ["profile_mapping", "realm"];
@@ -31,15 +30,9 @@ fn read() -> impl Iterator<Item = &'static KindSpec> {
     kinds.iter().filter(|spec| spec.unread.is_none() && spec.carried_by.is_none())
 }
 
-fn keep(collected: &BTreeSet<String>) {
-    let lines: String = collected.iter().map(|kind| format!("  \"{kind}\",\n")).collect();
-    let text = format!("{HEAD}collected = [\n{lines}]\n");
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/catalog/proof/okta.toml");
-    if std::env::var_os("LASTGOOD_WRITE_DOCS").is_some() {
-        std::fs::write(&path, &text).unwrap();
-    }
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(kept, text, "what this run proved is not what is kept; write it with LASTGOOD_WRITE_DOCS=1");
+/// Keeps a part of what is proven of Okta, or compares it with what was kept.
+pub(crate) fn keep(part: &str, kinds: &BTreeSet<String>) {
+    crate::kept::keep("okta", HEAD, part, kinds);
 }
 
 #[test]
@@ -74,7 +67,7 @@ fn every_kind_is_collected_and_no_list_is_read_one_by_one() {
     one_list_a_collection(&requests);
     let (again, _) = org.snapshot(0);
     assert_eq!([&again["added"], &again["changed"], &again["removed"]], [0, 0, 0], "nothing happened");
-    keep(&collected);
+    keep("collected", &collected);
 }
 
 /// No request is made twice, and none for a row of a list whose rows are whole.

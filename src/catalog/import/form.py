@@ -11,12 +11,12 @@ WIDTH = 110
 PLAIN_FIELD = re.compile(r"^(\*|[\w@$#-]+)(\[\])?(\.(\*|[\w@$#-]+)(\[\])?)*$")
 PLACEHOLDER = re.compile(r"\{([^}]+)\}")
 SCALARS = [
-    "kind", "what", "shape", "stage", "parent", "id", "id_by", "also_id", "id_of", "name", "shown", "within", "get", "carried_by", "bucket",
+    "kind", "what", "shape", "stage", "parent", "id", "id_by", "also_id", "id_of", "name", "within", "get", "carried_by", "bucket",
     "same", "fields", "links", "keep", "set", "volatile", "derived", "secret", "assigned", "fixed",
     "write_only", "refs", "system", "notes",
 ]
 TABLES = ["params", "scopes", "restore", "unread", "file", "changes"]
-LISTS = ["read", "create", "update", "delete", "action"]
+LISTS = ["read", "gone", "create", "update", "delete", "action"]
 
 
 def quote(text):
@@ -188,7 +188,7 @@ def paths_of(kind):
         out += read.get("join", {}).values()
     out += [kind["get"]] if "get" in kind else []
     out += [kind["changes"]["path"]] if "changes" in kind else []
-    for role in LISTS[1:]:
+    for role in LISTS[2:]:
         for write in kind.get(role, []):
             out += [write["call"].split(" ", 1)[1], *texts(write.get("envelope", ""))]
     return out

@@ -6,6 +6,7 @@ from form import Catalog, cut_cycles, describe, fill_params, note, pattern, sent
 from okta_access import access
 from okta_events import audit
 import okta_workflows
+import okta_writes
 from openapi import Documents
 from seen import Recorded, documented
 
@@ -151,6 +152,7 @@ SECRETS = {
             ("/settings/app/password", "never"), ("/settings/app/secretKey", "never"), ("/settings/app/authToken", "never"),
             ("/settings/app/accessKey", "never")],
     "app_client_secret": [("/client_secret", "clear")],
+    "user": [("/credentials/password/value", "never"), ("/credentials/recovery_question/answer", "never")],
     "api_service_integration": [("/clientSecret", "once")],
     "api_service_integration_secret": [("/client_secret", "once")],
     "api_token": [("/token", "never")],
@@ -170,7 +172,7 @@ PLAIN_KEYS = ("name", "label", "type", "key")
 LEVER = {"activate": "ACTIVE", "deactivate": "INACTIVE"}
 # Kinds whose switch has other words.
 LEVERS = {
-    "user": {"deactivate": "DEPROVISIONED"}, "device": {"deactivate": "DEACTIVATED"},
+    "user": {"deactivate": "DEPROVISIONED"}, "device": {"deactivate": "DEACTIVATED"}, "device_integration": {"deactivate": "DEACTIVATED"},
     "app_provisioning_connection": {"activate": "ENABLED", "deactivate": "DISABLED"},
 }
 # Fields that the document calls read-only and a write takes, as its own request bodies or recorded traffic show.
@@ -365,15 +367,6 @@ def refs(catalog, kind, row, known):
     kind["refs"] = out
 
 
-# What a person knows an instance by, where the natural key says more than that.
-SHOWN = {
-    "app": "/label", "group": "/profile/name", "policy": "/name", "authenticator": "/name", "idp": "/name", "trusted_origin": "/name",
-    "device": "/profile/displayName", "inline_hook": "/name", "device_assurance": "/name", "auth_server_claim": "/name",
-    "sms_template": "/name", "push_provider": "/name", "api_token": "/name", "email_server": "/alias", "agent_pool": "/name",
-    "user_role_app_target": "/name", "group_role_app_target": "/name", "client_role_app_target": "/name",
-}
-
-
 def natural_key(kind, row, fields, ancestors):
     """Pointers of the natural key; what a parent says is left to the address."""
     out = []
@@ -415,6 +408,7 @@ def convert(shared):
     for kind in catalog.kinds:
         if "unread" not in kind:
             known_members(docs, recorded, kind)
+    okta_writes.settle_links(catalog.kinds)
     fill_params(catalog, PARAMS | {"parentId": "app:/id"})
     cut_cycles(catalog)
     groups = {}
@@ -461,7 +455,6 @@ def one(catalog, docs, row, known):
     _, fields = docs.rows(row["list_path"]) if row["list_path"] else (None, docs.names(row["get_path"]))
     if not row["singleton"]:
         natural_key(kind, row, fields, ancestors)
-        kind["shown"] = [at for at in [SHOWN.get(row["type"])] if at and len(kind.get("name", [])) > 1]
     reads(catalog, docs, kind, row)
     covered = {read.get(role, "").split("?")[0] for read in kind["read"] for role in ("path", "below")} | {kind.get("get")}
     further = [path for path in [row["list_path"], row["get_path"], *row.get("extra_get_paths", [])] if path and path not in covered]
@@ -485,12 +478,14 @@ def one(catalog, docs, row, known):
     writes(catalog, kind, row)
     restore(kind, row)
     extras(catalog, kind, row)
+    if "unread" not in kind:
+        okta_writes.one(kind)
     return kind
 
 
 def known_members(docs, recorded, kind):
     """Members that are no news; of an edge only what is kept is looked at."""
-    if kind["shape"] == "edge":
+    if kind["shape"] == "edge" and kind["keep"] != [""]:
         return
     names, links = documented(docs, kind)
     more, further = recorded.of(kind)
@@ -522,8 +517,6 @@ def restore(kind, row):
         kind["restore"]["order"] = row["restore_tier"]
     if row["type"] == "entitlement_value":
         kind["restore"]["through"] = "entitlement"
-    if row["type"] == "group_rule" and kind["restore"]["class"] != "never":
-        kind["restore"]["effects"] = ["Adds users to groups and takes them out as soon as it is active."]
 
 
 def extras(catalog, kind, row):

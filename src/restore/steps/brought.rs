@@ -37,16 +37,18 @@ impl Work<'_, '_> {
         for write in &writes {
             requests.push(self.shaper(&context, &stand, Some(&nothing)).request(write, &wanted, secrets)?);
         }
-        let mut loose = draft.spec.assigned.clone();
+        let mut loose = draft.spec.beyond_calls();
         if let Some((first, others)) = writes.split_first() {
             let also = |pattern: &Pattern| {
                 others.iter().all(|write| blocked(draft.spec, write, false).contains(pattern))
             };
             loose.extend(blocked(draft.spec, first, false).into_iter().filter(also));
         }
+        // What it is found by stays.
+        loose.retain(|pattern| !draft.spec.name.iter().any(|at| pattern.matches(at)));
         let expected = without(&wanted, &loose);
         let fields = vec![FieldChange { pointer: Pointer::root(), from: None, to: Some(expected.clone()) }];
-        let mut step = self.step(Op::Update, Calls { requests, expected, loose }, fields);
+        let mut step = self.step(Op::Update, Calls::plain(requests, expected, loose), fields);
         let makers = self
             .reach
             .atlas

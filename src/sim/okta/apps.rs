@@ -296,13 +296,54 @@ pub(super) fn policy(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
             "This policy belongs to \"Okta Admin Console\", and re-assignment of this policy is not allowed";
         return Err(Refusal::invalid("Policy", vec![cause.into()]));
     }
-    if let Some(app) = world.get_mut(ask.route.kind, &[], &own(ask)) {
-        set(app, "/_accessPolicy", wanted);
+    put_under(world, &own(ask), &wanted);
+    Ok(Response::empty(204))
+}
+
+/// Puts an app under a policy, and shows it among what the policy guards.
+fn put_under(world: &mut World, id: &str, policy: &str) {
+    if let Some(app) = world.get_mut(world.number("app"), &[], id) {
+        set(app, "/_accessPolicy", policy);
         if let Some(members) = app.as_object_mut() {
             members.remove("_links");
         }
     }
-    Ok(Response::empty(204))
+    unmap(world, id);
+    let (mapping, itself) = (world.number("policy_mapping"), world.fresh("pmp"));
+    let links = object([("application", link(format!("{}/api/v1/apps/{id}", world.org.url)))]);
+    let body = object([("id", itself.as_str().into()), ("_links", links)]);
+    world.put(mapping, &[policy.to_owned()], &itself, body);
+}
+
+/// Takes an app from among what policies guard.
+fn unmap(world: &mut World, id: &str) {
+    let url = format!("{}/api/v1/apps/{id}", world.org.url);
+    let mapping = world.number("policy_mapping");
+    let of = |body: &Value| text(body, "/_links/application/href") == url;
+    let before: Vec<(Vec<String>, String)> = world
+        .all(mapping)
+        .filter(|(_, _, body)| of(body))
+        .map(|(above, id, _)| (above.to_vec(), id.to_owned()))
+        .collect();
+    for (above, id) in before {
+        world.remove(mapping, &above, &id);
+    }
+}
+
+/// No policy guards an app that is gone.
+pub(super) fn gone(world: &mut World, _: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    unmap(world, &work.id);
+    Ok(())
+}
+
+/// An app whose mapping is taken away is under the default policy.
+pub(super) fn mapping_gone(world: &mut World, _: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    let app = text(&work.body, "/_links/application/href").rsplit('/').next().unwrap_or_default().to_owned();
+    let default = default_policy(world, "ACCESS_POLICY");
+    if let Some(app) = world.get_mut(world.number("app"), &[], &app) {
+        set(app, "/_accessPolicy", default);
+    }
+    Ok(())
 }
 
 /// A key as the vendor shows it. The numbers in it are random: nothing is signed here.

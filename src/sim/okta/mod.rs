@@ -4,6 +4,7 @@
 //! say: a state machine, a numbering, an instance that brings others with it.
 
 mod apps;
+mod governance;
 mod linked;
 mod policies;
 mod roles;
@@ -11,8 +12,6 @@ mod schemas;
 mod servers;
 mod sessions;
 mod users;
-
-pub(super) use policies::first_rules;
 
 use crate::json::{Object, Pointer, Value};
 use crate::sim::fill::{fresh_id, random_signs, time_text};
@@ -51,13 +50,18 @@ pub(super) const BODY_HOOKS: &[(&str, BodyHook)] = &[
     ("user_links", users::links),
     ("user_row", users::row),
     ("group_touched", users::group_touched),
+    ("group_gone", users::group_gone),
     ("role_label", roles::label),
     ("role_permissions", roles::permissions),
     ("role_gone", roles::gone),
     ("resource_set_resources", roles::resources),
+    ("binding_members", roles::members),
     ("app_born", apps::born),
     ("app_changed", apps::changed),
     ("app_links", apps::links),
+    ("mapping_gone", apps::mapping_gone),
+    ("app_gone", apps::gone),
+    ("entitlement_values", governance::values),
     ("app_secret", apps::secret),
     ("key_made", apps::key_made),
     ("app_schema_born", schemas::app_born),
@@ -85,6 +89,7 @@ pub(super) const CALL_HOOKS: &[(&str, CallHook)] = &[
     ("user_password", users::password),
     ("role_permission_added", roles::permission_added),
     ("resource_set_added", roles::resources_added),
+    ("binding_members_added", roles::members_added),
     ("session_made", sessions::made),
     ("session_shown", sessions::shown),
     ("session_closed", sessions::closed),
@@ -181,6 +186,7 @@ mod tests {
     fn every_kind_that_is_named_is_in_the_catalogue() {
         let sources = [
             include_str!("apps.rs"),
+            include_str!("governance.rs"),
             include_str!("linked.rs"),
             include_str!("policies.rs"),
             include_str!("roles.rs"),

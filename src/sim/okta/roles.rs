@@ -75,10 +75,15 @@ pub(super) fn permission_added(world: &mut World, ask: &Ask) -> Result<Response,
     Ok(Response::empty(204))
 }
 
-/// A group's role is held to an app, or to all apps of one name.
+/// A role is held to an app, or to all apps of one name.
 pub(super) fn app_target(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
     let part = |name: &str| ask.params.get(name).cloned().unwrap_or_default();
-    let kind = world.number("group_role_app_target");
+    let holder = match ask.route.kind {
+        kind if kind == world.number("user") => "user_role_app_target",
+        kind if kind == world.number("app") => "client_role_app_target",
+        _ => "group_role_app_target",
+    };
+    let kind = world.kind(holder).unwrap_or(usize::MAX);
     let parents = [own(ask), part("roleAssignmentId")];
     let (name, app) = (part("appName"), part("appId"));
     let body = match world.get(world.number("app"), &[], &app) {
@@ -169,5 +174,41 @@ fn add(world: &mut World, set: &str, given: &Value) {
             body.insert("orn", name);
         }
         world.put(world.number("resource_set_resource"), &[set.to_owned()], &id, body.into());
+    }
+}
+
+/// A binding is made with its members.
+pub(super) fn members(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    let Some(body) = work.body.as_object_mut() else { return Ok(()) };
+    let given = body.remove("members").unwrap_or_default();
+    let role = text(&work.body, "/id").to_owned();
+    bind(world, &[ask.parents.clone(), vec![role]].concat(), &given);
+    Ok(())
+}
+
+/// More members for a binding.
+pub(super) fn members_added(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let role = ask.params.get("roleIdOrLabel").cloned().unwrap_or_default();
+    let found = world.resolve(world.number("custom_role"), &[], &role);
+    let role = found.ok_or_else(|| Refusal::absent(&role, "CustomRole"))?;
+    let binding = [own(ask), role.clone()];
+    if world.get(world.number("role_binding"), &binding[..1], &role).is_none() {
+        return Err(Refusal::absent(&role, "RoleBinding"));
+    }
+    let given = ask.request.body.as_ref().and_then(|body| body.get("additions")).cloned().unwrap_or_default();
+    bind(world, &binding, &given);
+    Ok(Response::json(200, object([("id", role.into())])))
+}
+
+fn bind(world: &mut World, binding: &[String], given: &Value) {
+    for url in given.as_array().into_iter().flatten().filter_map(Value::as_str) {
+        let (id, now) = (world.fresh("irb"), world.time());
+        let member = object([
+            ("id", id.as_str().into()),
+            ("created", now.clone()),
+            ("lastUpdated", now),
+            ("_links", object([("self", link(url.to_owned()))])),
+        ]);
+        world.put(world.number("role_binding_member"), binding, &id, member);
     }
 }

@@ -152,15 +152,9 @@ pub(super) fn switched(world: &mut World, ask: &Ask, work: &mut Work) -> Result<
 /// The first DELETE deactivates, the second removes.
 pub(super) fn deleted(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(), Refusal> {
     if text(&work.body, "/status") == "DEPROVISIONED" {
-        let member = world.number("group_membership");
-        let of: Vec<Vec<String>> = world
-            .all(member)
-            .filter(|(_, id, _)| *id == work.id)
-            .map(|(parents, _, _)| parents.to_vec())
-            .collect();
-        for parents in of {
-            world.remove(member, &parents, &work.id);
-        }
+        let links = ["group_membership", "group_owner", "app_user_assignment", "idp_user_link"]
+            .map(|kind| world.kind(kind));
+        unlink(world, links, &work.id);
         return Ok(());
     }
     let now = world.time();
@@ -169,6 +163,30 @@ pub(super) fn deleted(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(
     set(&mut work.body, "/lastUpdated", now);
     world.put(ask.route.kind, &ask.parents, &work.id, work.body.clone());
     work.stays = true;
+    Ok(())
+}
+
+/// Takes away what links to something that is gone.
+fn unlink<const N: usize>(world: &mut World, kinds: [Option<usize>; N], far: &str) {
+    for kind in kinds.into_iter().flatten() {
+        let above: Vec<Vec<String>> =
+            world.all(kind).filter(|(_, id, _)| *id == far).map(|(parents, _, _)| parents.to_vec()).collect();
+        for parents in above {
+            world.remove(kind, &parents, far);
+        }
+    }
+}
+
+/// A group takes along what it was assigned to and what it was a target of.
+pub(super) fn group_gone(world: &mut World, _: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    let links = [
+        "app_group_assignment",
+        "group_owner",
+        "user_role_group_target",
+        "group_role_group_target",
+        "client_role_group_target",
+    ];
+    unlink(world, links.map(|kind| world.kind(kind)), &work.id);
     Ok(())
 }
 

@@ -1,0 +1,156 @@
+//! The damage: as an administrator does it, by the calls that the catalogue names.
+
+use lastgood::base::key::ResourceKey;
+use lastgood::catalog::{Action, Body, KindSpec, Shape};
+use lastgood::json::{Pattern, Pointer, Value};
+
+use super::case::KindCase;
+use super::reader::{filled, ids, raw};
+use crate::org::Org;
+
+/// Sends a call; the words of a refusal.
+fn send(org: &Org, method: &str, path: &str, body: Option<&Value>) -> Result<String, String> {
+    let text = body.map(|body| String::from_utf8(body.to_canonical()).unwrap()).unwrap_or_default();
+    match org.answer(method, path, &text) {
+        (200..300, answer) => Ok(answer),
+        (status, answer) => Err(format!("{method} {path} answers {status} {answer} to {text}")),
+    }
+}
+
+/// Changes every field that a call changes; what was refused.
+pub(super) fn change(org: &Org, spec: &KindSpec, case: &KindCase, key: &ResourceKey) -> Result<bool, String> {
+    let Some(before) = raw(org, spec, key) else { return Err(format!("{key} is not there")) };
+    let write = spec.update.iter().find(|write| {
+        write.body != Body::None
+            && write.only.iter().all(|condition| condition.of.is_some() || condition.holds(&before))
+    });
+    let mut changed = false;
+    let taken = write.is_none_or(|write| write.state.iter().all(|condition| condition.holds(&before)));
+    let switch = other_switch(spec, &before);
+    if let Some(action) = switch.filter(|_| !taken) {
+        flip(org, spec, action, key)?;
+        changed = true;
+    }
+    if let Some(write) = write {
+        let mut body = before.clone();
+        let unset = spec.assigned.iter().chain(&spec.volatile).chain(&spec.derived);
+        for pattern in unset.filter(|pattern| !write.send.contains(pattern)).chain(&write.omit) {
+            pattern.remove_all(&mut body);
+        }
+        for at in spec.switched() {
+            at.remove(&mut body);
+        }
+        let mut other = body.clone();
+        let held: Vec<Pattern> = spec
+            .fixed
+            .iter()
+            .chain(spec.refs.iter().map(|reference| &reference.at))
+            .chain(spec.secret.iter().map(|secret| &secret.at))
+            .cloned()
+            .collect();
+        mutate(&mut other, &mut Pointer::root(), &held, case);
+        for (at, value) in &case.changed {
+            lastgood_set(&mut other, at, value.0.clone());
+        }
+        for at in &case.sent_whole {
+            at.remove(&mut other);
+        }
+        if other != body {
+            let path = filled(write.call.path.as_str().split('?').next().unwrap(), &ids(spec, key));
+            send(org, write.call.method.as_str(), &path, Some(&other))?;
+            changed = true;
+        }
+    }
+    if let Some(action) = switch.filter(|_| taken) {
+        flip(org, spec, action, key)?;
+        changed = true;
+    }
+    Ok(changed)
+}
+
+fn lastgood_set(body: &mut Value, at: &Pointer, value: Value) {
+    if value.is_null() {
+        at.remove(body);
+    } else {
+        at.set(body, value).unwrap();
+    }
+}
+
+fn other_switch<'s>(spec: &'s KindSpec, body: &Value) -> Option<&'s Action> {
+    let fits = |action: &&Action| {
+        let from = action.from.iter().all(|condition| condition.holds(body));
+        from && action.sets().is_some_and(|(at, value)| at.get(body) != Some(value))
+    };
+    spec.action.iter().find(fits)
+}
+
+fn flip(org: &Org, spec: &KindSpec, action: &Action, key: &ResourceKey) -> Result<(), String> {
+    let path = filled(action.call.path.as_str().split('?').next().unwrap(), &ids(spec, key));
+    send(org, action.call.method.as_str(), &path, action.body.as_ref()).map(drop)
+}
+
+/// Gives every value another one of its sort.
+fn mutate(value: &mut Value, at: &mut Pointer, held: &[Pattern], case: &KindCase) {
+    let place = at.to_string();
+    if held.iter().any(|pattern| pattern.matches(at)) || case.unchanged.contains_key(&place) {
+        return;
+    }
+    match value {
+        Value::Bool(flag) => *value = (!*flag).into(),
+        Value::Number(number) => {
+            if let Ok(whole) = number.as_str().parse::<i64>() {
+                *value = (whole + 1).into();
+            }
+        }
+        Value::String(text) => {
+            // A word of the vendor's own has no other by chance.
+            let word = !text.is_empty()
+                && text.chars().all(|sign| sign.is_ascii_uppercase() || "_0123456789".contains(sign));
+            let id = text.len() == 20 && text.chars().all(|sign| sign.is_ascii_alphanumeric());
+            if !word && !id {
+                *value = format!("{text}-x").into();
+            }
+        }
+        Value::Object(members) => {
+            let names: Vec<String> = members.iter().map(|(name, _)| name.to_owned()).collect();
+            for name in names {
+                at.push(&name);
+                if let Some(member) = members.get_mut(&name) {
+                    mutate(member, at, held, case);
+                }
+                at.pop();
+            }
+        }
+        Value::Array(items) => {
+            for (place, item) in items.iter_mut().enumerate() {
+                at.push(place.to_string());
+                mutate(item, at, held, case);
+                at.pop();
+            }
+        }
+        Value::Null => {}
+    }
+}
+
+/// Deletes it; `false` where no call does.
+pub(super) fn delete(org: &Org, spec: &KindSpec, key: &ResourceKey) -> Result<bool, String> {
+    let Some(before) = raw(org, spec, key) else { return Ok(true) };
+    let fits = |write: &&lastgood::catalog::Write| {
+        write.only.iter().all(|condition| condition.of.is_some() || condition.holds(&before))
+    };
+    let Some(write) = spec.delete.iter().find(fits) else { return Ok(false) };
+    if !write.state.iter().all(|condition| condition.holds(&before)) {
+        let way = spec.way(&before, &|body| write.state.iter().all(|condition| condition.holds(body)));
+        for action in way.ok_or_else(|| format!("{key}: no way to a state in which it can be deleted"))? {
+            flip(org, spec, action, key)?;
+        }
+    }
+    let path = filled(write.call.path.as_str(), &ids(spec, key));
+    send(org, write.call.method.as_str(), &path, None)?;
+    match raw(org, spec, key) {
+        None => Ok(true),
+        // What there is always one of is as it was in the beginning.
+        Some(after) if spec.shape == Shape::Singleton => Ok(after != before),
+        Some(_) => Err(format!("{key} is still there after {path}")),
+    }
+}
