@@ -11,6 +11,7 @@ pub mod condition;
 pub mod context;
 mod elsewhere;
 pub mod files;
+mod given;
 pub mod mention;
 pub mod proof;
 pub mod reading;

@@ -69,6 +69,9 @@ pub struct Provider {
     pub audit: Option<Audit>,
     /// Who gets into what, where the vendor's model says it.
     pub access: Option<AccessFacts>,
+    /// Hosts beside the tenant's own, by the setting that holds the URL.
+    #[serde(default)]
+    pub hosts: BTreeMap<String, Host>,
     /// What the vendor's console exports, of which no API gives the content.
     pub files: Option<Files>,
     /// The resource types.
@@ -80,6 +83,14 @@ pub struct Provider {
     /// A hash of the file, in hex: what was read by another one may lack what this one names.
     #[serde(skip)]
     pub fingerprint: String,
+}
+
+/// A host beside the tenant's own, that a reading asks there with a token of its own.
+#[derive(Deserialize, Clone, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Host {
+    /// The rights that the token is for.
+    pub scopes: Vec<String>,
 }
 
 /// How a token is had and what it says about itself.

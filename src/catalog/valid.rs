@@ -219,6 +219,14 @@ impl KindCheck<'_> {
     }
 
     fn one_read(&mut self, read: &Read) {
+        let hosts = &self.provider.hosts;
+        if read
+            .at
+            .as_ref()
+            .is_some_and(|at| !hosts.contains_key(at) || !self.provider.settings.contains_key(at))
+        {
+            self.fault("a read is made at a host that has no entry, or no setting, of that name");
+        }
         if read.inside == read.path.is_some() {
             self.fault("a read has either a `path` or `inside`");
         }

@@ -194,7 +194,8 @@ impl Opened {
     /// Neither the configuration nor the history names a provider that this build knows.
     pub fn catalog(&self, tenant: &str) -> Result<&'static Provider, Failure> {
         if let Ok(configured) = self.config.tenant(tenant) {
-            return Ok(catalog::provider(&configured.provider)?);
+            let plain = catalog::provider(&configured.provider)?;
+            return Ok(plain.given(&configured.provider_settings(plain)?));
         }
         let snapshots = self.repository.snapshots(tenant)?;
         let named = snapshots.last().and_then(|snapshot| snapshot.notes.get(PROVIDER_NOTE));
@@ -293,7 +294,9 @@ pub enum Purpose {
 /// # Errors
 /// The configuration lacks something; nothing is sent yet.
 pub fn connect(config: &Config, tenant: &TenantConfig, purpose: Purpose) -> Result<Live, Failure> {
-    let catalog = catalog::provider(&tenant.provider)?;
+    let plain = catalog::provider(&tenant.provider)?;
+    let settings = tenant.provider_settings(plain)?;
+    let catalog = plain.given(&settings);
     let base = config.base();
     let auth = match purpose {
         Purpose::Read => tenant.auth.as_ref().ok_or("auth"),
@@ -317,7 +320,7 @@ pub fn connect(config: &Config, tenant: &TenantConfig, purpose: Purpose) -> Resu
         url: tenant.url.clone(),
         ca_file: tenant.ca_file.as_ref().map(|path| base.join(path)),
         token_url: tenant.token_url.clone(),
-        settings: tenant.provider_settings(catalog)?,
+        settings,
         credential: credential(tenant, auth, &base)?,
         scopes: scopes(catalog, auth, purpose),
         budget_percent: tenant.budget_percent()?.into(),

@@ -5,13 +5,13 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use clap::Args;
 use jiff::SignedDuration;
 
 use crate::base::entropy::{SystemEntropy, draw};
-use crate::base::time::{Clock as _, SystemClock};
+use crate::base::time::{Clock, SystemClock};
 use crate::catalog::Provider;
 use crate::cli::args::Global;
 use crate::cli::{Exit, Failure};
@@ -19,7 +19,7 @@ use crate::json::{Object, Value};
 use crate::sim::door::Door;
 use crate::sim::faults::Faults;
 use crate::sim::rate::Windows;
-use crate::sim::{Listening, Sizes, Tls, World, populate_to, sample, vendor};
+use crate::sim::{Listening, Sizes, Tls, World, populate_to, sample, vendor, workflows};
 
 /// Version of the JSON form.
 const FORMAT: &str = "lastgood.simulate/1";
@@ -62,6 +62,9 @@ pub struct SimulateArgs {
     /// Read as a service app: a signed assertion, and tokens bound to a key (DPoP).
     #[arg(long)]
     pub oauth: bool,
+    /// Serve the helper flow for Okta Workflows too, on a port of its own; needs `--oauth`.
+    #[arg(long, requires = "oauth")]
+    pub workflows: bool,
     /// Where each request is written down, as NDJSON: method, target, status.
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
@@ -108,9 +111,35 @@ pub async fn run(global: &Global, args: SimulateArgs) -> Result<Exit, Failure> {
     }
     world.faults = faults;
     let app = if args.oauth { Some(service_app(&mut world, &dir)?) } else { None };
-    global.output.document(&announcement(simulated.provider, &url, &file, app, ca_file.as_deref()));
-    listening.answer(world, Arc::new(clock)).await?;
+    let helper = if args.workflows { Some(helper_flow(&mut world, &listening).await?) } else { None };
+    let flows = helper.as_ref().map(|_| format!("{}{}", world.workflows.url, workflows::INVOKE));
+    let mut document = announcement(simulated.provider, &url, &file, app, ca_file.as_deref());
+    if let (Some(flows), Some(tenant)) = (flows, document.get_mut("tenant").and_then(Value::as_object_mut)) {
+        tenant.insert("workflows", flows);
+    }
+    global.output.document(&document);
+    let (world, clock): (_, Arc<dyn Clock>) = (Arc::new(Mutex::new(world)), Arc::new(clock));
+    match helper {
+        None => listening.answer_from(world, clock).await?,
+        Some(helper) => {
+            let both =
+                (listening.answer_from(world.clone(), clock.clone()), helper.answer_from(world, clock));
+            tokio::try_join!(both.0, both.1)?;
+        }
+    }
     Ok(Exit::Done)
+}
+
+/// The host of the flows: another port of the same machine.
+async fn helper_flow(world: &mut World, tenant: &Listening) -> Result<Listening, Failure> {
+    let mut listening = Listening::on(SocketAddr::new(tenant.address.ip(), 0)).await?;
+    listening.tls.clone_from(&tenant.tls);
+    let scheme = if listening.tls.is_some() { "https" } else { "http" };
+    world.workflows.url = format!("{scheme}://{}", listening.address);
+    if let Some(door) = &mut world.door {
+        door.granted.insert(workflows::SCOPE.to_owned());
+    }
+    Ok(listening)
 }
 
 /// Makes an authority and writes its certificate beside the token.

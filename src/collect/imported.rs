@@ -77,16 +77,16 @@ impl Import {
     pub fn commit(self, mut session: WriteSession) -> Result<Brought, CollectError> {
         let now = self.clock.now();
         let parent = session.parent().cloned().ok_or(CollectError::NothingBefore)?;
-        if let Some(spec) =
-            in_file(self.catalog).into_iter().map(|(spec, _)| spec).find(|spec| spec.unread.is_none())
-        {
-            return Err(CollectError::ReadItself(spec.kind.clone()));
-        }
         let rows = self.rows(now)?;
+        let unread = |kind: &Kind| self.catalog.kind(kind).is_some_and(|spec| spec.unread.is_some());
+        if let Some((key, _)) = rows.iter().next().filter(|_| !rows.keys().any(|key| unread(&key.kind))) {
+            return Err(CollectError::ReadItself(key.kind.clone()));
+        }
         let mut ledger = Ledger::clone(&parent.ledger);
         ledger.unknown.extend(self.files.iter().flat_map(|file| file.unknown.iter().cloned()));
         let mut gaps = Vec::new();
-        for (spec, place) in in_file(self.catalog) {
+        // What is read from the tenant itself is left to that.
+        for (spec, place) in in_file(self.catalog).into_iter().filter(|(spec, _)| spec.unread.is_some()) {
             let of_kind: Vec<(&ResourceKey, &Row)> =
                 rows.iter().filter(|(key, _)| key.kind == spec.kind).collect();
             if of_kind.is_empty() && !self.files.iter().any(|file| file.kinds.contains(&spec.kind)) {

@@ -17,6 +17,7 @@ use crate::json::{self, Value};
 use crate::provider::connect::{lanes, login, settings};
 use crate::provider::error::ProviderError;
 use crate::provider::ident;
+use crate::provider::other;
 
 /// Where a tenant is and who we are there, as configured.
 #[derive(Debug, Clone)]
@@ -40,6 +41,7 @@ pub struct Target {
 }
 
 /// The world outside, for tests to bend.
+#[derive(Clone)]
 pub struct World {
     /// Where "now" comes from.
     pub clock: Arc<dyn Clock>,
@@ -69,6 +71,8 @@ pub struct Live {
     pub(crate) settings: BTreeMap<String, String>,
     pub(crate) costly: BTreeSet<Kind>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// What lies on other hosts, by the setting that names the host.
+    pub(crate) others: BTreeMap<String, Box<Self>>,
 }
 
 /// A request that changes something. It is made of a plan's step and of nothing else.
@@ -127,6 +131,10 @@ impl Live {
         world: World,
     ) -> Result<Self, ProviderError> {
         let settings = settings(catalog, &target.settings)?;
+        let mut others = BTreeMap::new();
+        for (setting, there) in other::targets(catalog, &settings, &target)? {
+            others.insert(setting, Box::new(Self::connect_in(catalog, there, world.clone())?));
+        }
         let rate = &catalog.rate;
         let setup = Setup {
             login: login(catalog, &settings, &target)?,
@@ -154,7 +162,7 @@ impl Live {
             url: target.url,
         };
         let client = Client::new(setup)?;
-        Ok(Self { catalog, client, settings, costly: target.costly, clock: world.clock })
+        Ok(Self { catalog, client, settings, costly: target.costly, clock: world.clock, others })
     }
 
     /// The catalogue of the tenant's provider.
@@ -178,10 +186,10 @@ impl Live {
     /// Requests sent since the start, those for tokens included.
     #[must_use]
     pub fn requests(&self) -> u64 {
-        self.client.tally().requests
+        self.client.tally().requests + self.others.values().map(|other| other.requests()).sum::<u64>()
     }
 
-    /// All counts since the start.
+    /// All counts since the start, of the tenant's own host.
     #[must_use]
     pub fn tally(&self) -> Tally {
         self.client.tally()

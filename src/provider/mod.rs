@@ -25,6 +25,7 @@ mod listing;
 pub mod live;
 mod one;
 pub mod order;
+mod other;
 mod page;
 mod pass;
 pub mod rights;

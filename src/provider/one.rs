@@ -28,6 +28,9 @@ impl Live {
         if let Some(unread) = &spec.unread {
             return Err(ProviderError::NoWay { kind: spec.kind.clone(), reason: unread.reason.clone() });
         }
+        if let Some(other) = self.host_of(spec) {
+            return Box::pin(other.read_one(spec, key, known)).await;
+        }
         let mut chain = Chain::tenant(self.catalog, known);
         if spec.shape == Shape::Singleton {
             if let Some(parent) = parent_of(self.catalog, known, spec, &key.ids) {

@@ -67,6 +67,9 @@ impl Live {
         if let Some(unread) = self.unread(spec) {
             return unread;
         }
+        if let Some(other) = self.host_of(spec) {
+            return Box::pin(other.sweep(spec, known, sink)).await;
+        }
         let started = self.clock.now();
         let (sender, mut receiver) = mpsc::channel(PAGES_WAITING_MAX);
         let reading = self.read_all(spec, known, sender);

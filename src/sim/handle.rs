@@ -56,7 +56,7 @@ pub fn handle(world: &mut World, request: &Request) -> Response {
     {
         return door.token(request, &world.org.url, world.now, &world.entropy);
     }
-    let answered = match request.path.starts_with(workflows::ROOT) && !world.workflows.url.is_empty() {
+    let answered = match world.workflows.is_asked(request) {
         true => workflows::handle(world, request),
         false => admitted(world, request).and_then(|scopes| dispatch(world, request, scopes.as_ref())),
     };

@@ -24,6 +24,7 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 const WAITING_MAX: usize = 64;
 
 /// What a simulator needs to speak TLS.
+#[derive(Clone)]
 pub struct Tls {
     /// The authority's certificate, in PEM form.
     pub authority: String,

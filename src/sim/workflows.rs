@@ -33,6 +33,16 @@ pub struct Workflows {
     flows: BTreeMap<String, Value>,
 }
 
+impl Workflows {
+    /// Whether a request came to this host and not to the organisation's. One that names no host did where its
+    /// path is of this host.
+    pub(super) fn is_asked(&self, request: &Request) -> bool {
+        let Some((_, own)) = self.url.split_once("://") else { return false };
+        let named = request.headers.get("host").map(String::as_str);
+        named.map_or_else(|| request.path.starts_with(ROOT), |named| named == own)
+    }
+}
+
 fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
     Object::from_pairs(members).into()
 }

@@ -82,6 +82,9 @@ impl Org {
         }
         org.run(&add, 0);
         org.configure("per_user = true");
+        if let Some(flows) = said["tenant"]["workflows"].as_str() {
+            org.configure(&format!("workflows = \"{flows}\""));
+        }
         org
     }
 
@@ -149,18 +152,27 @@ impl Org {
     /// One request, as an administrator would send it, over plain HTTP; what was answered.
     #[track_caller]
     pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> Value {
-        let (status, answer) = self.answer(method, path, body);
+        self.ask_at(&self.address, method, path, body)
+    }
+
+    /// The same of another host.
+    #[track_caller]
+    pub(crate) fn ask_at(&self, address: &str, method: &str, path: &str, body: &str) -> Value {
+        let (status, answer) = self.answer_at(address, method, path, body);
         assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
         if answer.is_empty() { Value::Null } else { serde_json::from_str(&answer).unwrap() }
     }
 
     /// The status and the text of the answer to such a request.
     pub(crate) fn answer(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        self.answer_at(&self.address, method, path, body)
+    }
+
+    fn answer_at(&self, address: &str, method: &str, path: &str, body: &str) -> (u16, String) {
         let token = std::fs::read_to_string(self.path().join("sim/token")).unwrap();
-        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\nauthorization: SSWS {token}\r\nconnection: close\r\n",
-            self.address
+            "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: SSWS {token}\r\nconnection: close\r\n",
         );
         let text =
             format!("{head}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len());

@@ -258,3 +258,100 @@ fn every_real_file_is_read_and_comes_back_the_same() {
     assert_eq!(taken["unknown"].as_array().unwrap().len(), 0, "{}", taken["unknown"]);
     assert_eq!(counts(&import(0)), [0, 0, 0], "the same files are no change");
 }
+
+/// A simulated organisation with a helper flow, and its host.
+fn with_helper() -> (Org, String) {
+    let org = Org::start(&["--users", "2", "--oauth", "--workflows"]);
+    let text = std::fs::read_to_string(org.path().join("lastgood.toml")).unwrap();
+    let url = text.split("workflows = \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let host = url.split('/').nth(2).unwrap().to_owned();
+    (org, host)
+}
+
+fn save(org: &Org, host: &str, id: &str, name: &str) {
+    let body = flow(id, FOLDER, name, "hr@example.com").to_string();
+    org.ask_at(host, "PUT", &format!("/api/flo/console/{id}"), &body);
+}
+
+#[test]
+fn a_helper_flow_gives_flows_to_ordinary_snapshots() {
+    let (org, host) = with_helper();
+    let id = |number: usize| format!("20000000-0000-4000-8000-{number:012}");
+    for number in 0..5 {
+        save(&org, &host, &id(number), &format!("Flow {number}"));
+    }
+    let (full, asked) = org.snapshot(0);
+    let (state, reason, count) = &coverage(&full)["workflow_flow"];
+    assert_eq!((state.as_str(), *count), ("complete", 5), "{reason}");
+    assert_eq!(coverage(&full)["workflow_folder"].0, "no_api", "the helper flow gives flows only");
+    assert!(!asked.iter().any(|asked| asked.path().contains("/api/flo/")), "not at the organisation's host");
+    // An hour in which the log is silent asks the helper flow nothing, and a saved flow is read.
+    save(&org, &host, &id(1), "Renamed");
+    let (hour, _) = org.snapshot(0);
+    assert_eq!((&hour["sweep"], counts(&hour)), (&"incremental".into(), [0, 1, 0]));
+    let change = &org.lines(&["log", "--json", &at(&id(1))])[0];
+    assert_eq!(
+        (&change["actor"]["name"], &change["actor"]["confidence"]),
+        (&"admin@example.com".into(), &"exact".into())
+    );
+    org.ask_at(&host, "DELETE", &format!("/api/flo/console/{}", id(2)), "");
+    let (gone, _) = org.snapshot(0);
+    assert_eq!((counts(&gone), coverage(&gone)["workflow_flow"].2), ([0, 0, 1], 4));
+    // Files still bring what the helper flow does not give, and leave to it what it does.
+    let taken = org.import(&first(), &[], 0);
+    assert_eq!(counts(&taken), [4, 0, 0], "two folders, a table, a connection");
+    assert_eq!(coverage(&taken)["workflow_flow"], coverage(&gone)["workflow_flow"]);
+    let only = export("flow", "2026-06-01T10:00:00.000Z", &[], &[flow(JOINERS, FOLDER, "x", "y")], false);
+    let mut only = only;
+    only["data"]["configs"] = json!({});
+    org.import(&only, &[], 2);
+}
+
+#[test]
+fn only_the_named_host_is_asked_and_with_a_token_for_it() {
+    let (org, host) = with_helper();
+    let text = std::fs::read_to_string(org.path().join("lastgood.toml")).unwrap();
+    let wrong = |from: &str, to: &str, code: i32| {
+        assert!(text.contains(from), "{from}");
+        std::fs::write(org.path().join("lastgood.toml"), text.replace(from, to)).unwrap();
+        org.run(&["snapshot", "--json"], code);
+    };
+    wrong("/invoke\"", "/other\"", 1);
+    wrong(&format!("http://{host}"), "http://flows.example.com", 1);
+    std::fs::write(org.path().join("lastgood.toml"), &text).unwrap();
+    save(&org, &host, JOINERS, "Joiners");
+    let (first, _) = org.snapshot(0);
+    assert_eq!(coverage(&first)["workflow_flow"].2, 1);
+    // The organisation's host has no flows, whoever asks.
+    let at_home = text.replace(&format!("http://{host}"), &org.url());
+    std::fs::write(org.path().join("lastgood.toml"), at_home).unwrap();
+    let (second, _) = org.sweep(3);
+    let (state, reason, count) = &coverage(&second)["workflow_flow"];
+    assert_eq!((state.as_str(), *count, &second["removed"]), ("failed", 1, &0.into()), "{reason}");
+}
+
+#[test]
+fn what_the_log_told_of_a_flow_names_who_made_what_a_file_shows() {
+    let (org, host) = with_helper();
+    org.replace("workflows = ", "schedule = \"0 * * * *\" # ");
+    org.snapshot(0);
+    save(&org, &host, "01JZFLOWULID", "Joiners");
+    org.snapshot(0);
+    let told = org.lines(&["log", "--json", &at("Joiners")]);
+    assert_eq!((&told[0]["told"], &told[0]["change"]), (&"workflows.user.flow.create".into(), &Value::Null));
+    assert_eq!(told, org.lines(&["log", "--json", &at("01JZFLOWULID")]), "by id and by name");
+    let text = org.run(&["log", &at("01JZFLOWULID")], 0);
+    assert!(text.contains("admin@example.com") && text.contains("no body shows what changed"), "{text}");
+    let mut file = first();
+    let now: Value =
+        serde_json::from_str(&org.run(&["snapshots", "--json"], 0).lines().last().unwrap()).unwrap();
+    file["created"] = now["finished"].clone();
+    org.import(&file, &[], 0);
+    let shown = org.lines(&["log", "--json", &at("Joiners")]);
+    let added = shown.iter().find(|change| change["op"] == "add").unwrap();
+    assert_eq!(
+        (&added["actor"]["name"], &added["actor"]["confidence"]),
+        (&"admin@example.com".into(), &"likely".into())
+    );
+    assert!(shown.iter().any(|change| change["told"] == "workflows.user.flow.create"), "and the deed itself");
+}

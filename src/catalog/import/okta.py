@@ -229,6 +229,7 @@ def head(catalog):
             "resource": "/target/0/id", "resource_name": "/target/0/displayName", "actor_id": "/actor/id", "actor_name": "/actor/alternateId",
             "client": "/client/id", "address": "/client/ipAddress", "token": "/transaction/detail/requestApiTokenId",
         },
+        "hosts": okta_workflows.HOSTS,
         "files": okta_workflows.FILES,
         "bucket": {},
         "access": access(),

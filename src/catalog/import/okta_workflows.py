@@ -2,6 +2,7 @@
 one flow of the customer's that lists them (docs/WORKFLOWS.md). The facts are from 125 public exports and the vendor's help pages."""
 
 NO_API = "No public API gives flows. Import the console's exports (`lastgood import`), or name a helper flow as `workflows`."
+FILES_ONLY = "No public API gives it. Import the console's exports (`lastgood import`)."
 BY_HAND = "No call writes it: the console imports the exported file, by hand."
 
 # What every export holds, whatever its ending. The console asks whether subfolders go into a folder's file, and the file does
@@ -22,6 +23,9 @@ FILES = {
     "sort": "/type",
     "whole": ["folder", "flopack"],
 }
+
+# The helper flow's host: a flow that is an endpoint is invoked with a token for that alone.
+HOSTS = {"workflows": {"scopes": ["okta.workflows.invoke.manage"]}}
 
 # Kind to: what it is, section of the file, where it says in which folder it lies, the rest.
 KINDS = {
@@ -79,10 +83,12 @@ def kinds():
     for name, (what, section, within, more) in KINDS.items():
         kind = {
             "kind": name, "what": what, "shape": "object", "id": "/id", **more,
-            "unread": {"state": "no_api", "reason": NO_API, "unless": "workflows"},
+            "unread": {"state": "no_api", "reason": FILES_ONLY},
             "file": {"at": f"/data/{section}/*"} | ({"within": within} if within else {}),
             "restore": {"class": "never", "reason": BY_HAND},
-            "read": [{"path": "/invoke", "at": "workflows", "paging": "helper", "items": [f"/exports/*/data/{section}/*"]}],
         }
+        if name == "workflow_flow":
+            kind["unread"] = {"state": "no_api", "reason": NO_API, "unless": "workflows"}
+            kind["read"] = [{"path": "/invoke", "at": "workflows", "paging": "helper", "items": [f"/exports/*/data/{section}/*"]}]
         out.append(kind)
     return out
