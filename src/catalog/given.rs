@@ -23,7 +23,7 @@ impl Provider {
         names.sort();
         names.dedup();
         let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
-        *made.entry((self.provider.clone(), names.clone())).or_insert_with(|| {
+        made.entry((self.provider.clone(), names.clone())).or_insert_with(|| {
             let mut own = self.clone();
             for spec in &mut own.kinds {
                 let unless = spec.unread.as_ref().and_then(|unread| unread.unless.clone());

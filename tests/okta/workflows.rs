@@ -344,7 +344,7 @@ fn what_the_log_told_of_a_flow_names_who_made_what_a_file_shows() {
     assert!(text.contains("admin@example.com") && text.contains("no body shows what changed"), "{text}");
     let mut file = first();
     let now: Value =
-        serde_json::from_str(&org.run(&["snapshots", "--json"], 0).lines().last().unwrap()).unwrap();
+        serde_json::from_str(org.run(&["snapshots", "--json"], 0).lines().last().unwrap()).unwrap();
     file["created"] = now["finished"].clone();
     org.import(&file, &[], 0);
     let shown = org.lines(&["log", "--json", &at("Joiners")]);
