@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod auth;
 pub mod canonical;
 pub mod condition;
 pub mod context;
@@ -25,6 +26,7 @@ use std::sync::LazyLock;
 
 pub use access::*;
 pub use audit::*;
+pub use auth::*;
 pub use canonical::{Canonical, canonicalize, secret_place, settle};
 pub use condition::Condition;
 pub use context::Context;
