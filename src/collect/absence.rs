@@ -52,6 +52,12 @@ impl Gone {
         self.by_kind.get(&key.kind).is_some_and(|gone| gone.contains(&key.ids))
     }
 
+    /// What is gone of a kind.
+    pub(crate) fn of<'g>(&'g self, kind: &'g Kind) -> impl Iterator<Item = ResourceKey> + 'g {
+        let ids = self.by_kind.get(kind).into_iter().flatten();
+        ids.map(move |ids| ResourceKey { kind: kind.clone(), ids: ids.clone() })
+    }
+
     /// The ids of what is gone and hung on nothing.
     pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
         self.by_kind.values().flatten().filter(|ids| ids.len() == 1).flatten().map(String::as_str)

@@ -102,14 +102,13 @@ pub(crate) async fn events(
     }
 }
 
-/// Joins events to the changed resources and records them.
+/// Joins events to what the session changes, and records them.
 ///
 /// # Errors
 /// The repository could not be written.
 pub(crate) fn join(
     run: &Run<'_>,
     session: &mut WriteSession,
-    changed: &[ResourceKey],
     previous: &Snapshot,
     events: &[Event],
 ) -> Result<(), CollectError> {
@@ -117,15 +116,16 @@ pub(crate) fn join(
     let late = if follows { LATE } else { OVERLAP };
     let named = Named::new(events);
     let mut people = People::new(run.catalog);
-    for key in changed {
+    let explained = session.changed().filter_map(|key| {
         let (path, since) = (key.to_path(), unseen_since(previous, &key.kind, late));
-        if let Some((event, sure)) = named.explains(&path, since) {
-            let others = named.others(&path, since, event).into_iter();
-            let others =
-                others.map(|other| people.introduce(session, other)).collect::<Result<Vec<_>, _>>()?;
-            let event = people.introduce(session, event)?;
-            session.explain(key, &record(&event, sure, &others).to_canonical())?;
-        }
+        let (event, sure) = named.explains(&path, since)?;
+        Some((key, event, sure, named.others(&path, since, event)))
+    });
+    for (key, event, sure, others) in explained.collect::<Vec<_>>() {
+        let others = others.into_iter().map(|other| people.introduce(session, other));
+        let others = others.collect::<Result<Vec<_>, _>>()?;
+        let event = people.introduce(session, event)?;
+        session.explain(&key, &record(&event, sure, &others).to_canonical())?;
     }
     Ok(())
 }

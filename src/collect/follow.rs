@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use crate::base::key::{Kind, ResourceKey};
+use crate::base::key::{Kind, ResourceKey, encode_part};
 use crate::collect::CollectError;
 use crate::collect::explain::{LATE, Log};
 use crate::collect::naming::{Held, Namer};
@@ -13,13 +13,21 @@ use crate::provider::From;
 
 impl Held for Gathering {
     fn knows(&self, key: &ResourceKey) -> bool {
-        self.changed.contains(key) || self.session.parent_state().has(key)
+        self.gone.holds(key) || self.session.is_changed(key) || self.session.parent_state().has(key)
     }
 
     fn ending_in(&self, kind: &Kind, ids: &BTreeSet<&str>) -> Vec<ResourceKey> {
-        let before = self.session.parent_state().kind(kind).map(|(key, _)| key);
-        let here = self.changed.iter().filter(|key| key.kind == *kind).cloned();
-        let found: BTreeSet<ResourceKey> = before.chain(here).filter(|key| ids.contains(key.id())).collect();
+        let encoded = |id: &&str| {
+            let mut out = String::new();
+            encode_part(id, &mut out);
+            out
+        };
+        let ends: HashSet<String> = ids.iter().map(encoded).collect();
+        let fits = |path: &&str| path.rsplit('/').next().is_some_and(|end| ends.contains(end));
+        let before = self.session.parent_state().texts(kind).filter(fits).filter_map(ResourceKey::from_path);
+        let here = self.session.changed_below(kind, &[]).chain(self.gone.of(kind));
+        let here = here.filter(|key| ids.contains(key.id()));
+        let found: BTreeSet<ResourceKey> = before.chain(here).collect();
         found.into_iter().collect()
     }
 

@@ -68,7 +68,7 @@ impl Run<'_> {
         first: Option<&First<'_>>,
         events: &[Event],
     ) -> Result<(), CollectError> {
-        gathering.fresh.clear();
+        gathering.fresh = Some(BTreeSet::new());
         let order = provider::order(self.catalog);
         let read = order.into_iter().flatten().filter(|spec| spec.is_asked_for());
         let read: Vec<(&KindSpec, Reading)> = read
@@ -172,7 +172,7 @@ impl Run<'_> {
         // Where every change leaves an event, a parent that is only changed says nothing of its children.
         let told = self.catalog.audit.as_ref().is_some_and(|audit| audit.tells(&spec.kind));
         let is_new = |key: &&ResourceKey| !gathering.session.parent_state().has(key);
-        let fresh = gathering.fresh.iter().filter(|key| own.contains(&key.kind));
+        let fresh = gathering.fresh.iter().flatten().filter(|key| own.contains(&key.kind));
         places.extend(fresh.filter(|key| !told || is_new(key)).cloned());
         let touching: Vec<&Event> = events.iter().filter(|event| event.kinds.contains(&spec.kind)).collect();
         let wanted = Namer::new(spec, &gathering.known).wanted(&touching, gathering);
@@ -231,10 +231,10 @@ impl Run<'_> {
         if !gathering.known.keeps(&spec.kind) {
             return;
         }
-        let keys: Vec<ResourceKey> =
-            gathering.session.parent_state().kind(&spec.kind).map(|(key, _)| key).collect();
-        for key in keys.into_iter().filter(|key| !gathering.gone.holds(key)) {
-            gathering.known.insert_id(self.catalog, key);
+        for key in gathering.session.parent_state().below(&spec.kind, &[]) {
+            if !gathering.gone.holds(&key) {
+                gathering.known.insert_id(self.catalog, key);
+            }
         }
         if let Some(row) = gathering.ledger.rows.get(&spec.kind) {
             gathering.known.note(&spec.kind, row.state, &row.reason);

@@ -36,8 +36,7 @@ impl Gathering {
     /// What there is of a kind below these ids, as far as this run knows.
     pub(crate) fn below(&self, kind: &Kind, ids: &[String]) -> BTreeSet<ResourceKey> {
         let before = self.session.parent_state().below(kind, ids);
-        let inside = |key: &&ResourceKey| key.kind == *kind && key.ids.starts_with(ids);
-        let here = self.changed.iter().filter(inside).cloned();
+        let here = self.session.changed_below(kind, ids);
         before.chain(here).filter(|key| !self.gone.holds(key)).collect()
     }
 
@@ -105,7 +104,7 @@ impl Run<'_> {
                     seen.insert(item.key.clone());
                     self.progress.rows(seen.len() as u64);
                     if keeps {
-                        fresh.push(item);
+                        fresh.push(known.trimmed(item));
                     }
                 }
                 Err(error) => fault = Some(error),

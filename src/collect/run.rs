@@ -89,10 +89,8 @@ pub(crate) struct Gathering {
     pub(crate) gone: Gone,
     pub(crate) ledger: Ledger,
     pub(crate) unknown: BTreeSet<String>,
-    /// What is not as it was at the last snapshot, what is gone included.
-    pub(crate) changed: BTreeSet<ResourceKey>,
-    /// What was found changed since the round began.
-    pub(crate) fresh: BTreeSet<ResourceKey>,
+    /// What was found changed since the round began; nothing outside of rounds.
+    pub(crate) fresh: Option<BTreeSet<ResourceKey>>,
     /// Ids that an event names and that lead to nothing: what they named came and went.
     pub(crate) passed: BTreeSet<String>,
     /// Kinds of which a part was read.
@@ -103,13 +101,12 @@ pub(crate) struct Gathering {
 impl Gathering {
     /// Whether there is such a resource, as far as this run knows.
     pub(crate) fn has(&self, key: &ResourceKey) -> bool {
-        !self.gone.holds(key) && (self.changed.contains(key) || self.session.parent_state().has(key))
+        !self.gone.holds(key) && (self.session.is_changed(key) || self.session.parent_state().has(key))
     }
 
     /// Takes back what was said of a resource in this run.
     pub(crate) fn unsay(&mut self, key: &ResourceKey) {
         self.session.withdraw(key);
-        self.changed.remove(key);
         self.gone.remove(key);
     }
 }
@@ -144,12 +141,11 @@ impl Run<'_> {
         let start = Start { started, identity, rights, kept_rights, previous };
         let mut gathering = Gathering {
             session,
-            known: Known::lean(self.catalog),
+            known: Known::lean_for(self.live),
             gone: Gone::default(),
             ledger: Ledger::default(),
             unknown: BTreeSet::new(),
-            changed: BTreeSet::new(),
-            fresh: BTreeSet::new(),
+            fresh: None,
             passed: BTreeSet::new(),
             part: BTreeSet::new(),
             lost_rights: lost,
@@ -203,8 +199,7 @@ impl Run<'_> {
         self.name_events(&gathering, log);
         let previous = start.previous.as_ref();
         if let Some(previous) = previous {
-            let changed: Vec<ResourceKey> = gathering.changed.iter().cloned().collect();
-            explain::join(self, &mut gathering.session, &changed, previous, &log.events)?;
+            explain::join(self, &mut gathering.session, previous, &log.events)?;
             late::tell(self, &mut gathering, previous, log)?;
         }
         gathering.ledger.unknown = gathering.unknown.into_iter().collect();

@@ -1,7 +1,5 @@
 //! Reading a kind whole: every row is taken, and what did not come is judged.
 
-use std::collections::BTreeSet;
-
 use crate::base::coverage::{Row, State};
 use crate::base::key::ResourceKey;
 use crate::catalog::{KindSpec, canonicalize};
@@ -36,8 +34,7 @@ impl Run<'_> {
         spec: &KindSpec,
         gathering: &mut Gathering,
     ) -> Result<(), CollectError> {
-        let mut seen = BTreeSet::new();
-        let mut fault = None;
+        let (mut seen, mut fault) = (0, None);
         let known = std::mem::take(&mut gathering.known);
         let mut fresh = Vec::new();
         let keeps = known.keeps(&spec.kind);
@@ -45,12 +42,13 @@ impl Run<'_> {
             if fault.is_some() {
                 return;
             }
+            let is_new = !gathering.session.has_said(&item.key);
             match self.take(spec, &item, gathering) {
                 Ok(_) => {
-                    seen.insert(item.key.clone());
-                    self.progress.rows(seen.len() as u64);
+                    seen += u64::from(is_new);
+                    self.progress.rows(seen);
                     if keeps {
-                        fresh.push(item);
+                        fresh.push(known.trimmed(item));
                     }
                 }
                 Err(error) => fault = Some(error),
@@ -75,9 +73,10 @@ impl Run<'_> {
         gathering: &mut Gathering,
     ) -> Result<(), CollectError> {
         let kind = &spec.kind;
-        let gone = gathering.session.parent_state().kind(kind).map(|(key, _)| key);
-        let said: Vec<ResourceKey> =
-            gone.chain(gathering.changed.iter().filter(|key| key.kind == *kind).cloned()).collect();
+        let session = &gathering.session;
+        let there = session.parent_state().below(kind, &[]).filter(|key| session.has_said(key));
+        let here = session.changed_below(kind, &[]).chain(gathering.gone.of(kind));
+        let said: Vec<ResourceKey> = there.chain(here).collect();
         for key in said {
             gathering.unsay(&key);
         }
@@ -104,8 +103,9 @@ impl Run<'_> {
         };
         let put = gathering.session.put(&item.key, parts)?;
         if put != Put::Same {
-            gathering.changed.insert(item.key.clone());
-            gathering.fresh.insert(item.key.clone());
+            if let Some(fresh) = &mut gathering.fresh {
+                fresh.insert(item.key.clone());
+            }
         }
         Ok(put)
     }
@@ -131,16 +131,20 @@ impl Run<'_> {
         &self,
         spec: &KindSpec,
         swept: Swept,
-        seen: BTreeSet<ResourceKey>,
+        seen: u64,
         gathering: &mut Gathering,
     ) -> Result<Row, CollectError> {
-        let before: Vec<ResourceKey> =
-            gathering.session.parent_state().kind(&spec.kind).map(|(key, _)| key).collect();
-        let missing: Vec<ResourceKey> = before.iter().filter(|key| !seen.contains(*key)).cloned().collect();
+        let (mut before, mut missing) = (0, Vec::new());
+        for path in gathering.session.parent_state().texts(&spec.kind) {
+            before += 1;
+            if !gathering.session.has_said_path(path) {
+                missing.extend(ResourceKey::from_path(path));
+            }
+        }
         let mut row = Row {
             state: swept.state,
             reason: swept.reason,
-            count: (seen.len() + missing.len()) as u64,
+            count: seen + missing.len() as u64,
             read: swept.read,
             exceptions: swept.exceptions,
         };
@@ -149,7 +153,7 @@ impl Run<'_> {
             state: row.state,
             exceptions: &row.exceptions,
             lost_rights: &gathering.lost_rights,
-            before: before.len(),
+            before,
             missing,
             gone: &gathering.gone,
         });
@@ -203,7 +207,6 @@ pub(crate) fn forget(
     gathering.unsay(key);
     gathering.session.gone(key)?;
     gathering.gone.insert(key);
-    gathering.changed.insert(key.clone());
     row.count = row.count.saturating_sub(1);
     Ok(())
 }

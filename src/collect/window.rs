@@ -139,7 +139,6 @@ impl Run<'_> {
             Ok(None) => return Ok(()),
             Ok(Some(item)) => {
                 let said = gathering.session.withdraw(key);
-                gathering.changed.remove(key);
                 let put = self.take(spec, &item, gathering)?;
                 if put == Put::New
                     && !said

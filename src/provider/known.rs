@@ -9,6 +9,7 @@ use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{KindSpec, Provider};
 use crate::json::{Object, Value};
 use crate::provider::ident;
+use crate::provider::live::Live;
 use crate::provider::order::{Need, needs, own_id};
 use crate::provider::sweep::Item;
 
@@ -27,7 +28,15 @@ impl Known {
     /// nothing of a kind that is never asked. A plain `Known::default()` keeps all.
     #[must_use]
     pub fn lean(catalog: &Provider) -> Self {
-        Self { needs: Some(Arc::new(needs(catalog))), ..Self::default() }
+        Self { needs: Some(Arc::new(needs(catalog, None))), ..Self::default() }
+    }
+
+    /// The same, and nothing for kinds that this tenant's configuration leaves out: they may be the only
+    /// ones to ask for each user.
+    #[must_use]
+    pub fn lean_for(live: &Live) -> Self {
+        let needs = needs(live.catalog(), Some(&live.costly));
+        Self { needs: Some(Arc::new(needs)), ..Self::default() }
     }
 
     /// True if others need this kind's bodies, so that they are kept.
@@ -53,14 +62,19 @@ impl Known {
     /// a body out of the store lacks the members in which other kinds lie, and these would look
     /// deleted.
     pub fn insert(&mut self, item: Item) {
-        let body = match &self.needs {
-            None => item.body,
-            Some(needs) => match needs.get(&item.key.kind) {
-                None => return,
-                Some(need) => trim(item.body, need),
-            },
-        };
-        Arc::make_mut(&mut self.bodies).insert(item.key, body);
+        if self.keeps(&item.key.kind) {
+            let Item { key, body, .. } = self.trimmed(item);
+            Arc::make_mut(&mut self.bodies).insert(key, body);
+        }
+    }
+
+    /// What [`Self::insert`] would keep of a resource: of a kind that is kept.
+    #[must_use]
+    pub fn trimmed(&self, item: Item) -> Item {
+        match self.needs.as_ref().and_then(|needs| needs.get(&item.key.kind)) {
+            Some(need) => Item { body: trim(item.body, need), ..item },
+            None => item,
+        }
     }
 
     /// Takes in a resource that was not read this time and of which others need no more than its id.
@@ -128,8 +142,12 @@ impl Known {
 fn trim(body: Value, need: &Need) -> Value {
     match (body, need) {
         (Value::Object(members), Need::Members(names)) => {
-            let kept = members.into_iter().filter(|(name, _)| names.contains(&**name));
-            Value::Object(kept.collect::<Object>())
+            // A new object: the old one's place for all its members would be kept with it.
+            let mut kept = Object::new();
+            for (name, value) in members.into_iter().filter(|(name, _)| names.contains(&**name)) {
+                kept.insert(name, value);
+            }
+            kept.into()
         }
         (body, _) => body,
     }

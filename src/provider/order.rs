@@ -82,14 +82,29 @@ pub fn is_divisible(spec: &KindSpec) -> bool {
     !spec.read.is_empty() && spec.read.iter().all(|read| guided(read) && !read.flip && !read.inside)
 }
 
-/// For each kind that others need: what of it.
-pub(crate) fn needs(catalog: &Provider) -> BTreeMap<Kind, Need> {
+/// True if a read is made, where of those that cost a request for each of many resources these kinds' are.
+pub(crate) fn is_made(spec: &KindSpec, read: &Read, costly: &BTreeSet<Kind>) -> bool {
+    !read.costly || costly.contains(&spec.kind)
+}
+
+/// The read for which a kind is left out.
+pub(crate) fn left_out_for<'s>(spec: &'s KindSpec, costly: &BTreeSet<Kind>) -> Option<&'s Read> {
+    spec.read.iter().find(|read| !is_made(spec, read, costly) && !read.is_fallback())
+}
+
+/// For each kind that others need: what of it. `costly`: of the kinds that cost a request for each of many
+/// resources only these; none given: all.
+pub(crate) fn needs(catalog: &Provider, costly: Option<&BTreeSet<Kind>>) -> BTreeMap<Kind, Need> {
     let mut out: BTreeMap<Kind, Need> = BTreeMap::new();
     let mut add = |kind: &Kind, member: Option<&str>| {
         out.entry(kind.clone()).or_insert_with(|| Need::Members(BTreeSet::new())).member(member);
     };
-    for (kind, at) in catalog.kinds.iter().flat_map(|spec| asked_of(catalog, spec)) {
-        add(&kind, at.as_deref());
+    let is_read = |spec: &&KindSpec| costly.is_none_or(|costly| left_out_for(spec, costly).is_none());
+    for spec in catalog.kinds.iter().filter(is_read) {
+        let reads = spec.read.iter().filter(|read| costly.is_none_or(|costly| is_made(spec, read, costly)));
+        for (kind, at) in asked_by(catalog, spec, reads) {
+            add(&kind, at.as_deref());
+        }
     }
     for condition in audit_conditions(catalog) {
         if let Some(kind) = &condition.of {
@@ -113,8 +128,17 @@ fn before(catalog: &Provider, spec: &KindSpec) -> BTreeSet<Kind> {
 /// What reading this kind asks of the bodies of others: kind and member of its root, `None` for
 /// the whole body.
 fn asked_of(catalog: &Provider, spec: &KindSpec) -> Vec<(Kind, Option<String>)> {
+    asked_by(catalog, spec, spec.read.iter())
+}
+
+/// The same of some of its reads.
+fn asked_by<'s>(
+    catalog: &Provider,
+    spec: &'s KindSpec,
+    reads: impl Iterator<Item = &'s Read>,
+) -> Vec<(Kind, Option<String>)> {
     let mut out = Vec::new();
-    for read in &spec.read {
+    for read in reads {
         for kind in anchors(spec, read) {
             out.push((kind.clone(), catalog.kind(kind).and_then(own_id)));
             let members: Vec<&Pattern> = if read.inside {

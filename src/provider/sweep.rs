@@ -14,7 +14,7 @@ use crate::json::Value;
 use crate::provider::error::{Fault, Sort};
 use crate::provider::known::Known;
 use crate::provider::live::Live;
-use crate::provider::order::anchors;
+use crate::provider::order::{anchors, is_made, left_out_for};
 use crate::provider::pass::{Job, Outcome, Pass};
 
 /// Pages that wait for the receiver at the most.
@@ -93,9 +93,8 @@ impl Live {
         if let Some(carrier) = &spec.carried_by {
             return Some(Swept::unread(State::Excluded, format!("held by `{carrier}`")));
         }
-        let costly = spec.read.iter().find(|read| read.costly && !read.is_fallback())?;
-        let left_out = !self.costly.contains(&spec.kind);
-        left_out.then(|| Swept::unread(State::Excluded, costs(spec, costly)))
+        let costly = left_out_for(spec, &self.costly)?;
+        Some(Swept::unread(State::Excluded, costs(spec, costly)))
     }
 
     async fn read_all(&self, spec: &KindSpec, known: &Known, sender: mpsc::Sender<Vec<Item>>) -> Report {
@@ -105,7 +104,7 @@ impl Live {
             if !read.is_fallback() {
                 self.read_one_way(&job, read, &mut report).await;
             } else if let Some(refused) = report.take_refusal(&read.where_refused) {
-                if read.costly && !self.costly.contains(&spec.kind) {
+                if !is_made(spec, read, &self.costly) {
                     let reason = format!("{}, and the other way {}", refused.reason, costs(spec, read));
                     report.faults.push((None, Fault::new(State::Failed, reason)));
                 } else {

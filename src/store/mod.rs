@@ -29,6 +29,7 @@ mod replay;
 mod repository;
 mod rooting;
 mod roots;
+mod said;
 mod segments;
 mod sequence;
 mod session;

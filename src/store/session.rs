@@ -93,7 +93,7 @@ pub struct WriteSession {
     /// The segments that the builder refers to already.
     pub(super) referred: HashSet<SegmentId>,
     /// What was said of each key so far: a short hash of the key, then one of its bodies.
-    said: HashMap<u64, u64>,
+    pub(super) said: HashMap<u64, u64>,
     /// The leaves of what is as it was, where nobody keeps those of the parent's state: every stored
     /// body is needed then, and compared as it is put.
     pub(super) leaves: Option<Leaves>,

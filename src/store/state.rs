@@ -185,8 +185,8 @@ impl State {
     /// The keys of a kind that lie below these ids.
     pub fn below(&self, kind: &Kind, ids: &[String]) -> impl Iterator<Item = ResourceKey> + '_ {
         let above = ResourceKey { kind: kind.clone(), ids: ids.to_vec() }.to_path();
-        let found = keyed(self.paths_from(&format!("{above}/"), Some(&format!("{above}0"))));
-        found.map(|(key, _)| key)
+        let found = self.paths_from(&format!("{above}/"), Some(&format!("{above}0"))).texts();
+        found.filter_map(ResourceKey::from_path)
     }
 
     /// Whether the state has the resource of this `KIND/REF` text.
@@ -211,6 +211,11 @@ impl State {
     pub fn kind(&self, kind: &Kind) -> impl Iterator<Item = (ResourceKey, Entry)> + '_ {
         // '0' follows '/', so the range holds exactly the texts that begin with `KIND/`.
         keyed(self.paths_from(&format!("{kind}/"), Some(&format!("{kind}0"))))
+    }
+
+    /// The `KIND/REF` texts of the resources of one kind, in order.
+    pub fn texts(&self, kind: &Kind) -> impl Iterator<Item = &str> + '_ {
+        self.paths_from(&format!("{kind}/"), Some(&format!("{kind}0"))).texts()
     }
 
     /// All resources by their `KIND/REF` text.
@@ -271,10 +276,8 @@ pub(super) struct Walk<'a> {
     over: std::iter::Peekable<std::collections::btree_map::Range<'a, Box<str>, Box<[Row]>>>,
 }
 
-impl<'a> Iterator for Walk<'a> {
-    type Item = (&'a str, Entry);
-
-    fn next(&mut self) -> Option<Self::Item> {
+impl<'a> Walk<'a> {
+    fn step(&mut self) -> Option<(&'a str, &'a [Row])> {
         loop {
             let base = (self.at < self.end).then(|| self.state.base.key(self.at));
             let over = self.over.peek().map(|(key, _)| &***key);
@@ -290,15 +293,29 @@ impl<'a> Iterator for Walk<'a> {
             if from_over {
                 let (key, rows) = self.over.next()?;
                 if !rows.is_empty() {
-                    return Some((key, self.state.targets.unpack(rows)));
+                    return Some((key, rows));
                 }
             } else {
                 let rows = self.state.base.rows(self.at);
                 let key = self.state.base.key(self.at);
                 self.at += 1;
-                return Some((key, self.state.targets.unpack(rows)));
+                return Some((key, rows));
             }
         }
+    }
+
+    /// The keys alone.
+    fn texts(mut self) -> impl Iterator<Item = &'a str> {
+        std::iter::from_fn(move || self.step().map(|(key, _)| key))
+    }
+}
+
+impl<'a> Iterator for Walk<'a> {
+    type Item = (&'a str, Entry);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (key, rows) = self.step()?;
+        Some((key, self.state.targets.unpack(rows)))
     }
 }
 
