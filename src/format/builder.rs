@@ -3,6 +3,7 @@
 //! [`SegmentBuilder::seal`] may be called again after a lost race: the compressed frames are kept,
 //! while id, keys and signature are fresh for every attempt, so no key ever seals two things.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::base::coverage::Ledger;
@@ -16,7 +17,7 @@ use crate::crypto::hierarchy::Domain;
 use crate::format::FormatError;
 use crate::format::body::{Delta, FrameWriter};
 use crate::format::certificate::Signer;
-use crate::format::codec::Packer;
+use crate::format::codec::{self, Packer};
 use crate::format::envelope::{self, Bound, ROLE_FOOTER, ROLE_RECORD, SegmentKeys, TRAILER_BYTES};
 use crate::format::footer::{Footer, FrameRow, Role, frame_digest};
 use crate::format::ledger;
@@ -24,7 +25,7 @@ use crate::format::limits::{
     FOOTER_BYTES_MAX, FRAME_PLAIN_MAX, FRAME_PLAIN_TARGET, FRAMES_MAX, KINDS_MAX, LEDGER_DEPTH_MAX,
     RECORD_BYTES_MAX, SEGMENT_BYTES_MAX, SLOTS_MAX, STREAM_BYTES_MAX, TEXT_BYTES_MAX,
 };
-use crate::format::log::{EncodedLog, log_hash};
+use crate::format::log::{EncodedLog, LogSum};
 use crate::format::padding::padded;
 use crate::format::record::{self, Draft, Sums};
 use crate::format::references::{Location, Place, References, SegmentRef};
@@ -40,12 +41,6 @@ struct Stored {
     plain: u32,
     packed: bool,
     bytes: Vec<u8>,
-}
-
-/// A log with its frames already compressed.
-struct StoredLog {
-    frames: Vec<Stored>,
-    blocks: Vec<Vec<u8>>,
 }
 
 /// A segment, ready to be stored.
@@ -78,8 +73,9 @@ pub struct SegmentBuilder {
     frames: Vec<Option<Stored>>,
     open: BTreeMap<(Role, u32), (u32, FrameWriter)>,
     references: References,
-    log: Option<StoredLog>,
-    checkpoint: Option<StoredLog>,
+    /// Head and blocks.
+    log: Option<Vec<Stored>>,
+    checkpoint: Option<Vec<Stored>>,
     ledger: Option<(Vec<Stored>, Hash, u8)>,
     payload: Vec<u8>,
     extra: Vec<Stored>,
@@ -218,6 +214,12 @@ impl SegmentBuilder {
         self.stored_bytes + self.open.values().map(|(_, frame)| frame.len()).sum::<usize>()
     }
 
+    /// Lets go of what was taken, once it is sealed and stored.
+    pub fn clear(&mut self) {
+        self.frames = Vec::new();
+        (self.log, self.checkpoint) = (None, None);
+    }
+
     /// Whether no body was taken.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -313,12 +315,13 @@ impl SegmentBuilder {
         Ok(Stored { role, kind, slots, plain: plain.len() as u32, packed, bytes })
     }
 
-    fn pack_log(&mut self, log: EncodedLog, head: Role, block: Role) -> Result<StoredLog, FormatError> {
+    /// Compresses a log, letting go of each block: the log of a first snapshot is as large as the tenant.
+    fn pack_log(&mut self, log: EncodedLog, head: Role, block: Role) -> Result<Vec<Stored>, FormatError> {
         let mut frames = vec![self.pack(head, 0, 0, &log.head)?];
-        for part in &log.blocks {
+        for part in log.blocks {
             frames.push(self.pack(block, 0, part.entries, &part.plain)?);
         }
-        Ok(StoredLog { frames, blocks: log.blocks.into_iter().map(|part| part.plain).collect() })
+        Ok(frames)
     }
 
     fn pack_stream(&mut self, role: Role, bytes: &[u8]) -> Result<Vec<Stored>, FormatError> {
@@ -356,7 +359,7 @@ impl SegmentBuilder {
         let table_hash = table.table_hash();
         let mut record_id = None;
         if let Some((draft, signer)) = record {
-            let sums = self.sums(domain, table_hash, &references);
+            let sums = self.sums(domain, table_hash, &references)?;
             let (id, message) = record::sign(draft, &sums, signer)?;
             table.record_sealed = append_record(&keys, message, &mut bytes)?;
             record_id = Some(id);
@@ -365,16 +368,22 @@ impl SegmentBuilder {
         Ok(SealedSegment { id: keys.identity.id, table: table_hash, bytes, used, record: record_id })
     }
 
-    fn sums(&self, domain: &Domain, table: Hash, references: &[u8]) -> Sums {
+    fn sums(&self, domain: &Domain, table: Hash, references: &[u8]) -> Result<Sums, FormatError> {
         let log = match &self.log {
-            Some(log) => log_hash(references, log.blocks.iter().map(Vec::as_slice)),
+            Some(log) => {
+                let mut sum = LogSum::new(references);
+                for block in log.iter().filter(|frame| frame.role == Role::LogBlock) {
+                    sum.block(&block.plain()?);
+                }
+                sum.finish()
+            }
             None => [0; 32],
         };
         let (ledger, ledger_depth) =
             self.ledger.as_ref().map_or(([0; 32], 0), |(_, hash, depth)| (*hash, *depth));
         let payload = record::payload_hash(&self.payload);
         let (prefix, epoch, checkpoint) = (domain.prefix, domain.epoch, self.checkpoint.is_some());
-        Sums { prefix, epoch, table, log, ledger, ledger_depth, checkpoint, payload }
+        Ok(Sums { prefix, epoch, table, log, ledger, ledger_depth, checkpoint, payload })
     }
 
     fn seal_frames(
@@ -393,7 +402,7 @@ impl SegmentBuilder {
             None
         };
         let (secrets_key, secrets) = secrets.unzip();
-        let log_frames = [&self.log, &self.checkpoint].into_iter().flatten().flat_map(|log| &log.frames);
+        let log_frames = [&self.log, &self.checkpoint].into_iter().flatten().flatten();
         let ledger_frames = self.ledger.iter().flat_map(|(frames, _, _)| frames);
         let all = self
             .frames
@@ -472,6 +481,16 @@ fn finish(keys: &SegmentKeys, table: &Footer, bytes: &mut Vec<u8>) -> Result<usi
     bytes.extend_from_slice(&keys.padding(length as usize - used));
     bytes.extend_from_slice(&keys.trailer(start, bound.sealed, length)?);
     Ok(used)
+}
+
+impl Stored {
+    fn plain(&self) -> Result<Cow<'_, [u8]>, FormatError> {
+        if self.packed {
+            codec::unpack(&self.bytes, self.plain as usize).map(Cow::Owned)
+        } else {
+            Ok(Cow::Borrowed(&self.bytes))
+        }
+    }
 }
 
 impl Drop for Stored {

@@ -45,14 +45,35 @@ pub struct EncodedLog {
 }
 
 /// The hash that a record signs: of the references' and the blocks' plain bytes.
+pub struct LogSum(Hasher);
+
+impl LogSum {
+    /// Begins with the plain bytes of the references.
+    #[must_use]
+    pub fn new(references: &[u8]) -> Self {
+        let mut hasher = Hasher::new(LOG);
+        hasher.part(references);
+        Self(hasher)
+    }
+
+    /// Takes the next block's plain bytes.
+    pub fn block(&mut self, plain: &[u8]) {
+        self.0.part(plain);
+    }
+
+    /// The hash.
+    #[must_use]
+    pub fn finish(self) -> Hash {
+        self.0.finish()
+    }
+}
+
+/// The same, of blocks that are at hand.
 #[must_use]
 pub fn log_hash<'a>(references: &[u8], blocks: impl Iterator<Item = &'a [u8]>) -> Hash {
-    let mut hasher = Hasher::new(LOG);
-    hasher.part(references);
-    for block in blocks {
-        hasher.part(block);
-    }
-    hasher.finish()
+    let mut sum = LogSum::new(references);
+    blocks.for_each(|block| sum.block(block));
+    sum.finish()
 }
 
 /// Takes entries in order and cuts them into blocks.

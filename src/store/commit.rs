@@ -319,7 +319,7 @@ impl WriteSession {
 
     /// After the commit: memory, index, trust file. The first two may fail, and are only caches.
     fn published(
-        self,
+        mut self,
         meta: &Meta,
         next: &Next,
         built: &mut Built,
@@ -332,18 +332,23 @@ impl WriteSession {
             return rec.to_snapshot(ledger).ok_or(StoreError::Contended { tenant: self.name });
         }
         let object = Bytes::from(std::mem::take(&mut sealed.bytes));
+        self.builder.clear();
         let (record, open) = core.segments.adopt_record(&tenant, next.sequence, object)?;
         let rec = Rec::new(&record, open.segment.id(), open.size, self.data_bytes);
         let rec = core.keep_record(&tenant, rec);
         core.keep_ledger(&tenant, rec.sequence, ledger.clone());
         let seen = Seen::new(&self, &rec);
-        let fresh = self.parent.is_none() || built.fields.flags.contain(Flags::CHECKPOINT);
-        let loaded = Loaded {
-            state: Arc::new(seen.state(&self, std::mem::take(&mut built.state))),
-            logs: if fresh { 0 } else { self.loaded.logs + 1 },
-            log_bytes: if fresh { 0 } else { self.loaded.log_bytes + rec.size },
-        };
-        core.remember_state(rec.clone(), loaded);
+        // The state of a full base would stand beside all that the session holds of it: whoever asks for it
+        // next reads it.
+        if self.parent.is_some() {
+            let fresh = built.fields.flags.contain(Flags::CHECKPOINT);
+            let loaded = Loaded {
+                state: Arc::new(seen.state(&self, std::mem::take(&mut built.state))),
+                logs: if fresh { 0 } else { self.loaded.logs + 1 },
+                log_bytes: if fresh { 0 } else { self.loaded.log_bytes + rec.size },
+            };
+            core.remember_state(rec.clone(), loaded);
+        }
         self.index(&rec, &ledger::encode(&ledger)?, &seen, &built.roots);
         // The snapshot is there whatever becomes of this; the next command meets a folder that cannot
         // be written.
@@ -432,18 +437,8 @@ impl Seen {
         Some(Entry { places, erased: None })
     }
 
-    /// The state after the session. The first one is packed at once: it has no base to lie over.
+    /// The state after the session.
     fn state(&self, session: &WriteSession, mut state: State) -> State {
-        if state.is_empty() {
-            let mut builder = State::builder();
-            for (path, pending) in &session.pending {
-                if let Some(entry) = self.entry(pending) {
-                    let ascending = builder.push(path, &entry);
-                    debug_assert!(ascending, "the changes of a session are in order of the keys");
-                }
-            }
-            return builder.finish();
-        }
         for (path, pending) in &session.pending {
             match self.entry(pending) {
                 Some(entry) => state.put(path, &entry),

@@ -49,7 +49,8 @@ pub(super) enum Where {
 /// A resource that was put and is not what it was.
 #[derive(Clone, Debug)]
 pub(super) struct Fresh {
-    pub(super) parts: Vec<FreshPart>,
+    /// As many as there are: a first snapshot holds one of these for every resource.
+    pub(super) parts: Box<[FreshPart]>,
     pub(super) leaf: Leaf,
 }
 
@@ -221,7 +222,8 @@ impl WriteSession {
             main,
             secret_body.zip(secret),
         )?;
-        self.pending.insert(path.into_boxed_str(), Pending::Put(Fresh { parts, leaf }));
+        self.pending
+            .insert(path.into_boxed_str(), Pending::Put(Fresh { parts: parts.into_boxed_slice(), leaf }));
         if self.builder.stored_bytes() >= self.core.tuning.data_segment_bytes {
             self.write_data()?;
         }
@@ -254,8 +256,8 @@ impl WriteSession {
         let at = self.add(key.kind.as_str(), event)?;
         match self.pending.get_mut(path.as_str()) {
             Some(Pending::Put(fresh)) => {
-                fresh.parts.retain(|known| known.part != Part::Event);
-                fresh.parts.push(FreshPart { part: Part::Event, at, id });
+                let others = fresh.parts.iter().filter(|known| known.part != Part::Event).cloned();
+                fresh.parts = others.chain([FreshPart { part: Part::Event, at, id }]).collect();
             }
             _ => drop(self.farewells.insert(path.into_boxed_str(), (at, id))),
         }
