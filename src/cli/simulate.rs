@@ -50,7 +50,7 @@ pub struct SimulateArgs {
     /// Where the token's file is written [default: a folder of its own for temporary files].
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
-    /// What goes wrong on purpose, as TOML.
+    /// What goes wrong on purpose, and other rate limits than the vendor's smallest, as TOML.
     #[arg(long, value_name = "FILE")]
     pub faults: Option<PathBuf>,
     /// Put in at least one instance of every kind that can be read.
@@ -108,6 +108,7 @@ pub async fn run(global: &Global, args: SimulateArgs) -> Result<Exit, Failure> {
     world.token = Some(token);
     if args.rate > 0 {
         world.windows = Windows::of(world.provider(), args.rate);
+        world.windows.set_all(&faults.rate, args.rate);
     }
     world.faults = faults;
     let app = if args.oauth { Some(service_app(&mut world, &dir)?) } else { None };

@@ -1,23 +1,22 @@
 //! What an hourly run reads of each kind before any event is looked at. Pure.
 //!
 //! A kind of which every change leaves an event, or which has a filter by time, is left to these. All
-//! others are read whole, unless that takes a request for each of many parents: then a 24th part of
-//! the parents has its turn in each hour of the day, but for those that were all read in the last half.
+//! others are read whole, unless that takes a request for each of many parents: these wait for the full
+//! sweep, which comes every day and reads them anyway. Where the last one could not read them all, a 24th
+//! part of the parents has its turn in each hour of the day.
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::base::coverage::{Row, State};
 use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{KindSpec, Provider};
+use crate::collect::due::FULL_SWEEP_EVERY;
 use crate::provider::{self, changed, forecast};
 
 /// Requests that a kind may take for its being read whole every time.
 pub(crate) const WHOLE_REQUESTS_MAX: u64 = 20;
-
-/// What was read whole less than this long ago is in nobody's turn yet.
-const RESTS: SignedDuration = SignedDuration::from_hours(12);
 
 /// How much of a kind is read.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -86,7 +85,8 @@ pub(crate) fn reading(case: &Case<'_>) -> Reading {
         (true, _) => Reading::Carry,
         (false, true) => Reading::Whole,
         (false, false) => {
-            let rests = row.read.is_some_and(|(_, end)| now.duration_since(end) < RESTS);
+            let whole = row.read.filter(|_| row.state == State::Complete);
+            let rests = whole.is_some_and(|(_, end)| now.duration_since(end) < FULL_SWEEP_EVERY);
             if rests { Reading::Carry } else { Reading::Turn }
         }
     }
@@ -117,6 +117,8 @@ impl Turns {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
 
     fn hours(from: i64, to: i64) -> Turns {
@@ -179,17 +181,18 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_in_the_last_half_day_rests() {
+    fn what_was_read_whole_in_the_last_day_rests() {
         let catalog = crate::catalog::provider("okta").unwrap();
         let spec = catalog.kind(&Kind::new("group_owner")).unwrap();
         let read = Timestamp::from_second(1_800_000_000).unwrap();
-        let (state, reason) = (State::Complete, String::new());
-        let row = Row { state, reason, count: 1, read: Some((read, read)), exceptions: vec![] };
-        let after = |hours| {
-            let now = read + SignedDuration::from_hours(hours);
+        let after = |hours, state| {
+            let (now, reason) = (read + SignedDuration::from_hours(hours), String::new());
+            let row = Row { state, reason, count: 1, read: Some((read, read)), exceptions: vec![] };
             reading(&Case { catalog, spec, needed: false, row: Some(&row), now, count: &|_| 1000 })
         };
-        assert_eq!((after(11), after(12)), (Reading::Carry, Reading::Turn));
+        let complete = |hours| after(hours, State::Complete);
+        assert_eq!((complete(23), complete(24)), (Reading::Carry, Reading::Turn));
+        assert_eq!(after(1, State::Partial), Reading::Turn, "the full sweep did not read all of it");
     }
 
     #[test]

@@ -71,7 +71,8 @@ fn hour(catalog: &Provider, kinds: &[Probe], count: &dyn Fn(&Kind) -> u64) -> Op
             state: probe.state,
             reason: String::new(),
             count: count(&probe.kind),
-            read: None,
+            // The full sweep of the day has read it.
+            read: Some((Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH)),
             exceptions: Vec::new(),
         };
         let case = agenda::Case {

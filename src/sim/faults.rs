@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::json::{Object, Value};
 use crate::sim::log::Habits;
-use crate::sim::rate::under;
+use crate::sim::rate::{Limits, under};
 use crate::sim::wire::{Body, Refusal, Request, Response};
 
 /// A script, as a file holds it.
@@ -17,6 +17,9 @@ pub struct Faults {
     /// How events reach the log.
     #[serde(default)]
     pub log: Habits,
+    /// How fast it may be asked, where that is not as the catalogue says.
+    #[serde(default)]
+    pub rate: Limits,
 }
 
 /// One fault.

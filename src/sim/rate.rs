@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
 
 use crate::catalog::Provider;
 use crate::sim::wire::{Refusal, Request};
@@ -13,11 +14,45 @@ const UNSTATED: u32 = 600;
 /// How long a window is.
 const WINDOW: SignedDuration = SignedDuration::from_secs(60);
 
+/// Other limits than the catalogue's, as a file holds them.
+#[derive(Deserialize, Debug, Clone, Default)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// How many seconds a window is long; not given: a minute.
+    #[serde(default)]
+    pub seconds: Option<u32>,
+    /// The buckets.
+    #[serde(default)]
+    pub bucket: Vec<Bucket>,
+}
+
+/// What is counted together.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub struct Bucket {
+    /// Paths that begin with this; `{id}` in it stands for any one part.
+    pub path: String,
+    /// Only this path, and nothing below it.
+    #[serde(default)]
+    pub exact: bool,
+    /// Requests in a window.
+    pub count: u32,
+}
+
+impl Bucket {
+    fn holds(&self, path: &str) -> bool {
+        let parts = |path: &str| path.split('/').filter(|part| !part.is_empty()).count();
+        under(path, &self.path) && (!self.exact || parts(path) == parts(&self.path))
+    }
+}
+
 /// The windows of a tenant. Without limits nothing is counted and no header is sent.
 #[derive(Default)]
 pub struct Windows {
-    limits: Vec<(String, u32)>,
-    open: HashMap<String, Window>,
+    limits: Vec<Bucket>,
+    length: Option<SignedDuration>,
+    /// By bucket, and whether it is an exact one.
+    open: HashMap<(String, bool), Window>,
     last: Option<Window>,
 }
 
@@ -33,17 +68,31 @@ impl Windows {
     #[must_use]
     pub fn of(provider: &Provider, factor: u32) -> Self {
         let size = |count: u32| if count == 0 { UNSTATED } else { count }.saturating_mul(factor);
-        let mut limits: Vec<_> =
-            provider.bucket.iter().map(|(name, count)| (name.clone(), size(*count))).collect();
-        limits.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
-        Self { limits, ..Self::default() }
+        let mut windows = Self::default();
+        for (name, count) in &provider.bucket {
+            windows.limit(name, size(*count));
+        }
+        windows
     }
 
     /// Sets the size of one bucket.
     pub fn limit(&mut self, bucket: &str, count: u32) {
-        self.limits.retain(|(name, _)| name != bucket);
-        self.limits.push((bucket.into(), count));
-        self.limits.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+        self.set(Bucket { path: bucket.into(), exact: false, count });
+    }
+
+    /// Sets limits, each times `factor`.
+    pub fn set_all(&mut self, limits: &Limits, factor: u32) {
+        self.length = limits.seconds.map(|seconds| SignedDuration::from_secs(seconds.max(1).into()));
+        for bucket in &limits.bucket {
+            self.set(Bucket { count: bucket.count.saturating_mul(factor), ..bucket.clone() });
+        }
+    }
+
+    fn set(&mut self, bucket: Bucket) {
+        self.limits.retain(|known| (&known.path, known.exact) != (&bucket.path, bucket.exact));
+        self.limits.push(bucket);
+        // An exact path says most, then the longest.
+        self.limits.sort_by_key(|bucket| (!bucket.exact, std::cmp::Reverse(bucket.path.len())));
     }
 
     /// Counts a request.
@@ -52,10 +101,11 @@ impl Windows {
     /// 429 where the window is used up; the refused request is not counted.
     pub(super) fn count(&mut self, request: &Request, now: Timestamp) -> Result<(), Refusal> {
         self.last = None;
-        let bucket = self.limits.iter().find(|(name, _)| under(&request.path, name));
-        let Some((name, limit)) = bucket else { return Ok(()) };
-        let fresh = Window { limit: *limit, used: 0, ends: now + WINDOW };
-        let window = self.open.entry(name.clone()).or_insert(fresh);
+        let Some(bucket) = self.limits.iter().find(|bucket| bucket.holds(&request.path)) else {
+            return Ok(());
+        };
+        let fresh = Window { limit: bucket.count, used: 0, ends: now + self.length.unwrap_or(WINDOW) };
+        let window = self.open.entry((bucket.path.clone(), bucket.exact)).or_insert(fresh);
         if now >= window.ends {
             *window = fresh;
         }

@@ -36,7 +36,7 @@ fn an_hour_asks_for_little() {
         tenant.wait(3600);
         let full = tenant.snapshot().await;
         let mut hours = Vec::new();
-        // In the first half of the day nothing has its turn, in the second a 24th part each hour.
+        // Twelve hours in which nobody looks lie between.
         for pause in [0, 0, 12 * 3600, 0] {
             tenant.wait(1800 + pause);
             let made = an_hour_of_changes(&tenant, users);
@@ -49,7 +49,7 @@ fn an_hour_asks_for_little() {
         }
         let all = full.snapshot.requests;
         println!("{users} users: a full sweep asks {all} times, an hour {hours:?}");
-        // The third makes up for the half day in which nobody looked.
+        // The third makes up for them.
         let usual = [hours[0], hours[1], hours[3]];
         assert!(usual.iter().all(|hour| hour * 2 < all), "{hours:?} of {all}");
     });

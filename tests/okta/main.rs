@@ -10,6 +10,7 @@ mod falsified;
 mod hourly;
 #[path = "../keycloak/kept.rs"]
 mod kept;
+mod large;
 #[path = "../falsified/lie.rs"]
 mod lie;
 mod oauth;

@@ -50,20 +50,12 @@ impl Org {
     pub(crate) fn with_faults(script: &str, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("faults.toml"), script).unwrap();
-        let base = [
-            "simulate",
-            "okta",
-            "--rate",
-            "0",
-            "--dir",
-            "sim",
-            "--log",
-            "requests",
-            "--faults",
-            "faults.toml",
-        ];
+        let base = ["simulate", "okta", "--dir", "sim", "--log", "requests", "--faults", "faults.toml"];
         let mut command = Command::new(env!("CARGO_BIN_EXE_lastgood"));
         command.args(base).args(arguments).current_dir(folder.path());
+        if !arguments.contains(&"--rate") {
+            command.args(["--rate", "0"]);
+        }
         let mut server = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -106,6 +98,19 @@ impl Org {
         self.folder.path()
     }
 
+    /// The binary with these arguments, as somebody runs it who has the passphrase.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lastgood"));
+        command
+            .args(arguments)
+            .current_dir(self.path())
+            .env_clear()
+            .env("LASTGOOD_PASSPHRASE", "correct horse")
+            .env("XDG_CACHE_HOME", self.path().join("cache"))
+            .env("HOME", self.path());
+        command
+    }
+
     /// Runs the binary, which must end with this code, and returns what it printed.
     #[track_caller]
     pub(crate) fn run(&self, arguments: &[&str], code: i32) -> String {
@@ -120,14 +125,6 @@ impl Org {
     pub(crate) fn tried(&self, arguments: &[&str]) -> (String, String) {
         let output = self.command(arguments).output().unwrap();
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lastgood"));
-        command.args(arguments).current_dir(self.path()).env_clear();
-        command.env("LASTGOOD_PASSPHRASE", "correct horse");
-        command.env("XDG_CACHE_HOME", self.path().join("cache")).env("HOME", self.path());
-        command
     }
 
     /// A snapshot that must end with this code: its document, and what the server was asked meanwhile.
