@@ -39,6 +39,8 @@ pub(crate) struct Namer<'k> {
     spec: &'k KindSpec,
     /// The guides of the kind by their own ids.
     by_id: HashMap<&'k str, Vec<&'k ResourceKey>>,
+    /// Guides of which no list is kept: nothing is read by way of them, and events name them all the same.
+    unlisted: Vec<Kind>,
 }
 
 impl<'k> Namer<'k> {
@@ -49,11 +51,18 @@ impl<'k> Namer<'k> {
                 by_id.entry(key.id()).or_default().push(key);
             }
         }
-        Self { spec, by_id }
+        let unlisted = guides(spec).into_iter().filter(|kind| !known.keeps(kind)).collect();
+        Self { spec, by_id, unlisted }
     }
 
-    fn guides_in(&self, event: &Event) -> impl Iterator<Item = &'k ResourceKey> {
-        event.ids.iter().take(IDS_MAX).filter_map(|id| self.by_id.get(id.as_str())).flatten().copied()
+    fn guides_in(&self, event: &Event, held: &dyn Held) -> Vec<ResourceKey> {
+        let mut found = Vec::new();
+        for id in event.ids.iter().take(IDS_MAX) {
+            found.extend(self.by_id.get(id.as_str()).into_iter().flatten().map(|key| (*key).clone()));
+            let keys = self.unlisted.iter().map(|kind| ResourceKey::new(kind, vec![id.clone()]));
+            found.extend(keys.filter(|key| held.knows(key)));
+        }
+        found
     }
 
     /// What these events want to be read.
@@ -74,13 +83,13 @@ impl<'k> Namer<'k> {
         }
         let mut unplaced: Vec<&Event> = Vec::new();
         for event in events {
-            let mut found = self.guides_in(event).peekable();
-            if found.peek().is_none() {
+            let found = self.guides_in(event, held);
+            if found.is_empty() {
                 unplaced.push(event);
             }
             for guide in found {
-                wanted.guides.insert(guide.clone());
-                wanted.named.extend(self.children(guide, event));
+                wanted.named.extend(self.children(&guide, event));
+                wanted.guides.insert(guide);
             }
         }
         self.place_by_own(&unplaced, held, &mut wanted);
@@ -148,9 +157,9 @@ impl<'k> Namer<'k> {
         if self.spec.parent.is_empty() {
             out.extend(self.own(event).filter(|key| held.knows(key)).map(|key| key.to_path()));
         } else {
-            for parent in self.guides_in(event) {
+            for parent in self.guides_in(event, held) {
                 let own: Vec<ResourceKey> =
-                    self.children(parent, event).filter(|key| held.knows(key)).collect();
+                    self.children(&parent, event).filter(|key| held.knows(key)).collect();
                 if own.is_empty() {
                     let above = ResourceKey { kind: kind.clone(), ids: parent.ids.clone() };
                     out.insert(format!("{}/*", above.to_path()));

@@ -35,10 +35,12 @@ impl Packer {
     /// # Errors
     /// zstd had no memory.
     pub fn pack(&mut self, plain: &[u8]) -> Result<Option<Vec<u8>>, FormatError> {
-        let packed = self
+        let mut packed = self
             .0
             .compress(plain)
             .map_err(|_| FormatError::Invalid { what: "frame", why: "it could not be compressed" })?;
+        // zstd took room for the worst case, and hundreds of frames wait for their segment.
+        packed.shrink_to_fit();
         Ok((packed.len() < plain.len()).then_some(packed))
     }
 }

@@ -180,14 +180,17 @@ impl Pace {
         ) else {
             return;
         };
-        let left = if reset >= EPOCH_FROM {
-            reset.saturating_sub(u64::try_from(now.as_second()).unwrap_or(0))
-        } else {
-            reset
-        };
         let place = self.lanes.of(target);
-        self.book().learn(place, limit, remaining, Duration::from_secs(left), Instant::now());
+        self.book().learn(place, limit, remaining, until_end(reset, now), Instant::now());
     }
+}
+
+/// How long a window lasts whose end the vendor tells in whole seconds: to the end of that second. To its
+/// begin would be up to a second too early, and whoever asks between the two is told of a window that is
+/// over, and held back by nothing.
+fn until_end(reset: u64, now: Timestamp) -> Duration {
+    let past_ms = if reset < EPOCH_FROM { 0 } else { u64::try_from(now.as_millisecond()).unwrap_or(0) };
+    Duration::from_millis((reset.saturating_add(1)).saturating_mul(1000).saturating_sub(past_ms))
 }
 
 #[cfg(test)]
@@ -239,6 +242,16 @@ mod tests {
             book.take(&rules, fresh, now).is_none(),
             "nothing is known of a lane before its first answer"
         );
+    }
+
+    #[test]
+    fn a_window_is_over_when_its_last_second_is() {
+        let at = |ms: i64| Timestamp::from_millisecond(1_800_000_000_000 + ms).unwrap();
+        let left = |ms| until_end(1_800_000_007, at(ms));
+        assert_eq!(left(0), Duration::from_secs(8));
+        assert_eq!(left(7_400), Duration::from_millis(600), "it may end at 7.9");
+        assert_eq!(left(9_000), Duration::ZERO);
+        assert_eq!(until_end(7, at(0)), Duration::from_secs(8), "seconds from now");
     }
 
     #[test]

@@ -143,11 +143,9 @@ fn trim(body: Value, need: &Need) -> Value {
     match (body, need) {
         (Value::Object(members), Need::Members(names)) => {
             // A new object: the old one's place for all its members would be kept with it.
-            let mut kept = Object::new();
-            for (name, value) in members.into_iter().filter(|(name, _)| names.contains(&**name)) {
-                kept.insert(name, value);
-            }
-            kept.into()
+            let mut kept = Vec::with_capacity(names.len());
+            kept.extend(members.into_iter().filter(|(name, _)| names.contains(&**name)));
+            Object::from_pairs(kept).into()
         }
         (body, _) => body,
     }

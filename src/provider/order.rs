@@ -92,6 +92,13 @@ pub(crate) fn left_out_for<'s>(spec: &'s KindSpec, costly: &BTreeSet<Kind>) -> O
     spec.read.iter().find(|read| !is_made(spec, read, costly) && !read.is_fallback())
 }
 
+/// The kinds whose resources a read goes through: those it makes a pass for, those whose bodies hold values,
+/// and the parents that its rows name.
+fn over<'a>(spec: &'a KindSpec, read: &'a Read) -> impl Iterator<Item = &'a Kind> {
+    let named: &[Kind] = if read.parent_at.is_some() { &spec.parent } else { &[] };
+    anchors(spec, read).chain(read.values_of.values().map(|source| &source.of)).chain(named)
+}
+
 /// For each kind that others need: what of it. `costly`: of the kinds that cost a request for each of many
 /// resources only these; none given: all.
 pub(crate) fn needs(catalog: &Provider, costly: Option<&BTreeSet<Kind>>) -> BTreeMap<Kind, Need> {
@@ -101,9 +108,15 @@ pub(crate) fn needs(catalog: &Provider, costly: Option<&BTreeSet<Kind>>) -> BTre
     };
     let is_read = |spec: &&KindSpec| costly.is_none_or(|costly| left_out_for(spec, costly).is_none());
     for spec in catalog.kinds.iter().filter(is_read) {
-        let reads = spec.read.iter().filter(|read| costly.is_none_or(|costly| is_made(spec, read, costly)));
-        for (kind, at) in asked_by(catalog, spec, reads) {
-            add(&kind, at.as_deref());
+        let reads =
+            || spec.read.iter().filter(|read| costly.is_none_or(|costly| is_made(spec, read, costly)));
+        let gone_over: BTreeSet<Kind> = reads().flat_map(|read| over(spec, read)).cloned().collect();
+        for (kind, at) in asked_by(catalog, spec, reads()) {
+            // Whoever only names what it hangs on can do so from its own key.
+            let named = costly.is_some() && spec.parent.len() < 2 && !gone_over.contains(&kind);
+            if !named || at.is_none() || at != catalog.kind(&kind).and_then(own_id) {
+                add(&kind, at.as_deref());
+            }
         }
     }
     for condition in audit_conditions(catalog) {
