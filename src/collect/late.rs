@@ -87,8 +87,8 @@ fn explained(
         for change in session.changes_of(snapshot.seq)? {
             let key = &change.key;
             // What changed again since then has its event now.
-            let may =
-                key.ids.iter().any(|id| named.contains(id.as_str())) && !gathering.changed.contains(key);
+            let again = session.is_changed(key) || gathering.gone.holds(key);
+            let may = key.ids.iter().any(|id| named.contains(id.as_str())) && !again;
             let Some((event, sure)) = (if may { best(&inside, key, from) } else { None }) else { continue };
             if snapshot.ledger.rows.get(&key.kind).is_some_and(|row| row.state == State::Failed)
                 || session.is_explained(snapshot.seq, key)?
