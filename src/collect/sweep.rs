@@ -102,10 +102,10 @@ impl Run<'_> {
             raw: None,
         };
         let put = gathering.session.put(&item.key, parts)?;
-        if put != Put::Same {
-            if let Some(fresh) = &mut gathering.fresh {
-                fresh.insert(item.key.clone());
-            }
+        if put != Put::Same
+            && let Some(fresh) = &mut gathering.fresh
+        {
+            fresh.insert(item.key.clone());
         }
         Ok(put)
     }
