@@ -83,6 +83,8 @@ pub(crate) struct Policy {
     place: (u64, String),
     gate: usize,
     instead: bool,
+    /// No rule of it is recorded, working or not, and the vendor has no policy without.
+    pub(crate) is_bare: bool,
     pub(crate) asks: Vec<Question>,
     pub(crate) rules: Vec<Rule>,
 }
@@ -131,6 +133,7 @@ impl Book {
                     place: (priority(policy.priority.get(body)), key.id().to_owned()),
                     gate,
                     instead: instead.is_some_and(|instead| !instead.is_empty() && all(instead, body)),
+                    is_bare: true,
                     asks: reader.questions(body),
                     rules: Vec::new(),
                 };
@@ -139,7 +142,11 @@ impl Book {
         })?;
         source.bodies(&policy.rule, &mut |key, body| {
             let above = key.above().last().and_then(|id| book.policies.get_mut(id));
-            let Some(above) = above.filter(|_| all(&policy.on, body)) else { return };
+            let Some(above) = above else { return };
+            above.is_bare = false;
+            if !all(&policy.on, body) {
+                return;
+            }
             let Some(gate) = facts.gate.get(above.gate) else { return };
             let place = (priority(policy.priority.get(body)), key.id().to_owned());
             let (end, unclear) = end(gate, body);

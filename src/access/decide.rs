@@ -79,6 +79,8 @@ pub(crate) struct Court<'a> {
     pub(crate) membership: Reason,
     /// The reason where a policy is not there.
     pub(crate) missing: Reason,
+    /// The reason where the rules of a policy are not there.
+    pub(crate) bare: Reason,
 }
 
 /// One rule with the people whom it fits, whatever the place and the application.
@@ -111,6 +113,7 @@ impl<'a> Court<'a> {
             expression: reasons.bit("an expression that is not understood"),
             membership: reasons.bit("what group rules will do"),
             missing: reasons.bit("a policy that is not recorded"),
+            bare: reasons.bit("a policy whose rules are not recorded"),
         }
     }
 
@@ -118,7 +121,7 @@ impl<'a> Court<'a> {
     pub(crate) fn tenant_row(&self, gate: usize) -> Row<'_> {
         let policies = self.book.of_gate(gate);
         let open = (Outcomes::way(Way::default()), 0);
-        self.row(&policies, if policies.is_empty() { open } else { (Outcomes::SHUT, 0) })
+        self.row(&policies, if policies.is_empty() { open } else { self.beyond(&policies) })
     }
 
     /// The row of a gate that is the application's.
@@ -128,7 +131,15 @@ impl<'a> Court<'a> {
             Named::Missing => return self.row(&[], (Outcomes::anything(), self.missing)),
             Named::Is(policy) => policy.id(),
         };
-        self.row(&self.book.by_id(id).into_iter().collect::<Vec<_>>(), (Outcomes::SHUT, 0))
+        let policies: Vec<&Policy> = self.book.by_id(id).into_iter().collect();
+        self.row(&policies, self.beyond(&policies))
+    }
+
+    /// How it ends for somebody whom no rule fits. Of a policy whose rules are not recorded nobody can
+    /// say.
+    fn beyond(&self, policies: &[&Policy]) -> (Outcomes, Reason) {
+        let bare = policies.iter().any(|policy| policy.is_bare);
+        if bare { (Outcomes::anything(), self.bare) } else { (Outcomes::SHUT, 0) }
     }
 
     fn row<'p>(&self, policies: &[&'p Policy], otherwise: (Outcomes, Reason)) -> Row<'p> {

@@ -13,11 +13,13 @@ pub mod blast;
 pub mod report;
 pub mod source;
 pub mod strength;
+pub mod words;
 
 mod book;
 mod console;
 mod crowd;
 mod decide;
+mod document;
 mod expression;
 mod filling;
 mod outcome;

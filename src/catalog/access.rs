@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::base::key::Kind;
 use crate::catalog::condition::Condition;
 use crate::catalog::spec::Provider;
-use crate::json::{Pattern, Pointer};
+use crate::json::{Pattern, Pointer, Value};
 
 /// The section `[access]`.
 #[derive(Deserialize, Clone, Debug)]
@@ -303,6 +303,25 @@ pub struct GrantFacts {
     pub everything: Vec<Condition>,
     /// Where it names the holder: a URL that ends in the id of a person or a group.
     pub holder: Option<Pointer>,
+}
+
+impl Provider {
+    /// Whether somebody, or something, with this body can do nothing: a person who cannot sign in, or what is
+    /// switched off.
+    #[must_use]
+    pub fn is_shut_out(&self, kind: &Kind, body: &Value) -> bool {
+        match &self.access {
+            Some(facts) if facts.person.kind == *kind => !facts.person.can.iter().all(|can| can.holds(body)),
+            _ => self.kind(kind).is_some_and(|spec| spec.restore.is_off(body)),
+        }
+    }
+
+    /// Whether a kind is of people, or of what signs in as they do.
+    #[must_use]
+    pub fn signs_in(&self, kind: &Kind) -> bool {
+        let person = self.access.as_ref().is_some_and(|facts| facts.person.kind == *kind);
+        person || self.auth.own.iter().any(|own| own.kind == *kind)
+    }
 }
 
 impl AccessFacts {

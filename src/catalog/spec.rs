@@ -96,8 +96,7 @@ pub struct Identity {
     pub at: Pointer,
 }
 
-/// `kind:/pointer`: the field that fills a placeholder; `kind` may be `row` for the row just read, and
-/// `kind:/pointer:last` stands for the last part of the URL there.
+/// `kind:/pointer`: the field that fills a placeholder, of `row` the row just read; with `:last`, the last part of a URL.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Param {
     /// Of which resource in the context.
@@ -151,7 +150,10 @@ pub struct KindSpec {
     /// Natural key: fields that find the counterpart where ids differ.
     #[serde(default)]
     pub name: Vec<Pointer>,
-    /// Where a body names the resource of the same kind that it lies in (group in group).
+    /// What a person knows it by, where that is less than its natural key.
+    #[serde(default)]
+    pub shown: Vec<Pointer>,
+    /// Where a body names the one of its kind that it lies in (group in group).
     pub within: Option<Pointer>,
     /// How instances are read. Empty where `carried_by` or `unread` says why.
     #[serde(default)]
@@ -369,14 +371,13 @@ pub struct Reference {
     /// Texts that may stand there and name nothing.
     #[serde(default)]
     pub except: Vec<String>,
-    /// The target takes effect through this field at once, so it must be there with all that hangs on
-    /// it before the field names it.
+    /// The target takes effect through this field at once, so it and all that hangs on it must be there before.
     #[serde(default)]
     pub binds: bool,
     /// The field may hold any text: it is a reference only where the recorded state has what it names.
     #[serde(default)]
     pub free: bool,
-    /// Where the target lies: a field, relative to the body, that holds the id of its parent.
+    /// The field that holds the id of the target's parent.
     pub parent_at: Option<Pointer>,
 }
 
@@ -397,8 +398,7 @@ pub enum RefBy {
     Expression,
 }
 
-/// An instance that the vendor makes along with another resource, as the account of a client: it is
-/// found by a name that follows from the other's, and its id is new each time.
+/// An instance that the vendor makes along with another resource: it is found by a name, and its id is new each time.
 #[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct ComesWith {
@@ -450,8 +450,7 @@ pub struct Excluded {
     /// What stands before each path.
     #[serde(default)]
     pub under: String,
-    /// The paths as in the vendor's document, one a line: one vendor has seven thousand, and one
-    /// text is read in no time.
+    /// The paths as in the vendor's document, one a line: one text is read in no time.
     pub paths: String,
 }
 
@@ -527,7 +526,8 @@ impl KindSpec {
     /// is, and for what there is only one of.
     #[must_use]
     pub fn shown_name(&self, body: &Value) -> Option<String> {
-        let parts = self.name.iter().filter_map(|at| at.get(body).and_then(Value::as_str));
+        let by = if self.shown.is_empty() { &self.name } else { &self.shown };
+        let parts = by.iter().filter_map(|at| at.get(body).and_then(Value::as_str));
         let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
         (!parts.is_empty() && self.shape != Shape::Singleton).then(|| parts.join(":"))
     }

@@ -231,6 +231,9 @@ pub struct DiffArgs {
     pub to: Option<String>,
     /// TENANT, TENANT/KIND or TENANT/KIND/REF [default: all tenants].
     pub address: Option<String>,
+    /// Also say who gains and who loses access to which application, over the whole tenant.
+    #[arg(long)]
+    pub access: bool,
     /// End with 4 where differences were found.
     #[arg(long)]
     pub exit_code: bool,

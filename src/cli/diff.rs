@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use crate::access::Blast;
 use crate::base::key::{Kind, ResourceKey};
 use crate::base::when::When;
 use crate::cli::args::{DiffArgs, Global};
 use crate::cli::open::{Opened, Purpose, connect, environment, open, when};
 use crate::cli::output::plain;
-use crate::cli::{Exit, Failure, log};
+use crate::cli::{Exit, Failure, access, log};
 use crate::history::diff::{Comparison, Past, Present, compare};
 use crate::history::{Address, History, Moment, Names, Side};
 use crate::restore::observe::LiveTenant;
@@ -32,11 +33,19 @@ pub async fn run(global: &Global, args: &DiffArgs) -> Result<Exit, Failure> {
     for address in opened.addresses(address.as_deref())? {
         let history = opened.history(&address.tenant)?;
         let base = history.moment(&from)?;
-        let comparison = one(&opened, &history, &base, &to, &address).await?;
+        let (comparison, blast) = one(&opened, &history, &base, &to, &address, args.access).await?;
         found |= !comparison.changes.is_empty();
         gaps |= comparison.unknown.iter().any(|(kind, _)| !accepted(&address.tenant, kind));
         for change in &comparison.changes {
             log::print(&global.output, &address.tenant, change, true);
+        }
+        match blast {
+            Some(blast) => access::print(&global.output, &address.tenant, &blast),
+            None if args.access => {
+                let words = "its catalogue does not say how access works, so nothing is said of it";
+                global.output.note(format!("{}: {words}", address.tenant));
+            }
+            None => {}
         }
         if !comparison.unread.is_empty() {
             let kinds: Vec<&str> = comparison.unread.iter().map(|kind| kind.as_str()).collect();
@@ -80,7 +89,8 @@ async fn one(
     base: &Moment,
     to: &When,
     address: &Address,
-) -> Result<Comparison, Failure> {
+    with_access: bool,
+) -> Result<(Comparison, Option<Blast>), Failure> {
     let kinds = history.kinds(address)?;
     let from = Past { history: *history, moment: base };
     let later = match to {
@@ -89,10 +99,14 @@ async fn one(
     };
     let live;
     let past;
+    let mut blast = None;
     let mut now = Names::default();
     let side: &dyn Side = match &later {
         Some(moment) => {
             past = Past { history: *history, moment };
+            if with_access {
+                blast = access::between(opened, history, base, moment)?;
+            }
             &past
         }
         None => {
@@ -106,6 +120,9 @@ async fn one(
                 LiveTenant::new(&connection, &mark).kinds(&kinds.iter().cloned().collect()).await;
             now = history.names_among(&bodies);
             live = Present { bodies, ledger, at };
+            if with_access {
+                blast = access::since(opened, history, base, &live)?;
+            }
             &live
         }
     };
@@ -126,7 +143,7 @@ async fn one(
     for change in &mut comparison.changes {
         change.name = names.of(&change.key).map(str::to_owned);
     }
-    Ok(comparison)
+    Ok((comparison, blast))
 }
 
 /// The resources that the address means on either side; `None` for all of its kinds.

@@ -147,11 +147,21 @@ pub fn print(output: &Output, tenant: &str, change: &Change, patch: bool) {
         Op::Remove => ('-', AnsiColor::Red),
     };
     let style = Style::new().fg_color(Some(style.into()));
-    let name = change.name.as_deref().map(|name| format!("  {}", plain(name))).unwrap_or_default();
-    let address = plain(&format!("{tenant}/{}", change.key));
-    output.line(format!("{style}{sign}{style:#} {address}{name}"));
-    let id = if change.id.is_empty() { String::new() } else { format!("  change {}", change.id) };
-    output.line(format!("    {}{id}{}", time(change.at), who(change.actor.as_ref())));
+    // By names it can be read and typed; the ids, which are unique, stand below.
+    let ids = change.key.to_path().split_once('/').map(|(_, ids)| plain(ids)).unwrap_or_default();
+    let (address, ids) = match &change.name {
+        Some(name) if *name != ids => (plain(&format!("{tenant}/{}/{name}", change.key.kind)), Some(ids)),
+        _ => (plain(&format!("{tenant}/{}", change.key)), None),
+    };
+    output.line(format!("{style}{sign}{style:#} {address}"));
+    let ids = ids.map(|ids| format!("  id {ids}")).unwrap_or_default();
+    if change.id.is_empty() {
+        // A comparison of two times: what lies between may be many changes, of many people.
+        output.line(format!("    {}{ids}", time(change.at)));
+    } else {
+        output.line(format!("    {}{}", time(change.at), who(change.actor.as_ref())));
+        output.line(format!("    change {}{ids}", change.id));
+    }
     if let Some(told) = &change.told {
         output.line(format!("    {}: no body shows what changed", plain(told)));
     }

@@ -127,7 +127,15 @@ pub async fn make(global: &Global, opened: &Opened, args: &PlanArgs) -> Result<P
     });
     let seen = restore::survey(&connected, &inputs, nothing.clone()).await?;
     inputs.live = &seen;
-    Ok(restore::plan(&inputs)?)
+    weighed(opened, &tenant.name, &inputs, restore::plan(&inputs)?)
+}
+
+/// The plan with what it does to who gets into what.
+fn weighed(opened: &Opened, tenant: &str, inputs: &Inputs<'_>, plan: Plan) -> Result<Plan, Failure> {
+    let Some(newest) = opened.repository.snapshots(tenant)?.pop() else { return Ok(plan) };
+    let newest = Stored::new(&opened.repository, newest)?;
+    let id = newest.snapshot().id.to_string();
+    Ok(restore::weigh(plan, inputs.catalog, (&id, &newest), inputs.live)?)
 }
 
 /// What is gone back from.

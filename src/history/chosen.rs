@@ -235,7 +235,7 @@ impl Search<'_, '_> {
     /// Notes what a change that stays has removed or switched off, as long as it is so.
     fn mark_left(&self, deed: &Deed, left: &mut BTreeMap<ResourceKey, Change>) {
         let key = &deed.change.key;
-        let off = |body: &Value| self.spec(key).is_some_and(|spec| spec.restore.is_off(body));
+        let off = |body: &Value| self.history.catalog.is_shut_out(&key.kind, body);
         match deed.after.as_ref() {
             Some(body) if !off(body) => drop(left.remove(key)),
             Some(_) if deed.before.as_ref().is_some_and(off) => {}

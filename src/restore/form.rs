@@ -9,6 +9,7 @@ use crate::base::ids::PlanId;
 use crate::base::key::ResourceKey;
 use crate::catalog::NewId;
 use crate::json::{FieldChange, Pattern, Pointer, Value};
+use crate::restore::access::AccessChange;
 
 /// Whether what came later is removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -327,6 +328,8 @@ pub struct Plan {
     pub effects: Vec<Effect>,
     /// What must be allowed.
     pub guards: Vec<Guard>,
+    /// Who gains and who loses access, where the catalogue says how that is known.
+    pub access: Option<AccessChange>,
     /// What is left out.
     pub conflicts: Vec<Conflict>,
     /// The changes that are undone, where such were chosen.

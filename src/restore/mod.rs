@@ -12,6 +12,7 @@
 //!
 //! Read [`form`] next: what a plan is.
 
+pub mod access;
 pub mod apply;
 pub mod composed;
 pub mod form;
@@ -49,6 +50,7 @@ mod stand_in;
 mod steps;
 mod wish;
 
+pub use access::{AccessChange, weigh};
 pub use apply::{Allow, Apply, Line, Outcome, Start, Summary, Vault, admit};
 pub use composed::Composed;
 pub use form::{Forecast, Mode, Op, Plan, Resolution, Step};

@@ -123,6 +123,7 @@ impl<'i, 'a> Maker<'i, 'a> {
             rewrites: Vec::new(),
             effects: Vec::new(),
             guards: Vec::new(),
+            access: None,
             conflicts: inputs.scope.conflicts().to_vec(),
             undoes: inputs.scope.undoes.clone(),
             unexplained: inputs.scope.unexplained.clone(),

@@ -5,12 +5,14 @@
 
 use jiff::Timestamp;
 
+use crate::access::Blast;
 use crate::base::ids::PlanId;
 use crate::base::key::ResourceKey;
 use crate::catalog::NewId;
 use crate::crypto::hash::{Purpose, hash};
 use crate::json::{self, FieldChange, Limits, Object, Pattern, Pointer, Value};
 use crate::restore::RestoreError;
+use crate::restore::access::AccessChange;
 use crate::restore::form::{
     Conflict, Effect, Forecast, Guard, IdChange, Input, Mode, Op, Part, Plan, Refusal, Request, Resolution,
     Rewrite, SecretInput, Step, Told,
@@ -70,6 +72,18 @@ impl Plan {
             for (name, rows) in self.rows_json() {
                 members.insert(name, rows);
             }
+            if let Some(access) = &self.access {
+                members.insert("access", self.access_json(access));
+            }
+        }
+        out
+    }
+
+    /// What the plan does to who gets into what, with the tenant's own addresses.
+    fn access_json(&self, access: &AccessChange) -> Value {
+        let mut out = access.blast.to_json(&self.tenant);
+        if let Some(members) = out.as_object_mut() {
+            members.insert("snapshot", access.newest.as_str());
         }
         out
     }
@@ -351,19 +365,8 @@ impl Reader<'_> {
                 Some(Effect { key: self.key(row)?, what: text(row, "effect")? })
             })?,
             guards: each(value, "guards", |row| self.guard(row))?,
-            conflicts: each(value, "conflicts", |row| {
-                Some(Conflict {
-                    key: self.key(row)?,
-                    pointer: at(row)?,
-                    reason: text(row, "reason")?,
-                    was: row.get("was").cloned(),
-                    now: row.get("now").cloned(),
-                    resolution: match row.get("resolution")? {
-                        Value::Null => None,
-                        word => Some(resolution(word)?),
-                    },
-                })
-            })?,
+            access: self.access(value)?,
+            conflicts: each(value, "conflicts", |row| self.conflict(row))?,
             undoes: each(value, "undoes", |row| self.told(row))?,
             unexplained: each(value, "unexplained", |row| self.told(row))?,
             inputs: each(live, "inputs", |row| {
@@ -377,6 +380,27 @@ impl Reader<'_> {
             approvals: value.get("approvals")?.as_array()?.to_vec(),
             signature: value.get("signature").filter(|value| !value.is_null()).cloned(),
         })
+    }
+
+    fn conflict(&self, row: &Value) -> Option<Conflict> {
+        Some(Conflict {
+            key: self.key(row)?,
+            pointer: at(row)?,
+            reason: text(row, "reason")?,
+            was: row.get("was").cloned(),
+            now: row.get("now").cloned(),
+            resolution: match row.get("resolution")? {
+                Value::Null => None,
+                word => Some(resolution(word)?),
+            },
+        })
+    }
+
+    /// What stands there of access, which need not be anything.
+    fn access(&self, value: &Value) -> Option<Option<AccessChange>> {
+        let Some(access) = value.get("access") else { return Some(None) };
+        let blast = Blast::from_json(access, self.tenant)?;
+        Some(Some(AccessChange { newest: text(access, "snapshot")?, blast }))
     }
 
     fn address(&self, value: &Value) -> Option<ResourceKey> {

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
+use crate::access::words;
 use crate::base::key::ResourceKey;
 use crate::json::redact::{UNKNOWN, fingerprint};
 use crate::json::{FieldChange, Object, Value};
@@ -43,6 +44,7 @@ pub fn preview(plan: &Plan) -> String {
         );
     });
     effects(plan, &mut out);
+    access(plan, &mut out);
     section(&mut out, "Ids that change", &plan.id_changes, |change, out| {
         let to = change.to.as_deref().unwrap_or("a new id from the vendor");
         line(out, 2, &format!("{} → {to}", resource(plan, &change.key)));
@@ -197,6 +199,15 @@ fn effects(plan: &Plan, out: &mut String) {
         line(out, 0, "Effects outside the tenant");
         effects.show(out, 2);
     }
+}
+
+fn access(plan: &Plan, out: &mut String) {
+    let Some(access) = &plan.access else { return };
+    out.push('\n');
+    line(out, 0, "Who gains and who loses access");
+    words::lines(&access.blast).into_iter().for_each(|(indent, text)| line(out, 2 + indent, &text));
+    let newest = access.newest.get(..12).unwrap_or(&access.newest);
+    line(out, 2, &format!("What was not read for this plan is taken from snapshot {newest}."));
 }
 
 /// What is said of several resources, said once.

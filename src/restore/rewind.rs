@@ -4,7 +4,7 @@
 //! that is undone. Where one of them builds on an undone one, nobody can say what its maker would have
 //! done without it: that is a conflict, shown field by field, and a person decides. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{KindSpec, Provider, Shape, settle};
@@ -129,7 +129,7 @@ impl Rewinding<'_> {
     /// Puts one change on what the resource shall be, as far as it stays.
     fn deed(&mut self, spec: &KindSpec, key: &ResourceKey, goal: &mut Option<Value>, deed: &Deed) {
         match (&deed.undo, deed.change.op) {
-            (Undo::All, Op::Change) if !deed.shared_with.is_empty() => self.shared(key, goal, deed),
+            (Undo::All, Op::Change) if !deed.shared_with.is_empty() => self.shared(spec, key, goal, deed),
             (Undo::All, Op::Add | Op::Remove) if !deed.shared_with.is_empty() => {
                 let why =
                     format!("{} had a hand in it between the same two readings", deed.shared_with.join(", "));
@@ -143,7 +143,7 @@ impl Rewinding<'_> {
             (_, Op::Add) => match (&goal, &deed.after) {
                 (Some(was), Some(made)) => {
                     let fields = differences(spec, was, made);
-                    self.put_all(key, goal, &fields, deed);
+                    self.put_all(spec, key, goal, &fields, deed);
                 }
                 _ => goal.clone_from(&deed.after),
             },
@@ -157,15 +157,15 @@ impl Rewinding<'_> {
             (undo, Op::Change) => {
                 let gone = |field: &&FieldChange| !matches!(undo, Undo::Fields(mine) if mine.contains(field));
                 let stays: Vec<FieldChange> = deed.change.fields.iter().filter(gone).cloned().collect();
-                self.put_all(key, goal, &stays, deed);
+                self.put_all(spec, key, goal, &stays, deed);
             }
         }
     }
 
     /// A change in which somebody had a hand who is not meant: which field is whose, nobody can say.
-    fn shared(&mut self, key: &ResourceKey, goal: &mut Option<Value>, deed: &Deed) {
+    fn shared(&mut self, spec: &KindSpec, key: &ResourceKey, goal: &mut Option<Value>, deed: &Deed) {
         let Some(body) = goal else { return };
-        for field in &deed.change.fields {
+        for field in deed.change.fields.iter().filter(|field| !is_assigned(spec, field)) {
             let why =
                 format!("{} had a hand in it between the same two readings", deed.shared_with.join(", "));
             let (was, now) = (field.from.clone(), field.to.clone());
@@ -176,10 +176,22 @@ impl Rewinding<'_> {
     }
 
     /// Puts the fields of a change that stays where they belong.
-    fn put_all(&mut self, key: &ResourceKey, goal: &mut Option<Value>, fields: &[FieldChange], deed: &Deed) {
+    fn put_all(
+        &mut self,
+        spec: &KindSpec,
+        key: &ResourceKey,
+        goal: &mut Option<Value>,
+        fields: &[FieldChange],
+        deed: &Deed,
+    ) {
         let Some(body) = goal else { return };
         for field in fields {
             if put(body, field).is_ok() {
+                continue;
+            }
+            if is_assigned(spec, field) {
+                // Nobody chose that: the server sets it with every write.
+                let _ = set_or_remove(body, &field.pointer, field.to.clone());
                 continue;
             }
             let why = format!("it was changed again since{}", by(&deed.change));
@@ -229,20 +241,26 @@ impl Rewinding<'_> {
         if spec.shape != Shape::Edge && spec.parent.is_empty() {
             return None;
         }
-        let people: BTreeSet<&Kind> = self.catalog.auth.own.iter().map(|own| &own.kind).collect();
+        let people = |kinds: &[Kind]| -> Vec<Kind> {
+            kinds.iter().filter(|kind| self.catalog.signs_in(kind)).cloned().collect()
+        };
         let mentioned = spec.mentions(body).flat_map(|mention| {
-            let kinds: Vec<Kind> =
-                mention.reference.to.iter().filter(|kind| people.contains(kind)).cloned().collect();
-            kinds.into_iter().map(move |kind| ResourceKey::new(&kind, vec![mention.text.clone()]))
+            let kinds = people(&mention.reference.to).into_iter();
+            kinds.map(move |kind| ResourceKey::new(&kind, vec![mention.text.clone()]))
         });
-        let above = spec.parent.iter().filter(|kind| people.contains(kind));
-        let above = above.map(|kind| ResourceKey::new(kind, key.above().to_vec()));
+        let above = people(&spec.parent).into_iter();
+        let above = above.map(|kind| ResourceKey::new(&kind, key.above().to_vec()));
         mentioned.chain(above).find_map(|person| {
             let left = self.chosen.left.get(&person)?;
             let how = if left.op == Op::Remove { "removed" } else { "switched off" };
             Some(format!("`{person}` was {how} since{}, and is given nothing", by(left)))
         })
     }
+}
+
+/// Whether the server sets a field, and no caller does.
+fn is_assigned(spec: &KindSpec, field: &FieldChange) -> bool {
+    spec.assigned.iter().any(|assigned| assigned.matches(&field.pointer))
 }
 
 /// By whom, and when, for people.

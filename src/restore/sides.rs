@@ -34,6 +34,34 @@ pub trait Recorded {
         }
         Ok(found)
     }
+    /// Goes over the resources of a kind, in any order, without having all of them at once.
+    fn each_key(&self, kind: &Kind, each: &mut dyn FnMut(&ResourceKey)) {
+        self.keys(kind).iter().for_each(each);
+    }
+    /// Goes over the main bodies of a kind, in any order, without having all of them at once.
+    ///
+    /// # Errors
+    /// One could not be read.
+    fn each_body(&self, kind: &Kind, each: &mut dyn FnMut(&ResourceKey, &Value)) -> Result<(), RestoreError> {
+        self.bodies(kind)?.iter().for_each(|(key, body)| each(key, body));
+        Ok(())
+    }
+    /// Goes over the main bodies of these resources, of those that are there.
+    ///
+    /// # Errors
+    /// One could not be read.
+    fn some_bodies(
+        &self,
+        keys: &[ResourceKey],
+        each: &mut dyn FnMut(&ResourceKey, &Value),
+    ) -> Result<(), RestoreError> {
+        for key in keys {
+            if let Some(body) = self.body(key)? {
+                each(key, &body);
+            }
+        }
+        Ok(())
+    }
     /// How far the kinds were read.
     fn ledger(&self) -> &Ledger;
     /// The snapshot that holds a secret of a resource by its mark, where it is another than the plan's base.
@@ -143,6 +171,24 @@ impl Seen {
         self.bodies.get(key)?.as_ref()
     }
 
+    /// Whether anything was asked about a kind.
+    pub(crate) fn knows(&self, kind: &Kind) -> bool {
+        let first = (kind.clone(), Vec::new());
+        let body = self.bodies.range(ResourceKey { kind: kind.clone(), ids: Vec::new() }..).next();
+        body.is_some_and(|(key, _)| key.kind == *kind)
+            || self.lists.range(first..).next().is_some_and(|(listed, _)| listed == kind)
+            || self.rows.contains_key(kind)
+    }
+
+    /// The body of a resource as far as it was asked for, by itself or with all of its kind; `None`
+    /// where nobody asked.
+    pub(crate) fn says(&self, key: &ResourceKey) -> Option<Option<&Value>> {
+        match self.bodies.get(key) {
+            Some(body) => Some(body.as_ref()),
+            None => self.is_whole(&key.kind, key.above()).then_some(None),
+        }
+    }
+
     /// The resources of a kind that are there, in key order.
     pub fn of_kind(&self, kind: &Kind) -> impl Iterator<Item = (&ResourceKey, &Value)> {
         let first = ResourceKey { kind: kind.clone(), ids: Vec::new() };
@@ -221,6 +267,19 @@ pub(crate) fn gap(ledger: &Ledger, key: &ResourceKey) -> Option<String> {
         None => row.reason.as_str(),
     };
     Some(format!("`{}` is {}: {why}", key.kind, row.state.as_str()))
+}
+
+/// Why something of a kind may be missing in a state; `None` where all of it was read, or there is none
+/// to be had.
+pub(crate) fn gap_of(ledger: &Ledger, kind: &Kind) -> Option<String> {
+    let Some(row) = ledger.rows.get(kind) else { return Some("was not looked at".into()) };
+    match row.state {
+        State::NotEntitled | State::NoApi => None,
+        State::Complete if row.exceptions.is_empty() => None,
+        State::Complete => Some(format!("{} could not be read", row.exceptions.len())),
+        _ if row.reason.is_empty() => Some(row.state.as_str().to_owned()),
+        _ => Some(format!("{}: {}", row.state.as_str(), row.reason)),
+    }
 }
 
 fn row_is_whole(row: &Row, kind: &Kind, parent: &[String], key: Option<&ResourceKey>) -> bool {

@@ -1,10 +1,13 @@
 //! A snapshot of the repository as the goal of a plan.
 
+use std::collections::BTreeSet;
+
 use zeroize::Zeroize;
 
 use crate::base::coverage::Ledger;
 use crate::base::key::{Kind, ResourceKey};
 use crate::base::secret::Secret;
+use crate::history::body::BODIES_AT_ONCE;
 use crate::json::{self, Limits, Value};
 use crate::restore::observe::Mark;
 use crate::restore::{Marked, Recorded, RestoreError};
@@ -32,6 +35,33 @@ impl<'a> Stored<'a> {
     #[must_use]
     pub fn marking(self, mark: &'a Mark<'a>) -> Self {
         Self { mark: Some(mark), ..self }
+    }
+
+    /// The resources of a kind that are not the same in another snapshot.
+    pub(crate) fn differing(&self, other: &Self, kind: &Kind) -> BTreeSet<ResourceKey> {
+        let of = |one: &State, other: &State| {
+            let unlike = |(key, entry): &(ResourceKey, Entry)| other.get(key).as_ref() != Some(entry);
+            one.kind(kind).filter(unlike).map(|(key, _)| key).collect::<BTreeSet<_>>()
+        };
+        &of(&self.state, &other.state) | &of(&other.state, &self.state)
+    }
+
+    /// Reads body after body; one that was erased counts as not there.
+    fn read_each(
+        &self,
+        rows: &mut dyn Iterator<Item = (ResourceKey, Entry)>,
+        each: &mut dyn FnMut(&ResourceKey, &Value),
+    ) -> Result<(), RestoreError> {
+        loop {
+            let (keys, entries): (Vec<ResourceKey>, Vec<Entry>) = rows.take(BODIES_AT_ONCE).unzip();
+            let Some(first) = keys.first() else { return Ok(()) };
+            let read = self.repository.read_many(&entries, Part::Main);
+            let all =
+                read.map_err(|error| RestoreError::Recorded { key: first.clone(), why: error.to_string() })?;
+            for (key, bytes) in keys.iter().zip(all).filter(|(_, bytes)| bytes.is_some()) {
+                each(key, &parsed(key, bytes)?);
+            }
+        }
     }
 
     /// The snapshot.
@@ -87,6 +117,23 @@ impl Recorded for Stored<'_> {
             .collect::<Result<Vec<_>, _>>()?;
         found.sort_by(|(a, _), (b, _)| a.cmp(b));
         Ok(found)
+    }
+
+    fn each_key(&self, kind: &Kind, each: &mut dyn FnMut(&ResourceKey)) {
+        self.state.kind(kind).for_each(|(key, _)| each(&key));
+    }
+
+    fn each_body(&self, kind: &Kind, each: &mut dyn FnMut(&ResourceKey, &Value)) -> Result<(), RestoreError> {
+        self.read_each(&mut self.state.kind(kind), each)
+    }
+
+    fn some_bodies(
+        &self,
+        keys: &[ResourceKey],
+        each: &mut dyn FnMut(&ResourceKey, &Value),
+    ) -> Result<(), RestoreError> {
+        let there = keys.iter().filter_map(|key| Some((key.clone(), self.state.get(key)?)));
+        self.read_each(&mut there.into_iter(), each)
     }
 
     fn ledger(&self) -> &Ledger {

@@ -10,6 +10,7 @@ use crate::base::entropy::{Entropy, SeededEntropy};
 use crate::json::{Object, Value};
 use crate::sim::fill::fresh_id;
 use crate::sim::handle::handle;
+use crate::sim::okta;
 use crate::sim::wire::{Body, Request};
 use crate::sim::world::World;
 
@@ -84,6 +85,7 @@ pub fn populate_to(world: &mut World, sizes: &Sizes, seed: u64) {
     join(world, &dice, &groups, &people);
     make_apps(world, &dice, sizes, &groups);
     make_policies(world, &dice, sizes, &groups);
+    okta::first_rules(world);
     // What was there before anybody watched is in no log.
     world.log.forget();
     (world.token, world.windows) = (token, windows);

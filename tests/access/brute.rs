@@ -147,7 +147,7 @@ fn planned(before: &Org, after: &Org, user: usize) -> Groups {
 
 impl Side<'_> {
     /// Whether questions fit a person, who comes from there into that application.
-    fn fits(&self, asks: &Asks, user: usize, place: Option<usize>, app: usize) -> Said {
+    fn fits(&self, asks: &Asks, user: usize, place: Option<usize>, app: Option<usize>) -> Said {
         let org = self.org;
         let mut fits = YES;
         if let Some([people, out_people, groups, out_groups]) = &asks.people {
@@ -178,7 +178,10 @@ impl Side<'_> {
                 fits.min(said((include.is_empty() || include.contains(&sort)) && !exclude.contains(&sort)));
         }
         if let Some([include, exclude]) = &asks.apps {
-            fits = fits.min(said((include.is_empty() || include.contains(&app)) && !exclude.contains(&app)));
+            fits = fits.min(said(
+                (include.is_empty() || app.is_some_and(|app| include.contains(&app)))
+                    && !app.is_some_and(|app| exclude.contains(&app)),
+            ));
         }
         if let Some(expr) = &asks.expr {
             fits = fits.min(evaluate(org, user, &self.groups[user], expr, false));
@@ -192,7 +195,7 @@ impl Side<'_> {
         rules: &[(&'r Policy, &'r Rule)],
         user: usize,
         place: Option<usize>,
-        app: usize,
+        app: Option<usize>,
     ) -> BTreeSet<End> {
         let Some(((policy, rule), rest)) = rules.split_first() else { return BTreeSet::from([None]) };
         let fits = self.fits(&policy.asks, user, place, app).min(self.fits(&rule.asks, user, place, app));
@@ -227,18 +230,18 @@ impl Side<'_> {
             return BTreeSet::from([Some((0, 0))]);
         }
         if there(&policy) {
-            return self.first(&self.rules(vec![(number, policy)]), user, place, at);
+            return self.first(&self.rules(vec![(number, policy)]), user, place, Some(at));
         }
         let mut instead =
             self.org.policies.iter().enumerate().filter(|(_, policy)| there(policy) && policy.system);
         match (instead.next(), instead.next()) {
-            (Some(one), None) => self.first(&self.rules(vec![one]), user, place, at),
+            (Some(one), None) => self.first(&self.rules(vec![one]), user, place, Some(at)),
             _ => BTreeSet::from([None, Some((0, 0)), Some((2, 15))]),
         }
     }
 
     /// Every way a sign-in can end.
-    fn ends(&self, user: usize, at: usize, place: Option<usize>) -> BTreeSet<End> {
+    fn ends(&self, user: usize, at: Option<usize>, place: Option<usize>) -> BTreeSet<End> {
         let place = place.filter(|zone| self.org.zones[*zone].on);
         if place.is_some_and(|zone| self.org.zones[zone].shut) {
             return BTreeSet::from([None]);
@@ -255,7 +258,10 @@ impl Side<'_> {
         } else {
             self.first(&self.rules(sign_on), user, place, at)
         };
-        let own = self.own(&self.org.apps[at], at, user, place);
+        let own = match at {
+            Some(at) => self.own(&self.org.apps[at], at, user, place),
+            None => BTreeSet::from([Some((0, 0))]),
+        };
         let mut both = BTreeSet::new();
         for one in &session {
             for other in &own {
@@ -350,16 +356,55 @@ fn places(from: &Org, to: &Org) -> Vec<(Option<usize>, Option<usize>)> {
     out
 }
 
-/// Everything that changes.
-pub(crate) fn changes(from: &Org, to: &Org, is_planned: bool) -> Changes {
+fn can(org: &Org, user: usize) -> bool {
+    let person = &org.users[user];
+    person.here && ["ACTIVE", "PASSWORD_EXPIRED", "RECOVERY", "LOCKED_OUT"].contains(&person.status)
+}
+
+fn both<'a>(from: &'a Org, to: &'a Org, is_planned: bool) -> [Side<'a>; 2] {
     let of = |org: &Org| (0..org.users.len()).map(|user| recorded(org, user)).collect::<Vec<_>>();
     let later =
         if is_planned { (0..to.users.len()).map(|user| planned(from, to, user)).collect() } else { of(to) };
-    let sides = [Side { org: from, groups: of(from) }, Side { org: to, groups: later }];
-    let can = |org: &Org, user: usize| {
-        let person = &org.users[user];
-        person.here && ["ACTIVE", "PASSWORD_EXPIRED", "RECOVERY", "LOCKED_OUT"].contains(&person.status)
-    };
+    [Side { org: from, groups: of(from) }, Side { org: to, groups: later }]
+}
+
+/// How far administrators get into the console: 0 not at all, 1 perhaps, 2 from some networks, 3 from
+/// anywhere. All of them, then those of everything.
+fn entry(side: &Side<'_>) -> [u8; 2] {
+    let org = side.org;
+    let console = org.console.filter(|app| org.apps[*app].here && org.apps[*app].on);
+    let mut best = [0, 0];
+    for (of_group, holder, everything) in &org.roles {
+        for user in (0..org.users.len()).filter(|user| can(org, *user)) {
+            let holds = match of_group {
+                true if org.groups[*holder] => side.groups[user][*holder],
+                true => NO,
+                false => said(user == *holder),
+            };
+            for place in std::iter::once(None).chain((0..org.zones.len()).map(Some)) {
+                let ends = side.ends(user, console, place);
+                let level = match entering(&ends).min(holds) {
+                    YES if place.is_none() => 3,
+                    YES => 2,
+                    MAYBE => 1,
+                    _ => 0,
+                };
+                best[0] = best[0].max(level);
+                best[1] = best[1].max(if *everything { level } else { 0 });
+            }
+        }
+    }
+    best
+}
+
+/// How far administrators get, before and after.
+pub(crate) fn console(from: &Org, to: &Org, is_planned: bool) -> [[u8; 2]; 2] {
+    both(from, to, is_planned).map(|side| entry(&side))
+}
+
+/// Everything that changes.
+pub(crate) fn changes(from: &Org, to: &Org, is_planned: bool) -> Changes {
+    let sides = both(from, to, is_planned);
     let mut out = Changes::new();
     for app in 0..from.apps.len() {
         for user in 0..from.users.len() {
@@ -367,7 +412,7 @@ pub(crate) fn changes(from: &Org, to: &Org, is_planned: bool) -> Changes {
             let mut turned = (false, false);
             let mut ways: [Option<(u8, u8)>; 2] = [None, None];
             for (one, other) in places(from, to) {
-                let ends = [sides[0].ends(user, app, one), sides[1].ends(user, app, other)];
+                let ends = [sides[0].ends(user, Some(app), one), sides[1].ends(user, Some(app), other)];
                 for at in [0, 1] {
                     gate[at] = gate[at].max(entering(&ends[at]));
                     ways[at] = match (ways[at], weakest(&ends[at])) {

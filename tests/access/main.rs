@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
 
+mod bodies;
 mod brute;
 mod model;
 
@@ -50,7 +51,7 @@ fn told(blast: &Blast) -> Vec<Row> {
     out
 }
 
-fn one(seed: u64, counts: &mut [usize; 3]) {
+fn one(seed: u64, counts: &mut [usize; 4]) {
     let mut dice = Dice::new(seed);
     let before = Org::random(&mut dice);
     let mut after = before.clone();
@@ -79,6 +80,13 @@ fn one(seed: u64, counts: &mut [usize; 3]) {
         })
         .collect();
     assert_eq!(sorted_by_address(told(&found)), sorted_by_address(wanted), "seed {seed}, planned {planned}");
+    let [was, is] = brute::console(&before, &after, planned);
+    let console = found.console.expect("the vendor has a console");
+    let [any, full] = [console.any, console.full].map(|(from, to)| [from as u8, to as u8]);
+    assert_eq!([any, full], [[was[0], is[0]], [was[1], is[1]]], "seed {seed}, planned {planned}");
+    counts[3] += usize::from(console.lockout().is_some());
+    assert_eq!(console.lockout().is_some(), is[0] < was[0] || is[1] < was[1], "seed {seed}");
+    assert_eq!(Blast::from_json(&found.to_json("acme"), "acme").as_ref(), Some(&found), "seed {seed}");
     for (change, count) in &found.totals {
         let who: BTreeSet<usize> = expected
             .iter()
@@ -111,11 +119,16 @@ fn report(line: &str) {
 #[test]
 fn it_is_what_every_person_and_every_application_by_itself_says() {
     let cases = std::env::var("LASTGOOD_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(CASES);
-    let mut counts = [0; 3];
+    let mut counts = [0; 4];
     for seed in 1..=cases {
         one(seed, &mut counts);
     }
-    let [cases, changed, changes] = counts;
-    report(&format!("{cases} pairs of organisations, {changed} with changes, {changes} changes of a person"));
-    assert!(changed * 3 > cases && changes > cases, "too few differ in who gets in for a test of that");
+    let [cases, changed, changes, lockouts] = counts;
+    report(&format!(
+        "{cases} pairs of organisations, {changed} with changes, {changes} changes of a person, {lockouts} lockouts"
+    ));
+    assert!(
+        changed * 3 > cases && changes > cases && lockouts * 20 > cases,
+        "too few differ in who gets in for a test of that"
+    );
 }

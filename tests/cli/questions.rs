@@ -200,44 +200,56 @@ fn what_changed() {
         shows!(world.run(&["log"]).story(), @"
         exit 0
         --- stdout
-        ~ kc/realm/-  -
-            2026-11-03 14:01:00Z  change [id]  by unknown (no audit event)
-        - kc/realm_role/b0b0  operator
-            2026-11-03 14:01:00Z  change [id]  by unknown (no audit event)
-        ~ kc/client/c11e  shop
-            2026-11-03 13:01:00Z  change [id]  by unknown (no audit event)
-        + kc/group/a004  Sales/Sales
-            2026-11-03 13:01:00Z  change [id]  by unknown (no audit event)
-        ~ kc/user/e001  zoë
-            2026-11-03 13:01:00Z  change [id]  by unknown (no audit event)
-        + kc/user/e003  mallory
-            2026-11-03 13:01:00Z  change [id]  by unknown (no audit event)
+        ~ kc/realm/-
+            2026-11-03 14:01:00Z  by unknown (no audit event)
+            change [id]
+        - kc/realm_role/operator
+            2026-11-03 14:01:00Z  by unknown (no audit event)
+            change [id]  id b0b0
+        ~ kc/client/shop
+            2026-11-03 13:01:00Z  by unknown (no audit event)
+            change [id]  id c11e
+        + kc/group/Sales/Sales
+            2026-11-03 13:01:00Z  by unknown (no audit event)
+            change [id]  id a004
+        ~ kc/user/zoë
+            2026-11-03 13:01:00Z  by unknown (no audit event)
+            change [id]  id e001
+        + kc/user/mallory
+            2026-11-03 13:01:00Z  by unknown (no audit event)
+            change [id]  id e003
         ");
         shows!(world.run(&["log", "kc/client/shop", "-p"]).story(), @r#"
         exit 0
         --- stdout
-        ~ kc/client/c11e  shop
-            2026-11-03 13:01:00Z  change [id]  by unknown (no audit event)
+        ~ kc/client/shop
+            2026-11-03 13:01:00Z  by unknown (no audit event)
+            change [id]  id c11e
             /redirectUris/0: "*" added
-        + kc/client/c11e  shop
-            2026-11-03 12:01:00Z  change [id]  by unknown (no audit event)
+        + kc/client/shop
+            2026-11-03 12:01:00Z  by unknown (no audit event)
+            change [id]  id c11e
             (whole): {"clientId":"shop","enabled":true,"id":"c11e","redirectUris":["https://shop.example/*"],"secret":{"… added
         "#);
         shows!(world.run(&["log", "kc/realm_role/operator"]).story(), @"
         exit 0
         --- stdout
-        - kc/realm_role/b0b0  operator
-            2026-11-03 14:01:00Z  change [id]  by unknown (no audit event)
-        + kc/realm_role/b0b0  operator
-            2026-11-03 12:01:00Z  change [id]  by unknown (no audit event)
+        - kc/realm_role/operator
+            2026-11-03 14:01:00Z  by unknown (no audit event)
+            change [id]  id b0b0
+        + kc/realm_role/operator
+            2026-11-03 12:01:00Z  by unknown (no audit event)
+            change [id]  id b0b0
         ");
         shows!(world.run(&["log", "--since", "2026-11-03 13:30"]).story(), @"
         exit 0
         --- stdout
-        ~ kc/realm/-  -
-            2026-11-03 14:01:00Z  change [id]  by unknown (no audit event)
-        - kc/realm_role/b0b0  operator
-            2026-11-03 14:01:00Z  change [id]  by unknown (no audit event)
+        ~ kc/realm/-
+            2026-11-03 14:01:00Z  by unknown (no audit event)
+            change [id]
+        - kc/realm_role/operator
+            2026-11-03 14:01:00Z  by unknown (no audit event)
+            change [id]  id b0b0
         ");
         shows!(world.run(&["log", "--actor", "nobody"]).story(), @"exit 0");
     });
@@ -252,17 +264,17 @@ fn what_differs() {
         shows!(diff.story(), @r#"
         exit 4
         --- stdout
-        ~ kc/client/c11e  shop
-            2026-11-03 13:01:00Z  by unknown (no audit event)
+        ~ kc/client/shop
+            2026-11-03 13:01:00Z  id c11e
             /redirectUris/0: "*" added
-        + kc/group/a004  Sales/Sales
-            2026-11-03 13:01:00Z  by unknown (no audit event)
+        + kc/group/Sales/Sales
+            2026-11-03 13:01:00Z  id a004
             (whole): {"id":"a004","name":"Sales","parentId":"a003","path":"/Sales/Sales"} added
-        ~ kc/user/e001  zoë
-            2026-11-03 13:01:00Z  by unknown (no audit event)
+        ~ kc/user/zoë
+            2026-11-03 13:01:00Z  id e001
             /enabled: true → false
-        + kc/user/e003  mallory
-            2026-11-03 13:01:00Z  by unknown (no audit event)
+        + kc/user/mallory
+            2026-11-03 13:01:00Z  id e003
             (whole): {"enabled":true,"id":"e003","username":"mallory"} added
         "#)
     });
@@ -275,8 +287,8 @@ fn what_differs() {
     shows!(world.run(&["diff", &ids[1], "kc/realm", "--exit-code"]).story(), @r#"
     exit 4
     --- stdout
-    ~ kc/realm/-  -
-        2026-11-03 14:01:00Z  by unknown (no audit event)
+    ~ kc/realm/-
+        2026-11-03 14:01:00Z
         /sslRequired: "external" → "none"
     "#);
 }

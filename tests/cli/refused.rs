@@ -477,6 +477,7 @@ fn plan_text() -> String {
         rewrites: vec![],
         effects: vec![],
         guards: vec![],
+        access: None,
         conflicts: vec![],
         undoes: vec![],
         unexplained: vec![],

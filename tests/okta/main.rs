@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
 #![allow(clippy::print_stdout, reason = "the count of scenarios that pass is what a run is for")]
 
+mod access;
 mod behaviour;
 mod document;
 mod entitled;

@@ -11,7 +11,7 @@ WIDTH = 110
 PLAIN_FIELD = re.compile(r"^(\*|[\w@$#-]+)(\[\])?(\.(\*|[\w@$#-]+)(\[\])?)*$")
 PLACEHOLDER = re.compile(r"\{([^}]+)\}")
 SCALARS = [
-    "kind", "what", "shape", "stage", "parent", "id", "id_by", "also_id", "id_of", "name", "within", "get", "carried_by", "bucket",
+    "kind", "what", "shape", "stage", "parent", "id", "id_by", "also_id", "id_of", "name", "shown", "within", "get", "carried_by", "bucket",
     "same", "fields", "links", "keep", "set", "volatile", "derived", "secret", "assigned", "fixed",
     "write_only", "refs", "system", "notes",
 ]

@@ -368,6 +368,15 @@ def refs(catalog, kind, row, known):
     kind["refs"] = out
 
 
+# What a person knows an instance by, where the natural key says more than that.
+SHOWN = {
+    "app": "/label", "group": "/profile/name", "policy": "/name", "authenticator": "/name", "idp": "/name", "trusted_origin": "/name",
+    "device": "/profile/displayName", "inline_hook": "/name", "device_assurance": "/name", "auth_server_claim": "/name",
+    "sms_template": "/name", "push_provider": "/name", "api_token": "/name", "email_server": "/alias", "agent_pool": "/name",
+    "user_role_app_target": "/name", "group_role_app_target": "/name", "client_role_app_target": "/name",
+}
+
+
 def natural_key(kind, row, fields, ancestors):
     """Pointers of the natural key; what a parent says is left to the address."""
     out = []
@@ -456,6 +465,7 @@ def one(catalog, docs, row, known):
     _, fields = docs.rows(row["list_path"]) if row["list_path"] else (None, docs.names(row["get_path"]))
     if not row["singleton"]:
         natural_key(kind, row, fields, ancestors)
+        kind["shown"] = [at for at in [SHOWN.get(row["type"])] if at and len(kind.get("name", [])) > 1]
     reads(catalog, docs, kind, row)
     covered = {read.get(role, "").split("?")[0] for read in kind["read"] for role in ("path", "below")} | {kind.get("get")}
     further = [path for path in [row["list_path"], row["get_path"], *row.get("extra_get_paths", [])] if path and path not in covered]

@@ -13,6 +13,8 @@ mod servers;
 mod sessions;
 mod users;
 
+pub(super) use policies::first_rules;
+
 use crate::json::{Object, Pointer, Value};
 use crate::sim::fill::{fresh_id, random_signs, time_text};
 use crate::sim::handle::Ask;

@@ -35,6 +35,22 @@ pub(super) fn born(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(), 
     Ok(())
 }
 
+/// The rules that the policies have which the vendor makes with an organisation.
+pub(crate) fn first_rules(world: &mut World) {
+    let policies = world.number("policy");
+    let found: Vec<(String, String)> = world
+        .rows(policies, &[], None)
+        .map(|(_, id, body)| (id.to_owned(), text(&body, "/type").to_owned()))
+        .collect();
+    for (id, kind) in found {
+        catch_all(world, &id, &kind);
+        if kind == "OKTA_SIGN_ON" {
+            let sign_on = object([("access", "ALLOW".into()), ("requireFactor", false.into())]);
+            put_first(world, &id, ("SIGN_ON", "Default Rule"), object([("signon", sign_on)]));
+        }
+    }
+}
+
 /// The rule that a new policy brings.
 fn catch_all(world: &mut World, policy: &str, kind: &str) {
     if kind == "PROFILE_ENROLLMENT" {
@@ -79,11 +95,15 @@ fn catch_all(world: &mut World, policy: &str, kind: &str) {
 }
 
 fn put_catch_all(world: &mut World, policy: &str, kind: &str, actions: Value) {
+    put_first(world, policy, (kind, "Catch-all Rule"), actions);
+}
+
+fn put_first(world: &mut World, policy: &str, (kind, name): (&str, &str), actions: Value) {
     let (id, now) = (world.fresh("rul"), world.time());
     let rule = object([
         ("id", id.as_str().into()),
         ("status", "ACTIVE".into()),
-        ("name", "Catch-all Rule".into()),
+        ("name", name.into()),
         ("priority", LAST.into()),
         ("created", now.clone()),
         ("lastUpdated", now),
