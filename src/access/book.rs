@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::access::expression::{self, Term};
-use crate::access::filling::{place, texts};
+use crate::access::filling::texts;
 use crate::access::outcome::{DEMANDS_MAX, Outcomes, Way};
 use crate::access::people::{all, last_part};
 use crate::access::source::Source;
@@ -191,7 +191,7 @@ impl Book {
                 term.fields(&mut found);
             }
         }
-        found.into_iter().map(|names| place(&Pointer::root(), names)).collect()
+        found
     }
 
     /// The policies of a gate in order.

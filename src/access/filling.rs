@@ -44,11 +44,6 @@ pub(crate) fn texts(pattern: Option<&Pattern>, body: &Value) -> Vec<String> {
     found.into_iter().filter_map(|(_, value)| value.as_str().map(str::to_owned)).collect()
 }
 
-/// Where a person's body holds the field that an expression names, below where such fields stand.
-pub(crate) fn place(below: &Pointer, names: &[String]) -> Pointer {
-    names.iter().fold(below.clone(), |at, name| at.join(name.as_str()))
-}
-
 impl Fillings {
     /// Reads the rules that work.
     pub(crate) fn read<S: Source + ?Sized>(facts: &AccessFacts, source: &S) -> Result<Self, S::Error> {
@@ -60,7 +55,7 @@ impl Fillings {
             }
             let text = filling.expression.get(body).and_then(Value::as_str).unwrap_or_default();
             let rule = Filling {
-                term: expression::parse(text),
+                term: expression::parse(text).placed(&filling.fields),
                 asks_groups: text.contains("isMemberOf"),
                 text: text.to_owned(),
                 groups: texts(Some(&filling.groups), body),
@@ -76,7 +71,7 @@ impl Fillings {
     pub(crate) fn fields(&self) -> Vec<Pointer> {
         let mut found = Vec::new();
         self.rules.values().for_each(|rule| rule.term.fields(&mut found));
-        found.into_iter().map(|names| place(&self.below, names)).collect()
+        found
     }
 }
 
@@ -92,11 +87,14 @@ pub(crate) struct Person<'a> {
 }
 
 impl Asked for Person<'_> {
-    fn field(&self, names: &[String]) -> Option<&Value> {
-        let found = self.people.columns.get(&place(self.below, names), self.number)?;
+    fn field(&self, at: &Pointer) -> Option<&Value> {
+        let found = self.people.columns.get(at, self.number)?;
         // What is not a field of a profile may be something that no recorded body holds.
-        let plain =
-            if self.below.is_empty() { names.len() > 1 || !found.is_null() } else { names.len() == 1 };
+        let plain = if self.below.is_empty() {
+            at.len() > 1 || !found.is_null()
+        } else {
+            at.len() == self.below.len() + 1
+        };
         plain.then_some(found)
     }
 
@@ -198,7 +196,9 @@ impl<'a> Standing<'a> {
     ) {
         let old = before.fillings.rules.get(id);
         let same = old == Some(rule);
-        for person in self.people.live.iter() {
+        // Of whom nothing changed that the rule asks, it says what it said.
+        let alike = same && !rule.asks_groups && rule.except_groups.is_empty();
+        for person in self.people.live.iter().filter(|person| !alike || touched.has(*person)) {
             let was = old.map_or(Truth::No, |old| before.means(old, person));
             let is = self.means(rule, person);
             let new = is == Truth::Maybe && !(was == Truth::Maybe && same && !touched.has(person));

@@ -81,11 +81,20 @@ impl Outcomes {
     }
 
     fn ways(self) -> impl Iterator<Item = Way> {
-        (0..63).filter(move |bit| self.0 >> bit & 1 == 1).map(Way::from_bit)
+        let mut left = self.0 & !SHUT_OUT;
+        std::iter::from_fn(move || {
+            let bit = left.trailing_zeros();
+            left &= left.wrapping_sub(1);
+            (bit < 63).then(|| Way::from_bit(bit))
+        })
     }
 
     /// The ends of somebody who must pass both gates.
     pub(crate) fn and(self, other: Self) -> Self {
+        let nothing = Self::way(Way::default());
+        if self == nothing || other == nothing {
+            return if self == nothing { other } else { self };
+        }
         let shut = Self((self.0 | other.0) & SHUT_OUT);
         self.ways()
             .flat_map(|one| other.ways().map(move |other| Self::way(one.and(other))))

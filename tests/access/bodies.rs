@@ -10,11 +10,11 @@ use lastgood::json::{Limits, Value, parse};
 use crate::model::{Asks, Dice, Expr, Org, Rule};
 
 /// The bodies of an organisation.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Bodies(pub(crate) BTreeMap<ResourceKey, Value>);
 
 impl Bodies {
-    fn put(&mut self, path: &str, body: &str) {
+    pub(crate) fn put(&mut self, path: &str, body: &str) {
         let key = ResourceKey::from_path(path).unwrap();
         self.0.insert(key, parse(body.as_bytes(), &Limits::default()).unwrap_or_else(|_| panic!("{body}")));
     }

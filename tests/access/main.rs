@@ -6,6 +6,8 @@
 mod bodies;
 mod brute;
 mod model;
+mod recorded;
+mod size;
 
 use std::collections::BTreeSet;
 
@@ -112,7 +114,7 @@ fn sorted_by_address(mut rows: Vec<Row>) -> Vec<Row> {
 }
 
 #[expect(clippy::print_stderr, reason = "the figures of a run")]
-fn report(line: &str) {
+pub(crate) fn report(line: &str) {
     eprintln!("{line}");
 }
 

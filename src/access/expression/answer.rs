@@ -6,12 +6,12 @@
 
 use crate::access::crowd::Truth;
 use crate::access::expression::{Comparison, Function, Term};
-use crate::json::Value;
+use crate::json::{Pointer, Value};
 
 /// What an expression can ask of a person.
 pub(crate) trait Asked {
-    /// A field by its names; `None` where nobody can say.
-    fn field(&self, names: &[String]) -> Option<&Value>;
+    /// A field by its place; `None` where nobody can say.
+    fn field(&self, at: &Pointer) -> Option<&Value>;
     /// Whether the person is in the group of this id. Where the question is `negated`, a no counts only
     /// if rules cannot make it a yes.
     fn in_group(&self, id: &str, negated: bool) -> Truth;
@@ -56,7 +56,7 @@ fn held<'v>(term: &'v Term, of: &'v dyn Asked, negated: bool) -> Held<'v> {
         Term::Number(number) => Held::Number(*number),
         Term::Bool(holds) => Held::Bool((*holds).into()),
         Term::Null => Held::Null,
-        Term::Field(names) => match of.field(names) {
+        Term::Field(at) => match of.field(at) {
             None => Held::Unknown,
             Some(Value::Null) => Held::Null,
             Some(Value::String(text)) => Held::Text(text.as_str().into()),
@@ -75,7 +75,7 @@ fn same(one: &Held<'_>, other: &Held<'_>) -> Truth {
     match (one, other) {
         (Held::Unknown, _) | (_, Held::Unknown) => Truth::Maybe,
         (Held::Text(one), Held::Text(other)) if one == other => Truth::Yes,
-        (Held::Text(one), Held::Text(other)) if one.to_lowercase() == other.to_lowercase() => Truth::Maybe,
+        (Held::Text(one), Held::Text(other)) if differ_in_capitals(one, other) => Truth::Maybe,
         (Held::Number(one), Held::Number(other)) => (one == other).into(),
         (Held::Bool(one), Held::Bool(other)) => one.and(*other).or(one.not().and(other.not())),
         (Held::Null, Held::Null) => Truth::Yes,
@@ -85,6 +85,12 @@ fn same(one: &Held<'_>, other: &Held<'_>) -> Truth {
         // A number as a text may be the same or not, as the profile's schema says.
         _ => Truth::Maybe,
     }
+}
+
+/// Whether two texts that are not the same are so but for capitals.
+fn differ_in_capitals(one: &str, other: &str) -> bool {
+    let plain = one.is_ascii() && other.is_ascii();
+    one.eq_ignore_ascii_case(other) || (!plain && one.to_lowercase() == other.to_lowercase())
 }
 
 fn called<'v>(function: Function, parts: &'v [Term], of: &'v dyn Asked, negated: bool) -> Held<'v> {

@@ -19,6 +19,8 @@ pub(crate) mod parse;
 pub(crate) use answer::{Asked, answer};
 pub(crate) use parse::parse;
 
+use crate::json::Pointer;
+
 /// A part of an expression.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Term {
@@ -31,7 +33,7 @@ pub(crate) enum Term {
     /// Nothing.
     Null,
     /// A field of the person, by the names between the dots after `user`.
-    Field(Vec<String>),
+    Field(Pointer),
     /// A call of a function that is known.
     Call(Function, Vec<Term>),
     /// A comparison.
@@ -96,10 +98,29 @@ pub(crate) const FUNCTIONS: [(&str, Function); 11] = [
 ];
 
 impl Term {
-    /// Every field of the person that the expression looks at.
-    pub(crate) fn fields<'t>(&'t self, out: &mut Vec<&'t [String]>) {
+    /// The same with its fields where a body holds them: below this place.
+    pub(crate) fn placed(mut self, below: &Pointer) -> Self {
+        self.place(below);
+        self
+    }
+
+    fn place(&mut self, below: &Pointer) {
         match self {
-            Self::Field(names) => out.push(names),
+            Self::Field(at) => *at = at.segments().fold(below.clone(), |at, name| at.join(name)),
+            Self::Call(_, parts) => parts.iter_mut().for_each(|part| part.place(below)),
+            Self::Compare(_, one, other) | Self::And(one, other) | Self::Or(one, other) => {
+                one.place(below);
+                other.place(below);
+            }
+            Self::Not(inner) => inner.place(below),
+            Self::Text(_) | Self::Number(_) | Self::Bool(_) | Self::Null | Self::Other => {}
+        }
+    }
+
+    /// Every field of the person that the expression looks at.
+    pub(crate) fn fields(&self, out: &mut Vec<Pointer>) {
+        match self {
+            Self::Field(at) => out.push(at.clone()),
             Self::Call(_, parts) => parts.iter().for_each(|part| part.fields(out)),
             Self::Compare(_, one, other) | Self::And(one, other) | Self::Or(one, other) => {
                 one.fields(out);

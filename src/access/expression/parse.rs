@@ -2,6 +2,7 @@
 //! whole, so that a misread half can never answer for the other.
 
 use crate::access::expression::{Comparison, FUNCTIONS, Term};
+use crate::json::Pointer;
 
 /// Most brackets and negations within each other: an expression comes from a tenant.
 const DEPTH_MAX: usize = 64;
@@ -174,7 +175,9 @@ impl Reader {
             ["true"] => Some(Term::Bool(true)),
             ["false"] => Some(Term::Bool(false)),
             ["null"] => Some(Term::Null),
-            ["user", _, ..] => Some(Term::Field(names.split_off(1))),
+            ["user", ref rest @ ..] if !rest.is_empty() => {
+                Some(Term::Field(Pointer::from_segments(rest.iter().copied())))
+            }
             _ => Some(Term::Other),
         }
     }
@@ -209,11 +212,11 @@ mod tests {
     #[test]
     fn both_ways_of_writing_a_field_are_read() {
         let name = |text: &str| match parse(text) {
-            Term::Field(names) => names.join("/"),
+            Term::Field(at) => at.to_string(),
             other => panic!("{other:?}"),
         };
-        assert_eq!(name("user.department"), "department");
-        assert_eq!(name("user.profile.department"), "profile/department");
+        assert_eq!(name("user.department"), "/department");
+        assert_eq!(name("user.profile.department"), "/profile/department");
     }
 
     #[test]
