@@ -36,6 +36,11 @@ pub(crate) fn tell(
     let mut told = unseen(run, gathering, previous, log, &mut people)?;
     told.extend(explained(gathering, previous, log, &mut people)?);
     told.truncate(TOLD_MAX);
+    if !told.is_empty() {
+        // Where a log is read again for some minutes before the last snapshot, an event comes again.
+        let known = gathering.session.told()?;
+        told.retain(|event| !known.contains(event));
+    }
     gathering.session.tell(&told)?;
     Ok(())
 }

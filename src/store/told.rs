@@ -122,6 +122,15 @@ impl WriteSession {
         Ok(self.core.event(&self.tenant, &rec, &key.to_path())?.is_some())
     }
 
+    /// What was told so far.
+    ///
+    /// # Errors
+    /// A record cannot be read.
+    pub fn told(&self) -> Result<Arc<Vec<LateEvent>>, StoreError> {
+        let newest = self.newest.0.as_ref();
+        newest.map_or_else(|| Ok(Arc::default()), |newest| self.core.late_events(&self.tenant, newest))
+    }
+
     /// Tells of events that belong to earlier snapshots, at once and in a record of its own.
     ///
     /// # Errors

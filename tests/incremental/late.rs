@@ -52,6 +52,12 @@ fn an_event_that_comes_late_names_who_made_the_change_of_before() {
         let heard = tenant.snapshot().await;
         assert_eq!((heard.snapshot.changed, heard.full), (0, None));
         assert_eq!(who(&tenant, &path)[0], admin("exact"));
+        let told = || tenant.repository.late_events(NAME).unwrap().len();
+        let once = told();
+        tenant.world().log.habits.delay_seconds = 0;
+        tenant.wait(60);
+        tenant.snapshot().await;
+        assert_eq!(told(), once, "it is told once");
         // What nobody heard of stays unexplained, whatever comes after it.
         tenant.world().log.habits.delay_seconds = 0;
         tenant.world().log.habits.lose_every = 1;
