@@ -176,18 +176,28 @@ impl Client {
         }
     }
 
-    /// Writes, once. A refused token is renewed and the request sent again, because the server
-    /// did nothing then; in every other case the caller finds out what happened before it goes on.
+    /// Writes, once. A refused token is renewed and the request sent again, and so it is where the place is
+    /// locked for now (423), because the server did nothing then; in every other case the caller finds out what
+    /// happened before it goes on.
     ///
     /// # Errors
     /// [`HttpError::never_sent`] says whether the server can have done anything.
     pub async fn send(&self, request: &Outgoing) -> Result<Answer, HttpError> {
         let body = request.body.as_ref().map(|(body, kind)| (Bytes::copy_from_slice(body), kind.as_str()));
-        let outcome = self.authorized(request.method, &request.target, body).await;
-        if let Ok(answer) = &outcome {
-            self.slow_down(answer);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let outcome = self.authorized(request.method, &request.target, body.clone()).await;
+            if let Ok(answer) = &outcome {
+                self.slow_down(answer);
+            }
+            let locked = outcome.as_ref().is_ok_and(|answer| answer.status == retry::LOCKED);
+            if !locked || tries >= self.tries_max {
+                return outcome;
+            }
+            self.journal.add(|tally| tally.retries += 1);
+            tokio::time::sleep(self.backoff(tries)).await;
         }
-        outcome
     }
 
     /// One request with a token; a second one with a new nonce or token if the first was refused.

@@ -14,6 +14,9 @@ pub const THROTTLED_TRIES_MAX: u32 = 10;
 /// Longest wait that a server may ask for; beyond it the answer stands as it is.
 pub const WAIT_MAX: Duration = Duration::from_secs(600);
 
+/// The status by which a server says that it did nothing, because somebody else is at it.
+pub const LOCKED: u16 = 423;
+
 const BACKOFF_FIRST: Duration = Duration::from_millis(250);
 const BACKOFF_MAX: Duration = Duration::from_secs(20);
 

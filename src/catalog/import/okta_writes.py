@@ -154,6 +154,12 @@ def app_interclient_trust(kind):
     kind["refs"] = [{"at": "/id", "to": ["app"]}]
 
 
+def policy_rule(kind):
+    """The last rule of some policies is the vendor's: found by its name, and changed."""
+    types = [{"at": "/type", "is": ["ACCESS_POLICY", "PROFILE_ENROLLMENT"]}]
+    kind["comes_with"] = [{"of": "policy", "only": types, "at": "/name", "named": "Catch-all Rule"}]
+
+
 def auth_server_claim(kind):
     """Scopes are named."""
     for ref in kind["refs"]:

@@ -1,0 +1,220 @@
+//! One night's damage undone in one plan: a group, the rule that fills it, an application with its assignments
+//! and the policy that guards it, all deleted and brought back; and what a plan says of the traps on the way.
+
+use serde_json::{Value, json};
+
+use crate::org::{Org, TENANT};
+
+/// The organisation with one of each kind, and a credential that may write.
+fn org() -> Org {
+    let org = Org::start(&["--users", "3", "--every-kind"]);
+    org.configure("restore_auth = { kind = \"token\", token = \"file:sim/token\" }");
+    org
+}
+
+/// The row of a list that holds this text at a place.
+#[track_caller]
+fn row(org: &Org, path: &str, at: &str, text: &str) -> Value {
+    let list = org.ask("GET", path, "");
+    let rows = list.as_array().cloned().unwrap_or_else(|| panic!("{path}: {list}"));
+    let found = rows.into_iter().find(|row| row.pointer(at).and_then(Value::as_str) == Some(text));
+    found.unwrap_or_else(|| panic!("{path} has no {text}"))
+}
+
+fn id(row: &Value) -> String {
+    row["id"].as_str().unwrap().to_owned()
+}
+
+/// A plan of these addresses, written to a file.
+fn plan(org: &Org, at: &str, addresses: &[String]) -> Value {
+    let addresses: Vec<String> = addresses.iter().map(|address| format!("{TENANT}/{address}")).collect();
+    let mut args = vec!["plan"];
+    args.extend(addresses.iter().map(String::as_str));
+    args.extend(["--at", at, "--json", "--out", "plan.json"]);
+    serde_json::from_str(&org.run(&args, 0)).unwrap()
+}
+
+fn apply(org: &Org, more: &[&str]) {
+    let args = [&["apply", "plan.json", "--json", "--allow-privileged", "--allow-lockout"], more].concat();
+    org.run(&args, 0);
+}
+
+/// Where a step of this kind stands among the steps, the last of them.
+fn place(plan: &Value, kind: &str, op: &str) -> usize {
+    let steps = plan["steps"].as_array().unwrap();
+    steps
+        .iter()
+        .rposition(|step| step["kind"] == kind && step["op"] == op)
+        .unwrap_or_else(|| panic!("no {op} of {kind}"))
+}
+
+#[test]
+fn group_rule_app_and_access_policy_come_back_with_ids_rewritten_and_the_rule_switched_on_last() {
+    let org = org();
+    let group = row(&org, "/api/v1/groups", "/profile/name", "Night shift");
+    let rule = row(&org, "/api/v1/groups/rules", "/name", "Night owls");
+    org.ask("POST", &format!("/api/v1/groups/rules/{}/lifecycle/activate", id(&rule)), "");
+    let app = row(&org, "/api/v1/apps", "/label", "Handbook");
+    let policy = row(&org, "/api/v1/policies?type=ACCESS_POLICY", "/name", "Night apps");
+    let of_policy = format!("/api/v1/policies/{}/rules", id(&policy));
+    let mut second = row(&org, &of_policy, "/name", "Whoever leads it");
+    second["conditions"]["elCondition"]["condition"] =
+        format!("isMemberOfAnyGroup(\"{}\")", id(&group)).into();
+    org.ask("PUT", &format!("{of_policy}/{}", id(&second)), &second.to_string());
+    let user = row(&org, "/api/v1/users", "/profile/login", "noor@example.com");
+    let of_app = format!("/api/v1/apps/{}", id(&app));
+    org.ask("PUT", &format!("{of_app}/groups/{}", id(&group)), "{}");
+    org.ask("POST", &format!("{of_app}/users"), &json!({"id": id(&user), "scope": "USER"}).to_string());
+    org.ask("PUT", &format!("{of_app}/policies/{}", id(&policy)), "");
+    let (snapshot, _) = org.snapshot(0);
+    let at = snapshot["snapshot"].as_str().unwrap();
+
+    org.ask("POST", &format!("/api/v1/groups/rules/{}/lifecycle/deactivate", id(&rule)), "");
+    org.ask("DELETE", &format!("/api/v1/groups/rules/{}", id(&rule)), "");
+    org.ask("POST", &format!("/api/v1/apps/{}/lifecycle/deactivate", id(&app)), "");
+    org.ask("DELETE", &format!("/api/v1/apps/{}", id(&app)), "");
+    org.ask("DELETE", &format!("/api/v1/policies/{}", id(&policy)), "");
+    org.ask("DELETE", &format!("/api/v1/groups/{}", id(&group)), "");
+
+    let addresses = [
+        format!("group/{}", id(&group)),
+        format!("group_rule/{}", id(&rule)),
+        format!("app/{}", id(&app)),
+        format!("policy/{}", id(&policy)),
+    ];
+    let planned = plan(&org, at, &addresses);
+    assert!(place(&planned, "group", "create") < place(&planned, "policy_rule", "create"));
+    assert!(
+        place(&planned, "policy", "create") < place(&planned, "app", "create"),
+        "bound only once it is there"
+    );
+    let steps = planned["steps"].as_array().unwrap();
+    let last = steps.last().unwrap();
+    assert_eq!(
+        (last["kind"].as_str(), last["op"].as_str()),
+        (Some("group_rule"), Some("update")),
+        "switched on last"
+    );
+    let path = last["requests"][0]["path"].as_str().unwrap();
+    assert!(path.ends_with("/lifecycle/activate") && last["requests"][0]["body"].is_null(), "{path}");
+    // The vendor makes the last rule with its policy: it is matched, and never made.
+    place(&planned, "policy_rule", "update");
+    assert!(
+        steps.iter().any(|step| step["requests"].to_string().contains("/policies/")),
+        "by the app's own endpoint"
+    );
+    let paths = steps
+        .iter()
+        .flat_map(|step| step["requests"].as_array().unwrap())
+        .map(|call| call["path"].to_string());
+    let dropped = |path: String| path.contains("/api/v1/policies/") && path.ends_with("/mappings\"");
+    assert!(!paths.into_iter().any(dropped), "that call is no more");
+    apply(&org, &[]);
+
+    let made = row(&org, "/api/v1/groups", "/profile/name", "Night shift");
+    assert_ne!(id(&made), id(&group), "a new id");
+    let rule = row(&org, "/api/v1/groups/rules", "/name", "Night owls");
+    assert_eq!(rule["actions"]["assignUserToGroups"]["groupIds"], json!([id(&made)]));
+    assert_eq!(rule["status"], "ACTIVE");
+    let policy = row(&org, "/api/v1/policies?type=ACCESS_POLICY", "/name", "Night apps");
+    let rules = org.ask("GET", &format!("/api/v1/policies/{}/rules", id(&policy)), "");
+    let named =
+        |name: &str| rules.as_array().unwrap().iter().find(|rule| rule["name"] == name).unwrap().clone();
+    assert_eq!(named("Night shift only")["conditions"]["people"]["groups"]["include"], json!([id(&made)]));
+    let condition = named("Whoever leads it")["conditions"]["elCondition"]["condition"].to_string();
+    assert!(
+        condition.contains(&id(&made)) && !condition.contains(&id(&group)),
+        "an id within an expression: {condition}"
+    );
+    let places = [named("Night shift only"), named("Whoever leads it"), named("Catch-all Rule")];
+    assert_eq!(places.map(|rule| rule["priority"].as_i64().unwrap()), [1, 2, 99], "in ascending order");
+    let app = row(&org, "/api/v1/apps", "/label", "Handbook");
+    let href = app["_links"]["accessPolicy"]["href"].as_str().unwrap();
+    assert!(href.ends_with(&id(&policy)), "an id within a URL: {href}");
+    let assigned = org.ask("GET", &format!("/api/v1/apps/{}/groups", id(&app)), "");
+    assert_eq!(assigned[0]["id"].as_str(), Some(id(&made).as_str()));
+    let claimed = org.ask("GET", &format!("/api/v1/apps/{}/users", id(&app)), "");
+    assert_eq!(claimed.as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_nobody_was_shown_is_asked_for_before_a_plan_starts() {
+    let org = org();
+    let hook = row(&org, "/api/v1/eventHooks", "/name", "Tell us");
+    let (snapshot, _) = org.snapshot(0);
+    org.ask("POST", &format!("/api/v1/eventHooks/{}/lifecycle/deactivate", id(&hook)), "");
+    org.ask("DELETE", &format!("/api/v1/eventHooks/{}", id(&hook)), "");
+    let planned = plan(&org, snapshot["snapshot"].as_str().unwrap(), &[format!("event_hook/{}", id(&hook))]);
+    let asked = planned["secrets"].as_array().unwrap();
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    assert_eq!(asked[0]["pointer"], "/channel/config/authScheme/value");
+    std::fs::write(org.path().join("given"), "lgcanary-hook").unwrap();
+    std::fs::write(
+        org.path().join("secrets.toml"),
+        format!("{} = \"file:given\"\n", asked[0]["input"].as_str().unwrap()),
+    )
+    .unwrap();
+    apply(&org, &["--secrets", "secrets.toml"]);
+    row(&org, "/api/v1/eventHooks", "/name", "Tell us");
+    let plan_file = std::fs::read_to_string(org.path().join("plan.json")).unwrap();
+    assert!(!plan_file.contains("lgcanary-hook"));
+}
+
+#[test]
+fn what_the_vendor_made_is_matched_and_never_made_or_removed() {
+    let org = org();
+    let default = row(&org, "/api/v1/policies?type=OKTA_SIGN_ON", "/name", "Default Policy");
+    let (snapshot, _) = org.snapshot(0);
+    let mut body = default.clone();
+    body["description"] = "loosened".into();
+    org.ask("PUT", &format!("/api/v1/policies/{}", id(&default)), &body.to_string());
+    let planned = plan(&org, snapshot["snapshot"].as_str().unwrap(), &[format!("policy/{}", id(&default))]);
+    let ops: Vec<&str> =
+        planned["steps"].as_array().unwrap().iter().map(|step| step["op"].as_str().unwrap()).collect();
+    assert_eq!(ops, ["update"]);
+    apply(&org, &[]);
+    let now = row(&org, "/api/v1/policies?type=OKTA_SIGN_ON", "/name", "Default Policy");
+    assert_eq!((id(&now), &now["description"]), (id(&default), &default["description"]));
+}
+
+#[test]
+fn what_is_locked_for_now_is_asked_again() {
+    let script =
+        "[[fault]]\nmethod = \"POST\"\npath = \"/api/v1/groups/rules\"\nwhat = \"locked\"\ntimes = 2\n";
+    let org = Org::with_faults(script, &["--users", "3", "--every-kind"]);
+    org.configure("restore_auth = { kind = \"token\", token = \"file:sim/token\" }");
+    let rule = row(&org, "/api/v1/groups/rules", "/name", "Night owls");
+    let (snapshot, _) = org.snapshot(0);
+    org.ask("DELETE", &format!("/api/v1/groups/rules/{}", id(&rule)), "");
+    plan(&org, snapshot["snapshot"].as_str().unwrap(), &[format!("group_rule/{}", id(&rule))]);
+    apply(&org, &[]);
+    let tried = org
+        .requests()
+        .into_iter()
+        .filter(|asked| asked.method == "POST" && asked.path() == "/api/v1/groups/rules");
+    assert_eq!(tried.map(|asked| asked.status).collect::<Vec<_>>(), [423, 423, 200]);
+    row(&org, "/api/v1/groups/rules", "/name", "Night owls");
+}
+
+#[test]
+fn what_came_later_is_switched_off_before_it_is_removed() {
+    let org = org();
+    let (snapshot, _) = org.snapshot(0);
+    let zone = r#"{"type":"IP","name":"Open door","status":"ACTIVE","usage":"POLICY","gateways":[{"type":"CIDR","value":"203.0.113.0/24"}]}"#;
+    let zone = org.ask("POST", "/api/v1/zones", zone);
+    let address = format!("{TENANT}/network_zone/{}", id(&zone));
+    let at = snapshot["snapshot"].as_str().unwrap();
+    let planned =
+        org.run(&["plan", &address, "--at", at, "--mode", "rollback", "--json", "--out", "plan.json"], 0);
+    let planned: Value = serde_json::from_str(&planned).unwrap();
+    let calls: Vec<String> = planned["steps"][0]["requests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|call| format!("{} {}", call["method"].as_str().unwrap(), call["path"].as_str().unwrap()))
+        .collect();
+    let path = format!("/api/v1/zones/{}", id(&zone));
+    assert_eq!(calls, [format!("POST {path}/lifecycle/deactivate"), format!("DELETE {path}")]);
+    apply(&org, &["--allow-delete", "1"]);
+    assert_eq!(org.answer("GET", &path, "").0, 404);
+}
