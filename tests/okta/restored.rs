@@ -48,6 +48,35 @@ fn place(plan: &Value, kind: &str, op: &str) -> usize {
         .unwrap_or_else(|| panic!("no {op} of {kind}"))
 }
 
+/// What was brought back names what it named, by the ids that those have now.
+#[track_caller]
+fn is_as_it_was(org: &Org, group: &Value) {
+    let made = row(org, "/api/v1/groups", "/profile/name", "Night shift");
+    assert_ne!(id(&made), id(group), "a new id");
+    let rule = row(org, "/api/v1/groups/rules", "/name", "Night owls");
+    assert_eq!(rule["actions"]["assignUserToGroups"]["groupIds"], json!([id(&made)]));
+    assert_eq!(rule["status"], "ACTIVE");
+    let policy = row(org, "/api/v1/policies?type=ACCESS_POLICY", "/name", "Night apps");
+    let rules = org.ask("GET", &format!("/api/v1/policies/{}/rules", id(&policy)), "");
+    let named =
+        |name: &str| rules.as_array().unwrap().iter().find(|rule| rule["name"] == name).unwrap().clone();
+    assert_eq!(named("Night shift only")["conditions"]["people"]["groups"]["include"], json!([id(&made)]));
+    let condition = named("Whoever leads it")["conditions"]["elCondition"]["condition"].to_string();
+    assert!(
+        condition.contains(&id(&made)) && !condition.contains(&id(group)),
+        "an id within an expression: {condition}"
+    );
+    let places = [named("Night shift only"), named("Whoever leads it"), named("Catch-all Rule")];
+    assert_eq!(places.map(|rule| rule["priority"].as_i64().unwrap()), [1, 2, 99], "in ascending order");
+    let app = row(org, "/api/v1/apps", "/label", "Handbook");
+    let href = app["_links"]["accessPolicy"]["href"].as_str().unwrap();
+    assert!(href.ends_with(&id(&policy)), "an id within a URL: {href}");
+    let assigned = org.ask("GET", &format!("/api/v1/apps/{}/groups", id(&app)), "");
+    assert_eq!(assigned[0]["id"].as_str(), Some(id(&made).as_str()));
+    let claimed = org.ask("GET", &format!("/api/v1/apps/{}/users", id(&app)), "");
+    assert_eq!(claimed.as_array().unwrap().len(), 1);
+}
+
 #[test]
 fn group_rule_app_and_access_policy_come_back_with_ids_rewritten_and_the_rule_switched_on_last() {
     let org = org();
@@ -111,30 +140,7 @@ fn group_rule_app_and_access_policy_come_back_with_ids_rewritten_and_the_rule_sw
     assert!(!paths.into_iter().any(dropped), "that call is no more");
     apply(&org, &[]);
 
-    let made = row(&org, "/api/v1/groups", "/profile/name", "Night shift");
-    assert_ne!(id(&made), id(&group), "a new id");
-    let rule = row(&org, "/api/v1/groups/rules", "/name", "Night owls");
-    assert_eq!(rule["actions"]["assignUserToGroups"]["groupIds"], json!([id(&made)]));
-    assert_eq!(rule["status"], "ACTIVE");
-    let policy = row(&org, "/api/v1/policies?type=ACCESS_POLICY", "/name", "Night apps");
-    let rules = org.ask("GET", &format!("/api/v1/policies/{}/rules", id(&policy)), "");
-    let named =
-        |name: &str| rules.as_array().unwrap().iter().find(|rule| rule["name"] == name).unwrap().clone();
-    assert_eq!(named("Night shift only")["conditions"]["people"]["groups"]["include"], json!([id(&made)]));
-    let condition = named("Whoever leads it")["conditions"]["elCondition"]["condition"].to_string();
-    assert!(
-        condition.contains(&id(&made)) && !condition.contains(&id(&group)),
-        "an id within an expression: {condition}"
-    );
-    let places = [named("Night shift only"), named("Whoever leads it"), named("Catch-all Rule")];
-    assert_eq!(places.map(|rule| rule["priority"].as_i64().unwrap()), [1, 2, 99], "in ascending order");
-    let app = row(&org, "/api/v1/apps", "/label", "Handbook");
-    let href = app["_links"]["accessPolicy"]["href"].as_str().unwrap();
-    assert!(href.ends_with(&id(&policy)), "an id within a URL: {href}");
-    let assigned = org.ask("GET", &format!("/api/v1/apps/{}/groups", id(&app)), "");
-    assert_eq!(assigned[0]["id"].as_str(), Some(id(&made).as_str()));
-    let claimed = org.ask("GET", &format!("/api/v1/apps/{}/users", id(&app)), "");
-    assert_eq!(claimed.as_array().unwrap().len(), 1);
+    is_as_it_was(&org, &group);
 }
 
 #[test]
