@@ -305,14 +305,30 @@ pub struct GrantFacts {
     pub holder: Option<Pointer>,
 }
 
+/// How far somebody is from being let in.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Standing {
+    /// Can sign in; what is no person is switched on.
+    In,
+    /// Cannot, for now.
+    Out,
+    /// Has left.
+    Gone,
+}
+
 impl Provider {
-    /// Whether somebody, or something, with this body can do nothing: a person who cannot sign in, or what is
-    /// switched off.
+    /// How far somebody, or something, with this body is from being let in.
     #[must_use]
-    pub fn is_shut_out(&self, kind: &Kind, body: &Value) -> bool {
+    pub fn standing(&self, kind: &Kind, body: &Value) -> Standing {
+        let holds = |all: &[Condition]| !all.is_empty() && all.iter().all(|condition| condition.holds(body));
         match &self.access {
-            Some(facts) if facts.person.kind == *kind => !facts.person.can.iter().all(|can| can.holds(body)),
-            _ => self.kind(kind).is_some_and(|spec| spec.restore.is_off(body)),
+            Some(facts) if facts.person.kind == *kind => match &facts.person {
+                person if holds(&person.gone) => Standing::Gone,
+                person if person.can.is_empty() || holds(&person.can) => Standing::In,
+                _ => Standing::Out,
+            },
+            _ if self.kind(kind).is_some_and(|spec| spec.restore.is_off(body)) => Standing::Out,
+            _ => Standing::In,
         }
     }
 

@@ -27,6 +27,13 @@ impl RefBy {
 }
 
 impl KindSpec {
+    /// The references of an edge that name its far end: those that stand where its id stands.
+    pub fn far_ends(&self) -> impl Iterator<Item = &Reference> {
+        self.refs.iter().filter(|reference| {
+            reference.by == RefBy::Id && reference.at.as_pointer().is_some_and(|at| Some(at) == self.id)
+        })
+    }
+
     /// Every field of a body that names a resource.
     pub fn mentions<'a>(&'a self, body: &'a Value) -> impl Iterator<Item = Mention<'a>> {
         self.refs.iter().flat_map(move |reference| {

@@ -230,7 +230,8 @@ fn print(global: &Global, plan: &Plan, line: &Line) {
         return;
     }
     let step = plan.steps.get(line.step);
-    let what = step.map(|step| format!("{} {}", step.op.as_str(), step.key)).unwrap_or_default();
+    let what =
+        step.map(|step| format!("{} {}/{}", step.op.as_str(), step.key.kind, step.name)).unwrap_or_default();
     let detail = if line.detail.is_empty() { String::new() } else { format!(": {}", plain(&line.detail)) };
     global.output.line(format!("{:>3}. {}  {}{detail}", line.step + 1, line.outcome.as_str(), plain(&what)));
 }

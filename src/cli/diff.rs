@@ -36,8 +36,19 @@ pub async fn run(global: &Global, args: &DiffArgs) -> Result<Exit, Failure> {
         let (comparison, blast) = one(&opened, &history, &base, &to, &address, args.access).await?;
         found |= !comparison.changes.is_empty();
         gaps |= comparison.unknown.iter().any(|(kind, _)| !accepted(&address.tenant, kind));
+        let mut by_server = 0_usize;
         for change in &comparison.changes {
+            // What only the server sets moves with every write, one that puts things back among them.
+            if !global.output.json && change.is_the_servers(history.catalog) {
+                by_server += 1;
+                continue;
+            }
             log::print(&global.output, &address.tenant, change, true);
+        }
+        if by_server > 0 {
+            global.output.note(format!(
+                "{by_server} more differ only in times that the server sets by itself; `--json` shows them"
+            ));
         }
         match blast {
             Some(blast) => access::print(&global.output, &address.tenant, &blast),
@@ -48,8 +59,7 @@ pub async fn run(global: &Global, args: &DiffArgs) -> Result<Exit, Failure> {
             None => {}
         }
         if !comparison.unread.is_empty() {
-            let kinds: Vec<&str> = comparison.unread.iter().map(|kind| kind.as_str()).collect();
-            global.output.note(format!("not read on either side: {}", kinds.join(", ")));
+            global.output.note(format!("not read on either side: {}", several(&comparison.unread)));
         }
         let told: BTreeSet<String> =
             comparison.unknown.iter().map(|(kind, why)| format!("{kind}: {}", plain(why))).collect();
@@ -65,6 +75,15 @@ pub async fn run(global: &Global, args: &DiffArgs) -> Result<Exit, Failure> {
         (false, true) => Exit::Differences,
         (false, false) => Exit::Done,
     })
+}
+
+/// The names of some kinds, and how many more there are.
+fn several(kinds: &[Kind]) -> String {
+    const SHOWN: usize = 6;
+    let names: Vec<&str> = kinds.iter().take(SHOWN).map(|kind| kind.as_str()).collect();
+    let more = kinds.len().saturating_sub(SHOWN);
+    let more = if more == 0 { String::new() } else { format!(", and {more} kinds more") };
+    format!("{}{more}", names.join(", "))
 }
 
 /// `diff FROM ADDRESS` and `diff FROM TO ADDRESS` are both meant; a text that begins with a

@@ -119,7 +119,8 @@ pub(crate) fn join(
     let explained = session.changed().filter_map(|key| {
         let (path, since) = (key.to_path(), unseen_since(previous, &key.kind, late));
         let (event, sure) = named.explains(&path, since)?;
-        Some((key, event, sure, named.others(&path, since, event)))
+        // What lies before the last reading was seen by it: only what is after had a hand in this change.
+        Some((key, event, sure, named.others(&path, since + SKEW, event)))
     });
     for (key, event, sure, others) in explained.collect::<Vec<_>>() {
         let others = others.into_iter().map(|other| people.introduce(session, other));

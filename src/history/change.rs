@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::base::ids::RecordId;
 use crate::base::key::ResourceKey;
-use crate::catalog::KindSpec;
+use crate::catalog::{KindSpec, Provider};
 use crate::history::body::parse;
 use crate::history::moment::changed_at;
 use crate::history::{History, HistoryError};
@@ -171,6 +171,21 @@ pub(crate) fn actor_of(record: &Object) -> Actor {
 }
 
 impl Change {
+    /// Whether it is of nothing but times that the server alone sets.
+    #[must_use]
+    pub fn is_the_servers(&self, catalog: &Provider) -> bool {
+        let assigned = catalog.kind(&self.key.kind).map(|spec| spec.assigned.as_slice()).unwrap_or_default();
+        let is_time = |value: &Option<Value>| {
+            let text = value.as_ref().map(|value| value.as_str().unwrap_or_default());
+            text.is_none_or(|text| text.parse::<Timestamp>().is_ok())
+        };
+        let server = |field: &FieldChange| {
+            let is_set = assigned.iter().any(|pattern| pattern.matches(&field.pointer));
+            is_set && is_time(&field.from) && is_time(&field.to)
+        };
+        self.op == Op::Change && !self.fields.is_empty() && self.fields.iter().all(server)
+    }
+
     /// The form that other programs rely on (INTERFACE: a change).
     #[must_use]
     pub fn to_json(&self, tenant: &str) -> Value {

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 
 use crate::base::key::{Kind, ResourceKey};
-use crate::catalog::KindSpec;
+use crate::catalog::{KindSpec, Standing};
 use crate::history::change::{Change, Op, change_id};
 use crate::history::log::Filter;
 use crate::history::moment::changed_at;
@@ -235,14 +235,14 @@ impl Search<'_, '_> {
     /// Notes what a change that stays has removed or switched off, as long as it is so.
     fn mark_left(&self, deed: &Deed, left: &mut BTreeMap<ResourceKey, Change>) {
         let key = &deed.change.key;
-        let off = |body: &Value| self.history.catalog.is_shut_out(&key.kind, body);
-        match deed.after.as_ref() {
-            Some(body) if !off(body) => drop(left.remove(key)),
-            Some(_) if deed.before.as_ref().is_some_and(off) => {}
-            _ if deed.undo == Undo::Nothing => {
-                left.insert(key.clone(), Change { fields: Vec::new(), ..deed.change.clone() });
-            }
-            _ => {}
+        let standing = |body: &Option<Value>, none| {
+            body.as_ref().map_or(none, |body| self.history.catalog.standing(&key.kind, body))
+        };
+        let (before, after) = (standing(&deed.before, Standing::In), standing(&deed.after, Standing::Gone));
+        if after == Standing::In {
+            left.remove(key);
+        } else if after > before && deed.undo == Undo::Nothing {
+            left.insert(key.clone(), Change { fields: Vec::new(), ..deed.change.clone() });
         }
     }
 

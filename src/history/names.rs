@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::key::{Kind, ResourceKey, encode_part};
-use crate::catalog::KindSpec;
+use crate::catalog::{KindSpec, Shape};
 use crate::history::{History, HistoryError, Moment};
 use crate::json::Value;
 
@@ -23,6 +23,8 @@ pub struct Names {
 struct Own {
     text: String,
     within: Option<String>,
+    /// What a link without a name of its own leads to: it is called as that.
+    far: Vec<ResourceKey>,
 }
 
 impl Names {
@@ -66,6 +68,7 @@ impl History<'_> {
                 let found = own_name(spec, &key, &body);
                 next.extend(parent_of(&|key| moment.state.get(key).is_some(), spec, &key));
                 next.extend(found.within.as_ref().map(|id| sibling(&key, id)));
+                next.extend(found.far.iter().filter(|far| moment.state.has(far)).cloned());
                 own.insert(key, found);
             }
             wanted = next.into_iter().filter(|key| !own.contains_key(key)).collect();
@@ -109,8 +112,9 @@ impl History<'_> {
         let mut here = Some(key.clone());
         while let Some(key) = here.take().filter(|_| parts.len() < NESTING_MAX) {
             let found = own.get(&key);
+            let far = found.and_then(|found| found.far.iter().find_map(|far| own.get(far)));
             let mut part = String::new();
-            encode_part(found.map_or(key.id(), |own| own.text.as_str()), &mut part);
+            encode_part(far.or(found).map_or(key.id(), |own| own.text.as_str()), &mut part);
             parts.push(part);
             let within = found.and_then(|own| own.within.as_ref()).map(|id| sibling(&key, id));
             here = within.filter(|outer| own.contains_key(outer)).or_else(|| {
@@ -142,7 +146,11 @@ fn sibling(key: &ResourceKey, id: &str) -> ResourceKey {
 }
 
 fn own_name(spec: &KindSpec, key: &ResourceKey, body: &Value) -> Own {
-    let text = spec.shown_name(body).unwrap_or_else(|| key.id().to_owned());
+    let name = spec.shown_name(body);
+    let ends = spec.far_ends().flat_map(|reference| &reference.to);
+    let ends = ends.filter(|_| name.is_none() && spec.shape == Shape::Edge);
+    let far = ends.map(|kind| ResourceKey::new(kind, vec![key.id().to_owned()])).collect();
+    let text = name.unwrap_or_else(|| key.id().to_owned());
     let within = spec.within.as_ref().and_then(|at| at.get(body)).and_then(Value::as_str);
-    Own { text, within: within.filter(|id| !id.is_empty()).map(str::to_owned) }
+    Own { text, within: within.filter(|id| !id.is_empty()).map(str::to_owned), far }
 }

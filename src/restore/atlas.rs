@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use crate::base::key::{Kind, ResourceKey, encode_part};
-use crate::catalog::{Condition, KindSpec, Provider, RefBy};
+use crate::catalog::{Condition, KindSpec, Provider, RefBy, Shape};
 use crate::json::{Pattern, Pointer, Value};
 use crate::restore::RestoreError;
 use crate::restore::sides::Recorded;
@@ -190,7 +190,7 @@ impl<'a> Atlas<'a> {
         let mut here = Some((key.clone(), body.clone()));
         while let Some((key, body)) = here.take().filter(|_| parts.len() < DEPTH_MAX) {
             let spec = self.catalog.kind(&key.kind);
-            let own = spec.and_then(|spec| spec.shown_name(&body));
+            let own = spec.and_then(|spec| spec.shown_name(&body).or_else(|| self.far_name(spec, &key)));
             let mut part = String::new();
             encode_part(own.as_deref().unwrap_or(key.id()), &mut part);
             parts.push(part);
@@ -201,6 +201,15 @@ impl<'a> Atlas<'a> {
         }
         parts.reverse();
         parts.join("/")
+    }
+
+    /// The name of what a link leads to, which is what a person knows the link by.
+    fn far_name(&self, spec: &KindSpec, key: &ResourceKey) -> Option<String> {
+        let kinds = spec.far_ends().flat_map(|reference| &reference.to).filter(|_| spec.shape == Shape::Edge);
+        kinds.flat_map(|kind| self.by_id(kind, key.id())).find_map(|far| {
+            let body = self.body(&far).ok().flatten()?;
+            self.catalog.kind(&far.kind)?.shown_name(&body)
+        })
     }
 
     /// What a resource lies in, of its own kind.

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::key::{Kind, ResourceKey};
-use crate::catalog::{KindSpec, Provider, RefBy, Reference, RestoreClass, Shape};
+use crate::catalog::{KindSpec, Provider, RefBy, RestoreClass, Shape};
 use crate::json::{FieldChange, Pointer, Value};
 use crate::restore::RestoreError;
 use crate::restore::atlas::{Atlas, Mention};
@@ -113,7 +113,12 @@ impl<'a> Reach<'a> {
 
     /// Walks from the scope to everything that comes with it.
     pub(crate) fn walk(&mut self, scope: &Scope) -> Result<(), RestoreError> {
-        self.refused.extend(scope.refused().iter().cloned());
+        for mut refusal in scope.refused().iter().cloned() {
+            if refusal.name == refusal.key.id() {
+                refusal.name = self.atlas.full_name(&refusal.key, &Value::Null);
+            }
+            self.refused.push(refusal);
+        }
         self.decisions = scope.decisions().clone();
         for (key, wish) in scope.iter() {
             self.push(key.clone(), wish.clone());
@@ -320,7 +325,7 @@ impl<'a> Reach<'a> {
     /// The own id of a resource now; that of an edge is its far end's. `None`: not known yet.
     fn own_id(&mut self, key: &ResourceKey) -> Result<Option<String>, RestoreError> {
         let spec = self.atlas.spec(&key.kind)?;
-        let kinds = far_ends(spec).flat_map(|reference| &reference.to).filter(|_| spec.shape == Shape::Edge);
+        let kinds = spec.far_ends().flat_map(|reference| &reference.to).filter(|_| spec.shape == Shape::Edge);
         for far in kinds.flat_map(|kind| self.atlas.by_id(kind, key.id())).collect::<Vec<_>>() {
             match self.now(&far)? {
                 Now::Elsewhere(now) => return Ok(Some(now.id().to_owned())),
@@ -485,12 +490,4 @@ fn element_of(body: &Value, at: &Pointer) -> Option<Pointer> {
         }
     }
     None
-}
-
-/// The references of an edge that name its far end: those that stand where its id stands.
-pub(crate) fn far_ends(spec: &KindSpec) -> impl Iterator<Item = &Reference> {
-    let id = spec.id.clone();
-    spec.refs.iter().filter(move |reference| {
-        reference.by == RefBy::Id && reference.at.as_pointer().is_some_and(|at| Some(at) == id)
-    })
 }

@@ -18,7 +18,7 @@ use crate::restore::guard;
 use crate::restore::links::{Found, Link};
 use crate::restore::own::Holding;
 use crate::restore::plan::Inputs;
-use crate::restore::reach::{Case, Item, Reach, far_ends};
+use crate::restore::reach::{Case, Item, Reach};
 use crate::restore::shape::{Shaper, Stand};
 use crate::restore::sides::gap;
 use crate::restore::wish::{after, applicable, blocked, differences, needed, same, set_or_remove, without};
@@ -486,7 +486,7 @@ impl Work<'_, '_> {
             Shape::Object => Part::Coming(draft.key.clone()),
             Shape::Edge => {
                 let far: Vec<Pointer> =
-                    far_ends(draft.spec).filter_map(|reference| reference.at.as_pointer()).collect();
+                    draft.spec.far_ends().filter_map(|reference| reference.at.as_pointer()).collect();
                 let link = draft.links.iter().find(|found| far.contains(&found.at)).map(|found| &found.link);
                 match link {
                     Some(Link::Coming { goal, .. }) => Part::Coming(goal.clone()),

@@ -4,6 +4,7 @@
 //! it, the apply, and what is different afterwards, line by line. [`midpoints`] stops that apply after
 //! each call and goes on or back; [`killed`] kills it.
 
+mod by_one;
 mod damage;
 mod elsewhere;
 mod guards;
