@@ -8,8 +8,8 @@ use crate::base::key::Kind;
 use crate::cli::output::{Color, Output, ProgressForm};
 use crate::cli::{Exit, Failure};
 use crate::cli::{
-    apply, care, config, diff, find, import, init, kinds, log, ls, plan, reference, restore, show, simulate,
-    snapshot, snapshots, tenant,
+    apply, care, config, demo, diff, find, import, init, kinds, log, ls, plan, reference, restore, show,
+    simulate, snapshot, snapshots, tenant,
 };
 
 /// Backup, history and restore of identity tenants.
@@ -124,6 +124,8 @@ pub enum Command {
     Stats,
     /// Serve a made-up tenant on this machine: prints one JSON line with its URL and a tenant table.
     Simulate(simulate::SimulateArgs),
+    /// A company, weeks of its history, a bad night, and the way back: all on this machine.
+    Demo(demo::DemoArgs),
     /// Show the catalogue: every kind and every excluded endpoint.
     Kinds {
         /// The provider [default: list the providers].
@@ -389,6 +391,7 @@ pub async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::RebuildIndex => care::rebuild_index(&global),
         Command::Stats => care::stats(&global),
         Command::Simulate(args) => simulate::run(&global, args).await,
+        Command::Demo(args) => demo::run(&global, args).await,
         Command::Kinds { provider } => kinds::run(&global, provider.as_deref()),
         Command::Config(ConfigCommand::Check) => config_check(&global),
         Command::Completions { shell } => {

@@ -3,6 +3,7 @@
 use crate::catalog::CatalogError;
 use crate::cli::config::ConfigError;
 use crate::collect::CollectError;
+use crate::demo::StoryError;
 use crate::export::ExportError;
 use crate::history::HistoryError;
 use crate::provider::ProviderError;
@@ -139,6 +140,16 @@ impl From<ExportError> for Failure {
 impl From<ProviderError> for Failure {
     fn from(error: ProviderError) -> Self {
         Self::of(Exit::Error, &error, error.hint())
+    }
+}
+
+impl From<StoryError> for Failure {
+    fn from(error: StoryError) -> Self {
+        match error {
+            StoryError::Collect(error) => error.into(),
+            StoryError::Store(error) => error.into(),
+            StoryError::Refused { .. } | StoryError::Script(_) => Self::of(Exit::Error, &error, None),
+        }
     }
 }
 

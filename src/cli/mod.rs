@@ -10,6 +10,7 @@ pub mod care;
 pub mod changes;
 pub mod config;
 pub mod coverage;
+pub mod demo;
 pub mod diff;
 pub mod exit;
 pub mod find;

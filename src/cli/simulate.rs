@@ -172,13 +172,13 @@ fn service_app(world: &mut World, dir: &Path) -> Result<Value, Failure> {
 }
 
 /// A token of the vendor's form.
-fn new_token() -> Result<String, Failure> {
+pub(super) fn new_token() -> Result<String, Failure> {
     let bytes: [u8; 20] =
         draw(&SystemEntropy).map_err(|error| Failure::new(Exit::Error, error.to_string()))?;
     Ok(format!("00{}", data_encoding::HEXLOWER.encode(&bytes)))
 }
 
-fn folder(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
+pub(super) fn folder(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
     let failed =
         |error: std::io::Error| Failure::new(Exit::Error, format!("no folder for the token: {error}"));
     match given {
@@ -191,7 +191,7 @@ fn folder(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
 }
 
 /// Only the owner may read it, from its first byte on.
-fn write_secret(file: &Path, secret: &str) -> Result<(), Failure> {
+pub(super) fn write_secret(file: &Path, secret: &str) -> Result<(), Failure> {
     let failed = |error: std::io::Error| {
         Failure::new(Exit::Error, format!("cannot write the secret to `{}`: {error}", file.display()))
     };

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::key::decode_part;
-use crate::json::{Object, Value};
+use crate::json::{Limits, Object, Pointer, Value, parse};
 
 /// A request, as far as an answer depends on it.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +31,21 @@ impl Request {
     #[must_use]
     pub fn new(method: &str, path: &str, query: &str, body: Option<Value>) -> Self {
         Self { method: method.into(), path: path.into(), query: read_query(query), body, ..Self::default() }
+    }
+
+    /// A request as it is written down: path with query, JSON, and the token of who sends it.
+    ///
+    /// # Errors
+    /// The body is no JSON.
+    pub fn written(method: &str, target: &str, token: &str, body: &str) -> Result<Self, String> {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let body = match body {
+            "" => None,
+            text => Some(parse(text.as_bytes(), &Limits::body()).map_err(|error| error.to_string())?),
+        };
+        let mut request = Self::new(method, path, query, body);
+        request.headers.insert("authorization".into(), format!("SSWS {token}"));
+        Ok(request)
     }
 
     /// The first value of a field of a form.
@@ -89,6 +104,13 @@ impl Response {
     #[must_use]
     pub fn json(status: u16, body: Value) -> Self {
         Self { status, headers: Vec::new(), body: Body::Json(body) }
+    }
+
+    /// A text in a JSON answer.
+    #[must_use]
+    pub fn text(&self, at: &str) -> Option<String> {
+        let Body::Json(body) = &self.body else { return None };
+        Pointer::parse(at).ok()?.get(body)?.as_str().map(str::to_owned)
     }
 
     /// An answer without a body.

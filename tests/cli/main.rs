@@ -8,11 +8,13 @@
 mod absent;
 mod configuration;
 mod damage;
+mod demo;
 mod kill;
 mod limits;
 #[path = "../falsified/realm.rs"]
 mod living;
 mod output;
+mod picture;
 mod questions;
 mod realm;
 mod reference;
