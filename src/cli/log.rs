@@ -155,12 +155,14 @@ pub fn print(output: &Output, tenant: &str, change: &Change, patch: bool) {
     };
     output.line(format!("{style}{sign}{style:#} {address}"));
     let ids = ids.map(|ids| format!("  id {ids}")).unwrap_or_default();
-    if change.id.is_empty() {
+    if change.id.is_empty() && change.told.is_none() {
         // A comparison of two times: what lies between may be many changes, of many people.
         output.line(format!("    {}{ids}", time(change.at)));
     } else {
         output.line(format!("    {}{}", time(change.at), who(change.actor.as_ref())));
-        output.line(format!("    change {}{ids}", change.id));
+        if !change.id.is_empty() {
+            output.line(format!("    change {}{ids}", change.id));
+        }
     }
     if let Some(told) = &change.told {
         output.line(format!("    {}: no body shows what changed", plain(told)));

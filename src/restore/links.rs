@@ -61,9 +61,10 @@ impl Reach<'_> {
         let unset = spec.beyond_calls();
         for reference in &spec.refs {
             for (at, value) in reference.at.find(body) {
-                // What the server sets cannot be wrong.
-                let above = std::iter::successors(Some(at.clone()), Pointer::parent);
-                let by_server = above.into_iter().any(|at| unset.iter().any(|pattern| pattern.matches(&at)));
+                // What the server sets cannot be wrong; where a resource lies is said by the call that makes it.
+                let mut above = std::iter::successors(Some(at.clone()), Pointer::parent);
+                let by_server = spec.within.as_ref() != Some(&at)
+                    && above.any(|at| unset.iter().any(|pattern| pattern.matches(&at)));
                 let held = before.and_then(|before| at.get(before)) == Some(value);
                 let within = matches!(reference.by, RefBy::Url | RefBy::Expression);
                 for text in reference.by.names_in(value) {
