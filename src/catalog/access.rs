@@ -335,8 +335,10 @@ impl Provider {
     /// Whether a kind is of people, or of what signs in as they do.
     #[must_use]
     pub fn signs_in(&self, kind: &Kind) -> bool {
-        let person = self.access.as_ref().is_some_and(|facts| facts.person.kind == *kind);
-        person || self.auth.own.iter().any(|own| own.kind == *kind)
+        match &self.access {
+            Some(facts) => facts.person.kind == *kind,
+            None => self.auth.own.iter().any(|own| own.kind == *kind),
+        }
     }
 }
 

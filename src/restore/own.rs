@@ -174,3 +174,23 @@ impl Holding {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A service app of Okta is found by what it signs in with, whatever the id of its app is.
+    #[test]
+    fn the_app_that_lastgood_signs_in_with_is_its_own() {
+        let catalog = crate::catalog::provider("okta").unwrap();
+        let mut own = Own::default();
+        own.add(catalog, |field| (field == "client_id").then(|| "0oaReader".to_owned()));
+        let app = |client: &str| {
+            let text = format!(r#"{{"credentials":{{"oauthClient":{{"client_id":"{client}"}}}}}}"#);
+            crate::json::parse(text.as_bytes(), &crate::json::Limits::default()).unwrap()
+        };
+        let key = ResourceKey::from_path("app/0oa1").unwrap();
+        assert!(own.is_touched_by(&key, Some(&app("0oaReader"))));
+        assert!(!own.is_touched_by(&key, Some(&app("0oaShop"))));
+    }
+}

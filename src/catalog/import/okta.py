@@ -213,6 +213,8 @@ def head(catalog):
         "settings": {"team_name": "", "workflows": ""},
         "auth": {
             "token": "/oauth2/v1/token", "forms": ["token", "private_key_jwt"], "scheme": "SSWS", "names_scopes": True, "rights": ["/scp/*"],
+            # A token does not say whose it is; a service app is an app.
+            "own": [{"credential": "client_id", "kind": "app", "at": "/credentials/oauthClient/client_id"}],
         },
         "identity": {"path": "/api/v1/org", "at": "/id"},
         "paging": {"helper": {"style": "cursor", "cursor": "after", "next": "/next"}},
