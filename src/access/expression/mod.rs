@@ -9,7 +9,7 @@
 //! user.profile.department == 'Sales' || isMemberOfAnyGroup("00g1", "00g2")
 //! ```
 //!
-//! [`parse`] reads the text, [`answer`] asks it of a person.
+//! [`parse()`] reads the text, [`answer()`] asks it of a person.
 //!
 //! [`Truth::Maybe`]: crate::access::crowd::Truth::Maybe
 
