@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::access::expression::{self, Term};
 use crate::access::filling::texts;
 use crate::access::outcome::{DEMANDS_MAX, Outcomes, Way};
-use crate::access::people::{all, last_part};
+use crate::access::people::all;
 use crate::access::source::Source;
+use crate::catalog::mention::last_of;
 use crate::catalog::{AccessFacts, Ask, Demand, Gate, Test};
 use crate::json::{Object, Pointer, Value};
 
@@ -158,7 +159,7 @@ impl Book {
         })?;
         if let Some(mapping) = &policy.mapping {
             source.bodies(&mapping.kind, &mut |key, body| {
-                let app = mapping.app.get(body).and_then(Value::as_str).map(last_part);
+                let app = mapping.app.get(body).and_then(Value::as_str).map(last_of);
                 let policy = key.above().last().filter(|id| book.policies.contains_key(*id));
                 if let (Some(app), Some(policy)) = (app, policy) {
                     book.of_app.insert(app.to_owned(), policy.clone());

@@ -7,10 +7,11 @@ use crate::access::blast::State;
 use crate::access::book::Named;
 use crate::access::crowd::{Crowd, Truth};
 use crate::access::decide::{AppName, Court};
-use crate::access::people::{all, last_part};
+use crate::access::people::all;
 use crate::access::reach::Reach;
 use crate::access::report::{Console, Entry};
 use crate::access::verdict::Trial;
+use crate::catalog::mention::last_of;
 use crate::catalog::{AccessFacts, ConsoleFacts, GateOf};
 use crate::json::Value;
 
@@ -74,7 +75,7 @@ fn administrators<E>(
                 return;
             }
             let holder = match &grant.holder {
-                Some(at) => at.get(body).and_then(Value::as_str).map(last_part),
+                Some(at) => at.get(body).and_then(Value::as_str).map(last_of),
                 None => key.above().last().map(String::as_str),
             };
             let Some(holder) = holder else { return };

@@ -219,8 +219,3 @@ impl Groups {
 pub(crate) fn all(conditions: &[Condition], body: &Value) -> bool {
     conditions.iter().all(|condition| condition.holds(body))
 }
-
-/// The last part of a URL, or the text itself.
-pub(crate) fn last_part(text: &str) -> &str {
-    text.trim_end_matches('/').rsplit('/').next().unwrap_or(text)
-}

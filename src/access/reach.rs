@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::access::crowd::{Crowd, Set, Truth};
 use crate::access::filling::Standing;
-use crate::access::people::{all, last_part};
+use crate::access::people::all;
 use crate::access::source::Source;
 use crate::base::key::ResourceKey;
 use crate::catalog::AccessFacts;
+use crate::catalog::mention::last_of;
 use crate::json::Value;
 
 /// An application of a state.
@@ -67,7 +68,7 @@ impl Reach {
                 sort: text(facts.app.sort.as_ref(), body).unwrap_or_default(),
                 on: all(&facts.app.on, body),
                 console: facts.console.as_ref().is_some_and(|console| all(&console.app, body)),
-                policy: text(facts.app.policy.as_ref(), body).map(|named| last_part(&named).to_owned()),
+                policy: text(facts.app.policy.as_ref(), body).map(|named| last_of(&named).to_owned()),
             };
             reach.apps.insert(key.id().to_owned(), app);
         })?;

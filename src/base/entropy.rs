@@ -44,6 +44,15 @@ impl Entropy for SeededEntropy {
     }
 }
 
+impl SeededEntropy {
+    /// Draws a number below a bound; 0 where the bound is 0.
+    #[must_use]
+    pub fn below(&self, bound: usize) -> usize {
+        let bytes = draw(self).expect("a seeded stream does not end");
+        usize::try_from(u64::from_be_bytes(bytes) % bound.max(1) as u64).unwrap_or_default()
+    }
+}
+
 /// Draws an array of random bytes.
 ///
 /// # Errors

@@ -26,6 +26,12 @@ impl RefBy {
     }
 }
 
+/// What a URL ends in, or the text itself.
+#[must_use]
+pub(crate) fn last_of(url: &str) -> &str {
+    url.trim_end_matches('/').rsplit('/').next().unwrap_or(url)
+}
+
 impl KindSpec {
     /// The references of an edge that name its far end: those that stand where its id stands.
     pub fn far_ends(&self) -> impl Iterator<Item = &Reference> {

@@ -513,6 +513,12 @@ impl KindSpec {
         self.gets().into_iter().filter(|path| !indexes.contains(path)).collect()
     }
 
+    /// Whether the server sets a field, and no caller does.
+    #[must_use]
+    pub fn is_assigned(&self, at: &Pointer) -> bool {
+        self.assigned.iter().any(|pattern| pattern.matches(at))
+    }
+
     /// The natural name of a body, as references by name hold it; `None` where the kind has no names
     /// or a part of it is missing.
     #[must_use]

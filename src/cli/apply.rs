@@ -204,12 +204,12 @@ async fn keeping<T>(
 
 /// Where the secrets come from that the plan names.
 fn vault<'a>(opened: &'a Opened, plan: &Plan) -> Result<Kept<'a>, Failure> {
-    let snapshots = opened.repository.snapshots(plan.source())?;
-    if !snapshots.iter().any(|known| known.id.to_string() == plan.base) {
+    let kept = Kept::of(&opened.repository, plan)?;
+    if kept.snapshot(&plan.base).is_none() {
         let words = format!("the repository has no snapshot {}, which the plan goes back to", plan.base);
         return Err(Failure::new(Exit::Error, words));
     }
-    Ok(Kept::of(&opened.repository, plan))
+    Ok(kept)
 }
 
 async fn around(

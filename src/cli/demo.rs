@@ -20,7 +20,7 @@ use crate::cli::progress::Counter;
 use crate::cli::simulate::{folder, new_token, write_secret};
 use crate::cli::{Exit, Failure};
 use crate::collect::{Options, Run, Silent};
-use crate::demo::{Story, Weeks};
+use crate::demo::{Story, THIEF_ADDRESS, Weeks};
 use crate::json::{self, Limits, Object, Value};
 use crate::provider::{Credential, Live, Target, World as Bounds};
 use crate::sim::Listening;
@@ -29,8 +29,6 @@ use crate::store::{Environment, KdfCost, Repository, Unlock};
 
 /// The tenant's name in the demo's configuration.
 const TENANT: &str = "halden";
-/// From which address the attacker came.
-const THIEF: &str = "203.0.113.66";
 /// Version of the JSON form.
 const FORMAT: &str = "lastgood.demo/1";
 
@@ -180,13 +178,23 @@ impl Scene<'_> {
         self.say("In the night somebody was in. What changed, and who did it?");
         self.command(&["log", TENANT, "--since", &night, "--until", &dawn], &[0]).await?;
         self.say("The payroll policy, as it was on the afternoon before.");
-        let afternoon = (self.weeks.night - jiff::SignedDuration::from_mins(597)).to_string();
+        let afternoon = (self.weeks.at("14:03") - jiff::SignedDuration::from_hours(24)).to_string();
         self.command(&["show", &rule, "--at", &afternoon], &[0]).await?;
         self.say("And what became of it.");
         self.command(&["diff", &afternoon, "latest", &rule], &[0]).await?;
         self.say("Undo all that came from that address, and nothing else. The dry run:");
-        let plan =
-            ["plan", TENANT, "--actor", THIEF, "--since", &night, "--until", &dawn, "--out", "plan.json"];
+        let plan = [
+            "plan",
+            TENANT,
+            "--actor",
+            THIEF_ADDRESS,
+            "--since",
+            &night,
+            "--until",
+            &dawn,
+            "--out",
+            "plan.json",
+        ];
         self.command(&plan, &[0]).await?;
         self.say("Exactly that is done: each write journalled before, read back after.");
         let flags = self.flags()?;

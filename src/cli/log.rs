@@ -185,8 +185,7 @@ pub fn print(output: &Output, tenant: &str, change: &Change, patch: bool) {
 
 fn who(actor: Option<&Actor>) -> String {
     let Some(actor) = actor else { return "  by unknown (no audit event)".into() };
-    let name =
-        |actor: &Actor| plain(actor.name.as_ref().or(actor.id.as_ref()).map_or("unknown", String::as_str));
+    let name = |actor: &Actor| plain(actor.called().unwrap_or("unknown"));
     let client =
         actor.client.as_ref().map(|client| format!(" through {}", plain(client))).unwrap_or_default();
     let address =

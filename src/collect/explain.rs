@@ -12,13 +12,13 @@ use crate::base::coverage::State;
 use crate::base::heard::{Heard, SKEW};
 use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{Context, Provider};
-use crate::collect::CollectError;
 use crate::collect::imported::read_began;
 use crate::collect::mark::Mark;
 use crate::collect::run::Run;
-use crate::json::{self, Object, Value};
+use crate::collect::{CollectError, main_of};
+use crate::json::{Object, Value};
 use crate::provider::{Event, Known, ProviderError};
-use crate::store::{Part, Snapshot, WriteSession};
+use crate::store::{Snapshot, WriteSession};
 
 /// Events are asked for from this much before the last snapshot's start: they can come late.
 pub(crate) const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
@@ -166,11 +166,8 @@ impl<'a> People<'a> {
         if let Some(known) = self.names.get(&key) {
             return Ok(known.clone());
         }
-        let entry = session.parent_state().get(&key);
-        let body = entry.map(|entry| session.read(&entry, Part::Main)).transpose()?.flatten();
-        let body = body.and_then(|bytes| json::parse(&bytes, &json::Limits::body()).ok());
-        let spec = self.catalog.kind(kind);
-        let name = body.zip(spec).and_then(|(body, spec)| spec.name_of(&body));
+        let body = main_of(session, &key)?;
+        let name = body.zip(self.catalog.kind(kind)).and_then(|(body, spec)| spec.name_of(&body));
         self.names.insert(key, name.clone());
         Ok(name)
     }

@@ -18,9 +18,9 @@ use crate::catalog::{Exported, InFile, KindSpec, Provider, canonicalize, in_file
 use crate::collect::absence::{Case, Gone, Verdict, judge};
 use crate::collect::mark::Mark;
 use crate::collect::run::carried_notes;
-use crate::collect::{CollectError, ledger};
-use crate::json::{self, Value};
-use crate::store::{Fingerprints, Flags, Meta, Part, Parts, Put, Snapshot, WriteSession};
+use crate::collect::{CollectError, ledger, main_of};
+use crate::json::Value;
+use crate::store::{Fingerprints, Flags, Meta, Parts, Put, Snapshot, WriteSession};
 
 /// Note with the names of the files.
 pub const FILES_NOTE: &str = "imported";
@@ -311,10 +311,4 @@ fn keep_place(place: &InFile, body: &mut Value, before: &Value) {
     {
         at.set(body, known.clone()).ok();
     }
-}
-
-fn main_of(session: &WriteSession, key: &ResourceKey) -> Result<Option<Value>, CollectError> {
-    let entry = session.parent_state().get(key);
-    let bytes = entry.map(|entry| session.read(&entry, Part::Main)).transpose()?.flatten();
-    Ok(bytes.and_then(|bytes| json::parse(&bytes, &json::Limits::body()).ok()))
 }

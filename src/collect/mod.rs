@@ -28,8 +28,9 @@ pub use run::{Collected, Options, Progress, Run, Silent, same_tenant};
 use jiff::Timestamp;
 
 use crate::base::key::{Kind, ResourceKey};
+use crate::json::{self, Value};
 use crate::provider::ProviderError;
-use crate::store::StoreError;
+use crate::store::{Part, StoreError, WriteSession};
 
 /// Why no snapshot came of a run. What could not be read is not here: that is coverage.
 #[derive(Debug, thiserror::Error)]
@@ -102,4 +103,14 @@ impl CollectError {
             Self::NoKind(_) => None,
         }
     }
+}
+
+/// The main body of a resource in the state before the run; `None` where there is none, or none that is JSON.
+///
+/// # Errors
+/// It could not be read.
+pub(crate) fn main_of(session: &WriteSession, key: &ResourceKey) -> Result<Option<Value>, CollectError> {
+    let entry = session.parent_state().get(key);
+    let bytes = entry.map(|entry| session.read(&entry, Part::Main)).transpose()?.flatten();
+    Ok(bytes.and_then(|bytes| json::parse(&bytes, &json::Limits::body()).ok()))
 }

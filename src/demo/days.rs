@@ -4,7 +4,7 @@
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::base::entropy::{Entropy, SeededEntropy};
+use crate::base::entropy::SeededEntropy;
 use crate::demo::script::{Stage, StoryError};
 
 const WHO: [&str; 4] = ["00ines", "00omar", "00pia", "00nora"];
@@ -37,32 +37,27 @@ impl Days {
         })
     }
 
-    fn below(&self, bound: usize) -> usize {
-        let mut bytes = [0; 8];
-        self.dice.fill(&mut bytes).expect("a seeded stream does not end");
-        usize::try_from(u64::from_be_bytes(bytes) % bound.max(1) as u64).unwrap_or_default()
-    }
-
     fn one<'a>(&self, of: &'a [String]) -> &'a str {
-        of.get(self.below(of.len())).map_or("", String::as_str)
+        of.get(self.dice.below(of.len())).map_or("", String::as_str)
     }
 
     /// What happens in the hour from here on.
     pub(super) fn hour(&mut self, stage: &Stage, from: Timestamp) -> Result<(), StoryError> {
         let local = from.to_zoned(TimeZone::UTC);
         let working = local.weekday().to_monday_one_offset() <= 5 && (7..18).contains(&local.hour());
-        let count = if working { self.below(4) } else { usize::from(self.below(12) == 0) };
+        let count = if working { self.dice.below(4) } else { usize::from(self.dice.below(12) == 0) };
         for _ in 0..count {
-            let at = from + SignedDuration::from_secs(i64::try_from(60 + self.below(3_400)).unwrap_or(60));
+            let at =
+                from + SignedDuration::from_secs(i64::try_from(60 + self.dice.below(3_400)).unwrap_or(60));
             self.deed(stage, at)?;
         }
         Ok(())
     }
 
     fn deed(&mut self, stage: &Stage, at: Timestamp) -> Result<(), StoryError> {
-        let who = WHO.get(self.below(WHO.len())).copied().unwrap_or_default();
+        let who = WHO.get(self.dice.below(WHO.len())).copied().unwrap_or_default();
         let (user, group) = (self.one(&self.users).to_owned(), self.one(&self.groups).to_owned());
-        match self.below(8) {
+        match self.dice.below(8) {
             0 => {
                 self.hired += 1;
                 let login = format!("new{}@halden.example", self.hired);
@@ -78,13 +73,13 @@ impl Days {
                 self.joined.push((group, user));
             }
             3 if !self.joined.is_empty() => {
-                let (group, user) = self.joined.swap_remove(self.below(self.joined.len()));
+                let (group, user) = self.joined.swap_remove(self.dice.below(self.joined.len()));
                 self.joined.retain(|pair| *pair != (group.clone(), user.clone()));
                 stage.send(who, at, &format!("DELETE /api/v1/groups/{group}/users/{user}"), "", "")?;
             }
             _ => {
-                let title = TITLES.get(self.below(TITLES.len())).copied().unwrap_or_default();
-                let body = format!(r#"{{"profile":{{"title":"{title} {}"}}}}"#, self.below(4) + 1);
+                let title = TITLES.get(self.dice.below(TITLES.len())).copied().unwrap_or_default();
+                let body = format!(r#"{{"profile":{{"title":"{title} {}"}}}}"#, self.dice.below(4) + 1);
                 stage.send(who, at, &format!("POST /api/v1/users/{user}"), &body, "")?;
             }
         }

@@ -11,5 +11,5 @@ mod script;
 mod told;
 
 pub use clock::StoryClock;
-pub use script::StoryError;
+pub use script::{StoryError, THIEF_ADDRESS};
 pub use told::{Story, Weeks};

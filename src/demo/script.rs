@@ -9,8 +9,10 @@ use serde::Deserialize;
 use crate::demo::clock::StoryClock;
 use crate::sim::{Person, Request, World, handle};
 
-/// The token under which the attacker acts, and from where.
-const THIEF: (&str, &str) = ("00thief", "203.0.113.66");
+/// The token under which the attacker acts.
+const THIEF: &str = "00thief";
+/// From which address he comes.
+pub const THIEF_ADDRESS: &str = "203.0.113.66";
 /// In whose name he does.
 const STOLEN_FROM: &str = "nora";
 
@@ -60,7 +62,7 @@ pub(super) struct Role {
 }
 
 /// One call.
-#[derive(Deserialize, Debug, Clone)]
+#[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Deed {
     /// The time of the day, in UTC.
@@ -116,8 +118,7 @@ impl Stage {
             let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
             world.people.insert(role.token.clone(), person(&role.token, &role.address));
             if role.token == format!("00{STOLEN_FROM}") {
-                let (token, address) = THIEF;
-                world.people.insert(token.to_owned(), person(token, address));
+                world.people.insert(THIEF.to_owned(), person(THIEF, THIEF_ADDRESS));
             }
         }
         Ok(())

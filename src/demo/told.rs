@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::collect::{Collected, Run};
 use crate::demo::clock::StoryClock;
 use crate::demo::days::Days;
-use crate::demo::script::{Deed, Script, Stage, StoryError};
+use crate::demo::script::{Script, Stage, StoryError};
 use crate::sim::{Person, Sizes, World, populate_to, vendor};
 use crate::store::Repository;
 
@@ -134,15 +134,15 @@ impl Story {
     }
 
     fn happen(&mut self, from: Timestamp, to: Timestamp) -> Result<(), StoryError> {
+        let Self { stage, script, days, weeks, .. } = self;
         // In the bad night and on the day after, only what is written down happens.
-        if from < self.weeks.night {
-            self.days.hour(&self.stage, from)?;
+        if from < weeks.night {
+            days.hour(stage, from)?;
         }
-        let written: Vec<Deed> = self.script.night.iter().chain(&self.script.morning).cloned().collect();
-        for deed in written {
-            let at = self.weeks.at(&deed.at);
+        for deed in script.night.iter().chain(&script.morning) {
+            let at = weeks.at(&deed.at);
             if at >= from && at < to {
-                self.stage.play(&deed, at)?;
+                stage.play(deed, at)?;
             }
         }
         Ok(())

@@ -119,12 +119,23 @@ impl History<'_> {
     ) -> Result<Change, HistoryError> {
         let body = |entry: Option<&Entry>| entry.map(|entry| self.main(key, entry)).transpose();
         let (old, new) = (body(before)?, body(after)?);
+        Ok(self.change_of(snapshot, key, old.as_ref(), new.as_ref()))
+    }
+
+    /// The same of bodies that were read already.
+    pub(crate) fn change_of(
+        &self,
+        snapshot: &Snapshot,
+        key: &ResourceKey,
+        before: Option<&Value>,
+        after: Option<&Value>,
+    ) -> Change {
         let op = match (before, after) {
             (None, _) => Op::Add,
             (_, None) => Op::Remove,
             _ => Op::Change,
         };
-        Ok(Change {
+        Change {
             id: change_id(&snapshot.id, key),
             op,
             key: key.clone(),
@@ -132,8 +143,8 @@ impl History<'_> {
             at: changed_at(snapshot, &key.kind),
             actor: None,
             told: None,
-            fields: fields(self.catalog.kind(&key.kind), old.as_ref(), new.as_ref()),
-        })
+            fields: fields(self.catalog.kind(&key.kind), before, after),
+        }
     }
 
     /// The actor recorded with a change.
@@ -171,16 +182,22 @@ pub(crate) fn actor_of(record: &Object) -> Actor {
 }
 
 impl Change {
+    /// When it was done, by the event that explains it, else when it was found.
+    #[must_use]
+    pub fn when(&self) -> Timestamp {
+        self.actor.as_ref().and_then(|actor| actor.at).unwrap_or(self.at)
+    }
+
     /// Whether it is of nothing but times that the server alone sets.
     #[must_use]
     pub fn is_the_servers(&self, catalog: &Provider) -> bool {
-        let assigned = catalog.kind(&self.key.kind).map(|spec| spec.assigned.as_slice()).unwrap_or_default();
+        let spec = catalog.kind(&self.key.kind);
         let is_time = |value: &Option<Value>| {
             let text = value.as_ref().map(|value| value.as_str().unwrap_or_default());
             text.is_none_or(|text| text.parse::<Timestamp>().is_ok())
         };
         let server = |field: &FieldChange| {
-            let is_set = assigned.iter().any(|pattern| pattern.matches(&field.pointer));
+            let is_set = spec.is_some_and(|spec| spec.is_assigned(&field.pointer));
             is_set && is_time(&field.from) && is_time(&field.to)
         };
         self.op == Op::Change && !self.fields.is_empty() && self.fields.iter().all(server)
@@ -221,6 +238,17 @@ fn field_json(field: &FieldChange) -> Value {
 }
 
 impl Actor {
+    /// This one, and whoever else had a hand in it.
+    pub fn all(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.others)
+    }
+
+    /// What a person calls him: his name, else his id.
+    #[must_use]
+    pub fn called(&self) -> Option<&str> {
+        self.name.as_deref().or(self.id.as_deref())
+    }
+
     /// Whether this is who is meant by an id, a name, a client, an address or a token.
     #[must_use]
     pub fn is(&self, wanted: &str) -> bool {

@@ -86,23 +86,26 @@ impl Choice {
         self.actors.iter().any(|wanted| actor.is(wanted))
     }
 
-    /// Whether a change is of what the chosen actors did.
-    fn admits(&self, at: Timestamp, actor: Option<&Actor>) -> bool {
-        let by = |wanted: &String| {
-            Filter { since: self.since, until: self.until, actor: Some(wanted.clone()) }.admits(at, actor)
-        };
-        self.actors.iter().any(by)
+    /// The span, and what of it one actor did.
+    fn filter(&self, actor: Option<&String>) -> Filter {
+        Filter { since: self.since, until: self.until, actor: actor.cloned() }
     }
 
-    fn in_span(&self, at: Timestamp) -> bool {
-        self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at <= until)
+    /// Whether a change is of what the chosen actors did.
+    fn admits(&self, at: Timestamp, actor: Option<&Actor>) -> bool {
+        self.actors.iter().any(|wanted| self.filter(Some(wanted)).admits(at, actor))
+    }
+
+    /// Whether a snapshot can hold something of what the chosen actors did.
+    fn spans(&self, snapshot: &Snapshot) -> bool {
+        !self.actors.is_empty() && self.filter(None).admits_snapshot(snapshot)
     }
 
     /// Who else had a hand in a change of a chosen actor.
     fn shared_with(&self, actor: Option<&Actor>) -> Vec<String> {
-        let all = actor.into_iter().flat_map(|actor| std::iter::once(actor).chain(&actor.others));
-        let others = all.filter(|actor| !self.actors.is_empty() && !self.has(actor));
-        others.map(|actor| actor.name.clone().or(actor.id.clone()).unwrap_or_default()).collect()
+        let others = actor.into_iter().flat_map(Actor::all).filter(|actor| !self.has(actor));
+        let others = others.filter(|_| !self.actors.is_empty());
+        others.map(|actor| actor.called().unwrap_or_default().to_owned()).collect()
     }
 }
 
@@ -117,56 +120,49 @@ impl History<'_> {
         keep: &dyn Fn(&ResourceKey) -> bool,
     ) -> Result<Chosen, HistoryError> {
         let snapshots = self.repository.snapshots(self.tenant)?;
-        // What the first snapshot found is not a change.
-        let snapshots = snapshots.get(1..).unwrap_or_default();
-        let seeds = self.seeds(choice, keep, snapshots)?;
-        let Some(first) = seeds.iter().map(|(seq, _)| *seq).min() else { return Ok(Chosen::default()) };
-        let mut search = Search { history: self, choice, seeds, deeds: Vec::new(), made: Vec::new() };
-        let mut left = BTreeMap::new();
-        for snapshot in snapshots.iter().filter(|snapshot| snapshot.seq >= first) {
-            for stored in self.repository.changes(self.tenant, snapshot.seq)? {
-                let deed = search.deed(snapshot, &stored)?;
-                search.mark_left(&deed, &mut left);
-                search.keep(deed);
-            }
-        }
-        let causes = search.follow();
-        Ok(search.end(&causes, left))
-    }
-
-    /// The changes that a person named, by number of snapshot and resource.
-    fn seeds(
-        &self,
-        choice: &Choice,
-        keep: &dyn Fn(&ResourceKey) -> bool,
-        snapshots: &[Snapshot],
-    ) -> Result<BTreeSet<(u64, ResourceKey)>, HistoryError> {
-        let mut seeds = BTreeSet::new();
         let mut unmet: BTreeSet<&str> = choice.ids.iter().map(String::as_str).collect();
-        for snapshot in snapshots {
+        let mut search = Search { history: self, choice, deeds: Vec::new(), made: Vec::new() };
+        let mut left = BTreeMap::new();
+        // What the first snapshot found is not a change.
+        for snapshot in snapshots.iter().skip(1) {
+            let spanned = choice.spans(snapshot);
             let named = choice.ids.iter().any(|id| id.starts_with(&snapshot.id.short()));
-            let spanned =
-                !choice.actors.is_empty() && choice.since.is_none_or(|since| snapshot.finished >= since);
-            if !named && !spanned {
+            // What lies before the first change that is meant is of no interest.
+            if search.deeds.is_empty() && !named && !spanned {
                 continue;
             }
+            let mut found = Vec::new();
             for stored in self.repository.changes(self.tenant, snapshot.seq)? {
+                let actor = self.actor(snapshot, &stored.key)?;
                 let id = change_id(&snapshot.id, &stored.key);
-                let by_id = choice.ids.iter().find(|known| **known == id);
-                unmet.retain(|wanted| Some(*wanted) != by_id.map(String::as_str));
-                let meant = by_id.is_some() || {
-                    let actor = if spanned { self.actor(snapshot, &stored.key)? } else { None };
-                    choice.admits(changed_at(snapshot, &stored.key.kind), actor.as_ref())
-                };
-                if meant && keep(&stored.key) {
-                    seeds.insert((snapshot.seq, stored.key));
-                }
+                let by_id = choice.ids.contains(&id);
+                unmet.remove(id.as_str());
+                let by_actor =
+                    spanned && choice.admits(changed_at(snapshot, &stored.key.kind), actor.as_ref());
+                let meant = (by_id || by_actor) && keep(&stored.key);
+                let shared = meant && !by_id;
+                found.push((stored, actor, meant, shared));
+            }
+            if search.deeds.is_empty() && !found.iter().any(|(_, _, meant, _)| *meant) {
+                continue;
+            }
+            for (stored, actor, meant, shared) in found {
+                let shared_with = if shared { choice.shared_with(actor.as_ref()) } else { Vec::new() };
+                let undo = if meant { Undo::All } else { Undo::Nothing };
+                let deed = search.deed(snapshot, &stored, actor, undo, shared_with)?;
+                search.mark_left(&deed, &mut left);
+                search.take(deed);
             }
         }
         match unmet.first() {
             Some(id) => Err(HistoryError::NoChange { id: (*id).to_owned() }),
-            None if seeds.is_empty() => Err(HistoryError::NothingDone { who: choice.actors.join(", ") }),
-            None => Ok(seeds),
+            None if search.deeds.is_empty() => {
+                Err(HistoryError::NothingDone { who: choice.actors.join(", ") })
+            }
+            None => {
+                let causes = search.follow();
+                Ok(search.end(&causes, left))
+            }
         }
     }
 }
@@ -191,8 +187,7 @@ struct Made {
 struct Search<'h, 'r> {
     history: &'h History<'r>,
     choice: &'h Choice,
-    seeds: BTreeSet<(u64, ResourceKey)>,
-    /// What is chosen, and what may follow from it.
+    /// Every change from the first chosen one on.
     deeds: Vec<Deed>,
     /// What was made, of all changes.
     made: Vec<Made>,
@@ -203,27 +198,25 @@ impl Search<'_, '_> {
         self.history.catalog.kind(&key.kind)
     }
 
-    fn deed(&self, snapshot: &Snapshot, stored: &store::Change) -> Result<Deed, HistoryError> {
+    fn deed(
+        &self,
+        snapshot: &Snapshot,
+        stored: &store::Change,
+        actor: Option<Actor>,
+        undo: Undo,
+        shared_with: Vec<String>,
+    ) -> Result<Deed, HistoryError> {
         let history = self.history;
         let body =
             |entry: Option<&store::Entry>| entry.map(|entry| history.main(&stored.key, entry)).transpose();
-        let mut change =
-            history.change(snapshot, &stored.key, stored.before.as_ref(), stored.after.as_ref())?;
-        change.actor = history.actor(snapshot, &stored.key)?;
-        let chosen = self.seeds.contains(&(snapshot.seq, stored.key.clone()));
-        let by_name = chosen && !self.choice.ids.contains(&change.id);
-        Ok(Deed {
-            seq: snapshot.seq,
-            shared_with: if by_name { self.choice.shared_with(change.actor.as_ref()) } else { Vec::new() },
-            before: body(stored.before.as_ref())?,
-            after: body(stored.after.as_ref())?,
-            undo: if chosen { Undo::All } else { Undo::Nothing },
-            change,
-        })
+        let (before, after) = (body(stored.before.as_ref())?, body(stored.after.as_ref())?);
+        let mut change = history.change_of(snapshot, &stored.key, before.as_ref(), after.as_ref());
+        change.actor = actor;
+        Ok(Deed { seq: snapshot.seq, change, before, after, undo, shared_with })
     }
 
-    /// Keeps of a change what may matter: one that another is named for follows from nothing.
-    fn keep(&mut self, deed: Deed) {
+    /// Takes a change in; of what was made it is noted what it hangs on.
+    fn take(&mut self, deed: Deed) {
         if deed.change.op == Op::Add && deed.undo == Undo::Nothing {
             let on = self.hangs_on(&deed.change.key, deed.after.as_ref());
             let change = Change { fields: Vec::new(), ..deed.change.clone() };
@@ -315,10 +308,9 @@ impl Search<'_, '_> {
             let below = key.ids.len() > cause.key.ids.len() && key.ids.starts_with(&cause.key.ids);
             below || body.is_some_and(|body| refers(spec, body, &cause.key, &cause.texts))
         };
-        let texts = self.named_by(key, deed.before.as_ref().or(deed.after.as_ref()));
-        let more = deed.after.as_ref().map(|after| self.named_by(key, Some(after))).unwrap_or_default();
-        let texts: BTreeSet<&str> = texts.iter().chain(&more).map(String::as_str).collect();
-        let near = texts.iter().filter_map(|text| causes.get(text)).flatten().copied();
+        let bodies = [&deed.before, &deed.after].into_iter().flatten();
+        let texts: BTreeSet<String> = bodies.flat_map(|body| self.named_by(key, Some(body))).collect();
+        let near = texts.iter().filter_map(|text| causes.get(text.as_str())).flatten().copied();
         let near = near.filter(|cause| deed.seq >= cause.seq && cause.key != *key && !independent(cause));
         let mut fields: Vec<FieldChange> = match &deed.undo {
             Undo::Fields(fields) => fields.clone(),
@@ -343,7 +335,8 @@ impl Search<'_, '_> {
         let mut chosen = Chosen { hanging: self.hanging(causes), ..Chosen::default() };
         let undone: BTreeSet<&ResourceKey> = self.undone().map(|deed| &deed.change.key).collect();
         chosen.left = left.into_iter().filter(|(key, _)| !undone.contains(key)).collect();
-        let in_span = |deed: &&Deed| self.choice.in_span(deed.change.at);
+        let span = self.choice.filter(None);
+        let in_span = |deed: &&Deed| span.admits(deed.change.at, None);
         let nameless =
             self.deeds.iter().filter(|deed| deed.change.actor.is_none() && deed.undo == Undo::Nothing);
         if !self.choice.actors.is_empty() {

@@ -19,7 +19,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn admits_snapshot(&self, snapshot: &Snapshot) -> bool {
+    pub(crate) fn admits_snapshot(&self, snapshot: &Snapshot) -> bool {
         // An event can lie before the snapshot that found its change, so only the lower bound is
         // decided by the snapshot alone.
         self.since.is_none_or(|since| snapshot.finished >= since)
@@ -32,8 +32,7 @@ impl Filter {
             self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at <= until)
         };
         let Some(wanted) = &self.actor else { return in_time(actor) };
-        let all = actor.into_iter().flat_map(|actor| std::iter::once(actor).chain(&actor.others));
-        all.into_iter().any(|actor| actor.is(wanted) && in_time(Some(actor)))
+        actor.into_iter().flat_map(Actor::all).any(|actor| actor.is(wanted) && in_time(Some(actor)))
     }
 }
 

@@ -2,6 +2,7 @@
 //! with. Several parts become one text from which they can be had again. Pure.
 
 use crate::base::key::SINGLETON;
+use crate::catalog::mention::last_of;
 use crate::catalog::{KindSpec, RefBy, Shape};
 use crate::json::{Object, Pointer, Value};
 
@@ -33,11 +34,6 @@ pub(crate) fn of_row(spec: &KindSpec, row: &Value) -> Option<String> {
     }
     let more = spec.also_id.iter().map(|at| at.get(row).and_then(text).unwrap_or_default());
     Some(joined(std::iter::once(first).chain(more)))
-}
-
-/// What a URL ends in.
-pub(crate) fn last_of(url: &str) -> &str {
-    url.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
 }
 
 /// Whether a path's values come before what the row holds.

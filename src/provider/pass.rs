@@ -10,6 +10,7 @@ use tokio::sync::mpsc::Sender;
 
 use crate::base::coverage::State;
 use crate::base::key::{Kind, ResourceKey};
+use crate::catalog::mention::last_of;
 use crate::catalog::{Condition, Context, KindSpec, Read, RefBy, Shape, Source, Tree};
 use crate::json::{Pointer, Value};
 use crate::provider::chain::Chain;
@@ -152,7 +153,7 @@ fn found_values(source: &Source, known: &Known) -> Vec<String> {
         .flat_map(|(_, body)| source.at.find(body))
         .filter_map(|(_, value)| ident::text(value));
     let values = texts.map(|text| match source.by {
-        RefBy::Url => ident::last_of(&text).to_owned(),
+        RefBy::Url => last_of(&text).to_owned(),
         _ => text,
     });
     values.filter(|value| !value.is_empty()).collect::<BTreeSet<_>>().into_iter().collect()

@@ -29,14 +29,21 @@ impl<'a> Composed<'a> {
         recorded: &'a Stored<'a>,
         goals: BTreeMap<ResourceKey, Option<Value>>,
     ) -> Result<Self, RestoreError> {
-        let kept = Kept::any(repository, &recorded.snapshot().tenant);
         let everywhere = Pattern::parse("/**/*").expect("a constant pattern");
         let mut homes = BTreeMap::new();
+        let mut kept = None;
         for (key, body) in goals.iter().filter_map(|(key, goal)| goal.as_ref().map(|body| (key, body))) {
             let places = everywhere.find(body);
             let marks = places.iter().filter_map(|(_, value)| fingerprint(value));
             for mark in marks.filter(|mark| *mark != UNKNOWN) {
                 let unreadable = |why: String| RestoreError::Recorded { key: key.clone(), why };
+                let kept = match &mut kept {
+                    Some(kept) => kept,
+                    none => {
+                        let all = Kept::any(repository, &recorded.snapshot().tenant);
+                        none.insert(all.map_err(|error| unreadable(error.to_string()))?)
+                    }
+                };
                 let home = kept.holding(key, mark).map_err(unreadable)?;
                 homes.extend(home.map(|home| ((key.clone(), mark.to_owned()), home)));
             }

@@ -5,12 +5,14 @@ use crate::base::secret::Secret;
 use crate::json::{Pointer, Value};
 use crate::restore::stored::sealed;
 use crate::restore::{Mode, Plan, SecretAt, Vault};
-use crate::store::{Repository, StoreError};
+use crate::store::{Repository, Snapshot, StoreError};
 
 /// The sealed bodies of a tenant, by the snapshot that holds them.
 pub struct Kept<'a> {
     repository: &'a Repository,
     tenant: String,
+    /// All of the tenant's, in order.
+    snapshots: Vec<Snapshot>,
     /// The only snapshot that may be named; `None`: any of the tenant.
     base: Option<String>,
 }
@@ -18,8 +20,10 @@ pub struct Kept<'a> {
 impl<'a> Kept<'a> {
     /// What a plan may name: what its base holds, and, where it undoes changes, what any snapshot of the
     /// tenant does.
-    #[must_use]
-    pub fn of(repository: &'a Repository, plan: &Plan) -> Self {
+    ///
+    /// # Errors
+    /// The tenant's snapshots cannot be read.
+    pub fn of(repository: &'a Repository, plan: &Plan) -> Result<Self, StoreError> {
         match plan.mode {
             Mode::ThreeWay => Self::any(repository, plan.source()),
             Mode::Merge | Mode::Rollback => Self::only(repository, plan.source(), &plan.base),
@@ -27,25 +31,36 @@ impl<'a> Kept<'a> {
     }
 
     /// What any snapshot of a tenant holds.
-    #[must_use]
-    pub fn any(repository: &'a Repository, tenant: &str) -> Self {
-        Self { repository, tenant: tenant.to_owned(), base: None }
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn any(repository: &'a Repository, tenant: &str) -> Result<Self, StoreError> {
+        let snapshots = repository.snapshots(tenant)?;
+        Ok(Self { repository, tenant: tenant.to_owned(), snapshots, base: None })
     }
 
     /// What one snapshot of a tenant holds, by its id.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn only(repository: &'a Repository, tenant: &str, base: &str) -> Result<Self, StoreError> {
+        Ok(Self { base: Some(base.to_owned()), ..Self::any(repository, tenant)? })
+    }
+
+    /// The snapshot of this id.
     #[must_use]
-    pub fn only(repository: &'a Repository, tenant: &str, base: &str) -> Self {
-        Self { repository, tenant: tenant.to_owned(), base: Some(base.to_owned()) }
+    pub fn snapshot(&self, id: &str) -> Option<&Snapshot> {
+        self.snapshots.iter().find(|known| known.id.to_string() == id)
     }
 
     /// The newest snapshot that holds the value behind a mark.
     pub(crate) fn holding(&self, key: &ResourceKey, mark: &str) -> Result<Option<String>, String> {
         let said = |error: StoreError| error.to_string();
-        let snapshots = self.repository.snapshots(&self.tenant).map_err(said)?;
         for (seq, change) in self.repository.history(&self.tenant, key).map_err(said)?.into_iter().rev() {
-            let Some(place) = snapshots.iter().position(|snapshot| snapshot.seq == seq) else { continue };
-            let before = place.checked_sub(1).and_then(|place| snapshots.get(place));
-            for (entry, snapshot) in [(change.after, snapshots.get(place)), (change.before, before)] {
+            let known = self.snapshots.iter().position(|snapshot| snapshot.seq == seq);
+            let Some(place) = known else { continue };
+            let before = place.checked_sub(1).and_then(|place| self.snapshots.get(place));
+            for (entry, snapshot) in [(change.after, self.snapshots.get(place)), (change.before, before)] {
                 let (Some(entry), Some(snapshot)) = (entry, snapshot) else { continue };
                 let values = sealed(self.repository, &entry)?;
                 if values.is_some_and(|values| values.expose().get(mark).is_some()) {
@@ -65,8 +80,7 @@ impl Vault for Kept<'_> {
             return Err(format!("`{}` is of another snapshot than the plan's base", at.blob));
         }
         let key = ResourceKey::from_path(path).ok_or_else(missing)?;
-        let snapshots = self.repository.snapshots(&self.tenant).map_err(|error| error.to_string())?;
-        let snapshot = snapshots.iter().find(|known| known.id.to_string() == id).ok_or_else(missing)?;
+        let snapshot = self.snapshot(id).ok_or_else(missing)?;
         let entry = self.repository.entry(&self.tenant, snapshot.seq, &key);
         let entry = entry.map_err(|error| error.to_string())?.ok_or_else(missing)?;
         let values = sealed(self.repository, &entry)?.ok_or_else(missing)?;

@@ -66,12 +66,11 @@ pub fn rewind(
 }
 
 fn told(change: &Change) -> Told {
-    let actor = change.actor.as_ref();
     Told {
         change: change.id.clone(),
         key: change.key.clone(),
-        at: actor.and_then(|actor| actor.at).unwrap_or(change.at),
-        who: actor.and_then(|actor| actor.name.clone().or(actor.id.clone())),
+        at: change.when(),
+        who: change.actor.as_ref().and_then(Actor::called).map(str::to_owned),
     }
 }
 
@@ -131,10 +130,8 @@ impl Rewinding<'_> {
         match (&deed.undo, deed.change.op) {
             (Undo::All, Op::Change) if !deed.shared_with.is_empty() => self.shared(spec, key, goal, deed),
             (Undo::All, Op::Add | Op::Remove) if !deed.shared_with.is_empty() => {
-                let why =
-                    format!("{} had a hand in it between the same two readings", deed.shared_with.join(", "));
                 let (was, now) = (deed.before.clone(), deed.after.clone());
-                if self.conflict(key, &Pointer::root(), why, was, now) != Resolution::Take {
+                if self.conflict(key, &Pointer::root(), shared(deed), was, now) != Resolution::Take {
                     goal.clone_from(&deed.after);
                 }
             }
@@ -165,11 +162,9 @@ impl Rewinding<'_> {
     /// A change in which somebody had a hand who is not meant: which field is whose, nobody can say.
     fn shared(&mut self, spec: &KindSpec, key: &ResourceKey, goal: &mut Option<Value>, deed: &Deed) {
         let Some(body) = goal else { return };
-        for field in deed.change.fields.iter().filter(|field| !is_assigned(spec, field)) {
-            let why =
-                format!("{} had a hand in it between the same two readings", deed.shared_with.join(", "));
+        for field in deed.change.fields.iter().filter(|field| !spec.is_assigned(&field.pointer)) {
             let (was, now) = (field.from.clone(), field.to.clone());
-            if self.conflict(key, &field.pointer, why, was, now) != Resolution::Take {
+            if self.conflict(key, &field.pointer, shared(deed), was, now) != Resolution::Take {
                 let _ = put(body, field);
             }
         }
@@ -189,7 +184,7 @@ impl Rewinding<'_> {
             if put(body, field).is_ok() {
                 continue;
             }
-            if is_assigned(spec, field) {
+            if spec.is_assigned(&field.pointer) {
                 // Nobody chose that: the server sets it with every write.
                 let _ = set_or_remove(body, &field.pointer, field.to.clone());
                 continue;
@@ -258,15 +253,13 @@ impl Rewinding<'_> {
     }
 }
 
-/// Whether the server sets a field, and no caller does.
-fn is_assigned(spec: &KindSpec, field: &FieldChange) -> bool {
-    spec.assigned.iter().any(|assigned| assigned.matches(&field.pointer))
-}
-
 /// By whom, and when, for people.
 fn by(change: &Change) -> String {
-    let name = |actor: &Actor| actor.name.clone().or(actor.id.clone());
-    let who = change.actor.as_ref().and_then(name).map(|name| format!(" by {name}")).unwrap_or_default();
-    let at = change.actor.as_ref().and_then(|actor| actor.at).unwrap_or(change.at);
-    format!("{who} on {at:.0}")
+    let who = change.actor.as_ref().and_then(Actor::called).map(|name| format!(" by {name}"));
+    format!("{} on {:.0}", who.unwrap_or_default(), change.when())
+}
+
+/// That somebody had a hand in a change who is not meant: what of it is whose, nobody can say.
+fn shared(deed: &Deed) -> String {
+    format!("{} had a hand in it between the same two readings", deed.shared_with.join(", "))
 }

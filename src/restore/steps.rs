@@ -118,7 +118,7 @@ impl Drafts<'_> {
             None => reach.seen.body(reach.moved.get(&parent).unwrap_or(&parent))?,
         };
         // What the server sets there follows from what hangs on it.
-        let set = |at: &Pointer| !spec.assigned.iter().any(|pattern| pattern.matches(at));
+        let set = |at: &Pointer| !spec.is_assigned(at);
         let fits = |read: &Read| {
             let own = read.only.iter().filter(|condition| condition.of.is_none() && set(&condition.at));
             own.clone().all(|condition| condition.holds(body))

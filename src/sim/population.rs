@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::base::entropy::{Entropy, SeededEntropy};
+use crate::base::entropy::SeededEntropy;
 use crate::json::{Object, Value};
 use crate::sim::fill::fresh_id;
 use crate::sim::handle::handle;
@@ -57,9 +57,7 @@ struct Dice(SeededEntropy);
 
 impl Dice {
     fn below(&self, bound: usize) -> usize {
-        let mut bytes = [0; 8];
-        self.0.fill(&mut bytes).expect("a seeded stream does not end");
-        usize::try_from(u64::from_be_bytes(bytes) % bound.max(1) as u64).unwrap_or_default()
+        self.0.below(bound)
     }
 
     fn pick<'a>(&self, words: &[&'a str]) -> &'a str {

@@ -125,7 +125,7 @@ impl World {
             }
         };
         let before_id = before.as_ref().map(|state| state.snapshot().id.to_string()).unwrap_or_default();
-        let vault = Kept::of(&repository, plan);
+        let vault = Kept::of(&repository, plan).map_err(stored)?;
         let apply = Apply {
             catalog: catalog(),
             plan,

@@ -10,6 +10,19 @@ use crate::restore::shape::Stand;
 use crate::restore::sides::natural_name;
 use crate::restore::steps::{Draft, Work};
 
+impl Draft<'_> {
+    /// A body of it with the id that it will have, where that is still to come.
+    fn with_own_id(&self, body: &Value) -> Value {
+        let mut body = body.clone();
+        if self.item.gets_new_id(self.spec)
+            && let Some(at) = self.spec.id.as_ref()
+        {
+            let _ = at.set(&mut body, placeholder::id(&self.key));
+        }
+        body
+    }
+}
+
 impl Work<'_, '_> {
     pub(super) fn stand(&self) -> Stand {
         Stand::new(&format!("{} {}", self.inputs.base, self.inputs.now))
@@ -58,13 +71,7 @@ impl Work<'_, '_> {
         }
         parents.reverse();
         bodies.extend(parents);
-        let mut own = own.clone();
-        if draft.item.gets_new_id(draft.spec)
-            && let Some(at) = draft.spec.id.as_ref()
-        {
-            let _ = at.set(&mut own, placeholder::id(&draft.key));
-        }
-        bodies.push((draft.spec.kind.clone(), stand.plain(&own)));
+        bodies.push((draft.spec.kind.clone(), stand.plain(&draft.with_own_id(own))));
         bodies
     }
 
@@ -84,13 +91,7 @@ impl Work<'_, '_> {
     /// A resource's body as it will be when the step is done, as far as a path needs it.
     fn body_of(&self, stand: &mut Stand, key: &ResourceKey) -> Option<Value> {
         if let Some(draft) = self.drafts.by_key.get(key).filter(|draft| draft.is_made()) {
-            let mut body = draft.desired.clone();
-            if draft.item.gets_new_id(draft.spec)
-                && let Some(at) = draft.spec.id.as_ref()
-            {
-                let _ = at.set(&mut body, placeholder::id(key));
-            }
-            return Some(stand.plain(&body));
+            return Some(stand.plain(&draft.with_own_id(&draft.desired)));
         }
         if let Some(renamed) = self.renamed(key) {
             return Some(stand.plain(&renamed.desired));
