@@ -8,8 +8,8 @@ use crate::base::key::Kind;
 use crate::cli::output::{Color, Output, ProgressForm};
 use crate::cli::{Exit, Failure};
 use crate::cli::{
-    apply, care, config, demo, diff, find, import, init, kinds, log, ls, plan, reference, restore, show,
-    simulate, snapshot, snapshots, tenant,
+    apply, baseline, care, config, demo, diff, find, import, init, kinds, log, ls, plan, reference, restore,
+    show, simulate, snapshot, snapshots, tag, tenant,
 };
 
 /// Backup, history and restore of identity tenants.
@@ -64,6 +64,11 @@ pub enum Command {
         /// Only this tenant's.
         tenant: Option<String>,
     },
+    /// Give a snapshot a name, or put it under a legal hold: retention keeps it.
+    Tag(TagArgs),
+    /// Pin the snapshot that drift is told against.
+    #[command(subcommand)]
+    Baseline(BaselineCommand),
     /// List what was there.
     Ls {
         /// TENANT, TENANT/KIND or TENANT/KIND/REF [default: all tenants].
@@ -182,6 +187,46 @@ pub enum TenantCommand {
     Remove {
         /// The tenant.
         name: String,
+    },
+}
+
+/// `tag`.
+#[derive(Args, Debug)]
+pub struct TagArgs {
+    /// A snapshot, `latest`, or a time: the snapshot that answers for it.
+    pub snapshot: String,
+    /// The tag.
+    #[arg(required_unless_present_any = ["hold", "end_hold"])]
+    pub name: Option<String>,
+    /// Take the tag away.
+    #[arg(long, requires = "name")]
+    pub remove: bool,
+    /// Keep it for a legal reason, which is recorded, until the hold is ended.
+    #[arg(long, value_name = "WHY", conflicts_with_all = ["name", "end_hold"])]
+    pub hold: Option<String>,
+    /// End the hold.
+    #[arg(long, conflicts_with = "name")]
+    pub end_hold: bool,
+    /// Whose snapshot, where several tenants have one of that time.
+    #[arg(long)]
+    pub tenant: Option<String>,
+}
+
+/// `baseline …`.
+#[derive(Subcommand, Debug)]
+pub enum BaselineCommand {
+    /// Pin a snapshot.
+    Set {
+        /// The tenant.
+        tenant: String,
+        /// When.
+        #[command(flatten)]
+        at: AtArg,
+    },
+    /// Show which one is pinned.
+    Show {
+        /// The tenant.
+        tenant: String,
     },
 }
 
@@ -373,6 +418,8 @@ pub async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Tenant(command) => tenant::run(&global, command).await,
         Command::Snapshot(args) => snapshot::run(&global, args).await,
         Command::Snapshots { tenant } => snapshots::run(&global, tenant.as_deref()),
+        Command::Tag(args) => tag::run(&global, &args),
+        Command::Baseline(command) => baseline::run(&global, &command),
         Command::Ls { address, at } => ls::run(&global, address.as_deref(), &at.at),
         Command::Show { address, at, raw, reveal_secrets } => {
             let reveal = crate::history::Reveal { volatile: raw, secrets: reveal_secrets };
@@ -407,6 +454,7 @@ fn config_check(global: &Global) -> Result<Exit, Failure> {
     if let Some(passphrase) = &config.repository.passphrase {
         reference::resolve(passphrase, &config.base())?;
     }
+    config.retention.rules()?;
     for tenant in &config.tenants {
         let catalog = crate::catalog::provider(&tenant.provider)?;
         tenant.provider_settings(catalog)?;

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::store::{Period, Retention};
+
 /// The whole file.
 #[derive(Deserialize, Debug, Default)]
 #[serde(deny_unknown_fields, default)]
@@ -14,6 +16,8 @@ pub struct Config {
     /// Whose history.
     #[serde(rename = "tenant")]
     pub tenants: Vec<TenantConfig>,
+    /// How long what is kept.
+    pub retention: RetentionConfig,
     /// The file that this came from; relative paths are relative to its folder.
     #[serde(skip)]
     pub path: Option<PathBuf>,
@@ -29,6 +33,42 @@ pub struct RepositoryConfig {
     pub passphrase: Option<String>,
     /// Folder of the local index; default: below the user's cache folder.
     pub index: Option<PathBuf>,
+}
+
+/// The `[retention]` table: how long the last snapshot of each hour, day, month and year is kept.
+#[derive(Deserialize, Debug, Default, Clone)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetentionConfig {
+    /// So many of the newest.
+    pub last: Option<u64>,
+    /// `30d`.
+    pub hourly: Option<String>,
+    /// `1y`.
+    pub daily: Option<String>,
+    /// `7y`.
+    pub monthly: Option<String>,
+    /// `forever`.
+    pub yearly: Option<String>,
+}
+
+impl RetentionConfig {
+    /// The rules that the table says; without a table none, and everything is kept.
+    ///
+    /// # Errors
+    /// A period is not of its form.
+    pub fn rules(&self) -> Result<Retention, ConfigError> {
+        let period = |rule: &'static str, text: &Option<String>| {
+            let read = text.as_deref().map(str::parse::<Period>).transpose();
+            read.map_err(|error| ConfigError::Retention { rule, why: error.to_string() })
+        };
+        Ok(Retention {
+            last: self.last.unwrap_or(0),
+            hourly: period("hourly", &self.hourly)?,
+            daily: period("daily", &self.daily)?,
+            monthly: period("monthly", &self.monthly)?,
+            yearly: period("yearly", &self.yearly)?,
+        })
+    }
 }
 
 /// A `[[tenant]]` table. Settings of the provider (`realm`, `directory`, …) stand beside these.
@@ -124,6 +164,14 @@ pub enum ConfigError {
     /// A secret itself, where a reference to it belongs.
     #[error("a value stands where a reference belongs: write `env:NAME`, `file:PATH` or `exec:COMMAND`")]
     Literal,
+    /// A rule of `[retention]` is not of its form.
+    #[error("`{rule}` under [retention]: {why}")]
+    Retention {
+        /// Which rule.
+        rule: &'static str,
+        /// Why.
+        why: String,
+    },
     /// A tenant that is not configured.
     #[error("no tenant is called `{0}`")]
     NoTenant(String),
@@ -334,6 +382,16 @@ mod tests {
         let tenant = config.tenant("kc").unwrap();
         assert_eq!(tenant.settings.get("realm").and_then(toml::Value::as_str), Some("demo"));
         assert_eq!(tenant.budget_percent().unwrap(), 50);
+    }
+
+    #[test]
+    fn retention_is_read() {
+        let text = "[retention]\nlast = 3\nhourly = \"30d\"\nyearly = \"forever\"\n";
+        let rules = read(text).unwrap().retention.rules().unwrap();
+        assert_eq!((rules.last, rules.yearly, rules.daily), (3, Some(Period::Forever), None));
+        assert!(read(TENANT).unwrap().retention.rules().unwrap().is_empty());
+        let wrong = read("[retention]\ndaily = \"1 year\"").unwrap().retention.rules().unwrap_err();
+        assert!(wrong.to_string().contains("`daily` under [retention]: `1 year` is no period"), "{wrong}");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod apply;
 pub mod args;
+pub mod baseline;
 pub mod care;
 pub mod changes;
 pub mod config;
@@ -30,6 +31,7 @@ pub mod show;
 pub mod simulate;
 pub mod snapshot;
 pub mod snapshots;
+pub mod tag;
 pub mod tenant;
 pub mod undo;
 

@@ -257,6 +257,9 @@ pub fn document(snapshot: &Snapshot) -> Value {
             })),
         ),
         ("imported", Value::from(imported(snapshot))),
+        ("tags", snapshot.tags.iter().map(String::as_str).collect()),
+        ("hold", Value::from(snapshot.held.as_deref())),
+        ("baseline", Value::from(snapshot.baseline)),
         ("unknown", snapshot.ledger.unknown.iter().map(String::as_str).collect()),
     ]))
 }

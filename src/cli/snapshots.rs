@@ -3,7 +3,7 @@
 use crate::base::coverage::State;
 use crate::cli::args::Global;
 use crate::cli::open::open;
-use crate::cli::output::{bytes, table, time};
+use crate::cli::output::{bytes, plain, table, time};
 use crate::cli::{Exit, Failure, snapshot};
 use crate::store::Snapshot;
 
@@ -52,11 +52,19 @@ fn row(snapshot: &Snapshot) -> Vec<String> {
         snapshot.removed.to_string(),
         bytes(snapshot.bytes),
         coverage(snapshot),
-        snapshot::around(snapshot)
-            .map(|(when, plan)| format!("{when} apply {}", plan.get(..8).unwrap_or_default()))
-            .or_else(|| snapshot::imported(snapshot).map(|_| "imported files".to_owned()))
-            .unwrap_or_default(),
+        remarks(snapshot),
     ]
+}
+
+/// What it was taken for, and what people said of it later.
+fn remarks(snapshot: &Snapshot) -> String {
+    let around = snapshot::around(snapshot)
+        .map(|(when, plan)| format!("{when} apply {}", plan.get(..8).unwrap_or_default()))
+        .or_else(|| snapshot::imported(snapshot).map(|_| "imported files".to_owned()));
+    let tags = snapshot.tags.iter().map(|tag| plain(tag));
+    let held = snapshot.held.as_ref().map(|why| format!("hold: {}", plain(why)));
+    let baseline = snapshot.baseline.then(|| "baseline".to_owned());
+    around.into_iter().chain(tags).chain(baseline).chain(held).collect::<Vec<_>>().join(", ")
 }
 
 /// `complete`, or how many kinds are in each other state that a person must know of.

@@ -144,6 +144,9 @@ mod tests {
             notes: [].into(),
             writer: String::new(),
             applying: None,
+            tags: [].into(),
+            held: None,
+            baseline: false,
         };
         change(&mut snapshot, &mut mark);
         snapshot.notes.extend(mark.to_notes());

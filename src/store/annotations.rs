@@ -19,7 +19,7 @@ pub(super) fn note(sequence: u64, name: &str, value: &str) -> Annotation {
 }
 
 /// Name and value of a note; `None` for an annotation that is none.
-fn read_note(annotation: &Annotation) -> Option<(String, String)> {
+pub(super) fn read_note(annotation: &Annotation) -> Option<(String, String)> {
     let value: serde_json::Value = serde_json::from_slice(&annotation.value).ok()?;
     let text = |field: &str| value.get(field)?.as_str().map(str::to_owned);
     Some((text("name")?, text("value")?))
@@ -55,23 +55,5 @@ impl Core {
         let open = self.record_segment(tenant, rec)?;
         let payload = self.segments.stream(&open, Role::Payload)?;
         decode_annotations(&payload).map_err(|error| damaged(&open.path, &error.to_string()))
-    }
-
-    /// The notes in a record, each with the number of the snapshot that it is about.
-    ///
-    /// # Errors
-    /// As [`Self::annotations`].
-    pub(super) fn notes_of(
-        &self,
-        tenant: &Tenant,
-        rec: &Rec,
-    ) -> Result<Vec<(u64, String, String)>, StoreError> {
-        let tags = self.annotations(tenant, rec)?.into_iter().filter(|a| a.sort() == Some(About::Tag));
-        Ok(tags
-            .filter_map(|annotation| {
-                let (name, value) = read_note(&annotation)?;
-                Some((annotation.sequence, name, value))
-            })
-            .collect())
     }
 }

@@ -60,6 +60,14 @@ pub enum StoreError {
         /// The number.
         sequence: u64,
     },
+    /// The snapshot was there, and retention let it go.
+    #[error("snapshot number {sequence} of tenant {tenant} was pruned")]
+    Pruned {
+        /// Whose.
+        tenant: String,
+        /// The number.
+        sequence: u64,
+    },
     /// Stored bytes are not what was written.
     #[error("{object} is damaged: {what}")]
     Damaged {
@@ -194,6 +202,7 @@ impl StoreError {
                 "find out who restored or changed the repository; if it was you, and it is right, delete the trust file beside the index"
             }
             Self::UnknownTenant { .. } => "`lastgood snapshots` lists what the repository has",
+            Self::Pruned { .. } => "`lastgood snapshots TENANT` lists what is kept",
             Self::UnknownSnapshot { .. } => "`lastgood snapshots TENANT` lists what there is",
             Self::Damaged { .. } => {
                 "`lastgood check --read-data` names every resource and time that is affected"

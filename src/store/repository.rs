@@ -23,7 +23,7 @@ use crate::store::session::WriteSession;
 use crate::store::snapshot::{Rec, Snapshot};
 use crate::store::state::State;
 use crate::store::tenant::Tenant;
-use crate::store::{Environment, StoreError, annotations, applies};
+use crate::store::{Environment, StoreError, annotations, applies, marks};
 
 /// What somebody opens a repository with.
 #[derive(Clone)]
@@ -233,7 +233,7 @@ impl Repository {
         Ok((tenant, newest))
     }
 
-    fn at(&self, name: &str, seq: u64) -> Result<(Arc<Tenant>, Arc<Rec>), StoreError> {
+    pub(super) fn at(&self, name: &str, seq: u64) -> Result<(Arc<Tenant>, Arc<Rec>), StoreError> {
         let (tenant, newest) = self.at_newest(name)?;
         if seq > newest.sequence {
             // Something may stand there that cannot be read: then that is the answer.
@@ -259,11 +259,7 @@ impl Repository {
                 let ledger = self.core.ledger(&tenant, rec)?;
                 snapshots.extend(rec.to_snapshot(ledger).map(|snapshot| (snapshot.seq, snapshot)));
             }
-            for (about, name, value) in self.core.notes_of(&tenant, rec)? {
-                if let Some(snapshot) = snapshots.get_mut(&about) {
-                    snapshot.notes.insert(name, value);
-                }
-            }
+            marks::mark(&self.core.annotations(&tenant, rec)?, &mut snapshots);
         }
         let mut snapshots: Vec<Snapshot> = snapshots.into_values().collect();
         applies::mark(&records, &mut snapshots);

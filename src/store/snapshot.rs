@@ -1,6 +1,6 @@
 //! A snapshot as callers see it, and a record as the store keeps it in mind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -63,6 +63,12 @@ pub struct Snapshot {
     /// The plan of the apply during which it was taken, as far as the records after it tell; filled
     /// in by [`Repository::snapshots`](crate::store::Repository::snapshots).
     pub applying: Option<PlanId>,
+    /// The names that people gave it; filled in likewise.
+    pub tags: BTreeSet<String>,
+    /// Why it is under a legal hold, if it is; filled in likewise.
+    pub held: Option<String>,
+    /// Whether drift is told against it; filled in likewise.
+    pub baseline: bool,
 }
 
 /// What a session's owner says of a snapshot at the commit.
@@ -216,6 +222,9 @@ impl Rec {
             notes: self.notes.iter().cloned().collect(),
             writer: self.writer.clone(),
             applying: None,
+            tags: BTreeSet::new(),
+            held: None,
+            baseline: false,
         })
     }
 

@@ -216,3 +216,31 @@ fn events_go_with_changes_and_with_removals() {
         assert!(repository.check(true, &|_, _| {}).unwrap().is_clean());
     }
 }
+
+#[test]
+fn tags_holds_and_the_baseline_are_what_was_said_last() {
+    let (memory, repository) = memory();
+    for body in ["one", "two", "three"] {
+        snapshot(&repository, &state_of(&[("user/1", body)])).unwrap();
+    }
+    repository.tag(TENANT, 1, "before go-live").unwrap();
+    repository.tag(TENANT, 1, "audit").unwrap();
+    repository.untag(TENANT, 1, "audit").unwrap();
+    repository.untag(TENANT, 2, "never given").unwrap();
+    repository.hold(TENANT, 2, "case 7").unwrap();
+    repository.hold(TENANT, 3, "case 8").unwrap();
+    repository.end_hold(TENANT, 3).unwrap();
+    repository.set_baseline(TENANT, 1).unwrap();
+    repository.set_baseline(TENANT, 2).unwrap();
+    repository.annotate(TENANT, 2, BTreeMap::from([("n".to_owned(), "v".to_owned())])).unwrap();
+    let again = open(memory, None, 7).unwrap();
+    let all = again.snapshots(TENANT).unwrap();
+    let tags: Vec<Vec<&str>> = all.iter().map(|s| s.tags.iter().map(String::as_str).collect()).collect();
+    assert_eq!(tags, [vec!["before go-live"], vec![], vec![]]);
+    assert_eq!(all.iter().map(|s| s.held.as_deref()).collect::<Vec<_>>(), [None, Some("case 7"), None]);
+    assert_eq!(again.baseline(TENANT).unwrap().unwrap().seq, 2);
+    assert_eq!(all[1].notes["n"], "v");
+    let long = "x".repeat(300);
+    assert!(matches!(again.tag(TENANT, 1, &long), Err(StoreError::TooLarge { .. })));
+    assert!(matches!(again.tag(TENANT, 4, "x"), Err(StoreError::UnknownSnapshot { .. })), "4 is no snapshot");
+}
