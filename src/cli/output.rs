@@ -167,6 +167,16 @@ pub fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
+/// How long something takes, in words.
+#[must_use]
+pub fn lasting(time: std::time::Duration) -> String {
+    match time.as_secs_f64().round() as u64 {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7200 => format!("{} min", seconds / 60),
+        seconds => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
 /// Bytes for people.
 #[must_use]
 pub fn bytes(count: u64) -> String {

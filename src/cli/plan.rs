@@ -103,7 +103,7 @@ pub async fn make(global: &Global, opened: &Opened, args: &PlanArgs) -> Result<P
     let environment = crate::cli::open::environment()?;
     let now = environment.clock.now();
     let base = moment.snapshot.id.to_string();
-    let nothing = Seen::new(now);
+    let (nothing, before) = (Seen::new(now), live.outlook());
     let mut inputs = Inputs {
         catalog: into.as_ref().map_or(history.catalog, |into| &into.catalog),
         settings: live.settings(),
@@ -115,6 +115,7 @@ pub async fn make(global: &Global, opened: &Opened, args: &PlanArgs) -> Result<P
         scope: &scope,
         mode,
         own: &own(tenant, &live),
+        outlook: &before,
         now,
         valid_for: VALID,
     };
@@ -127,6 +128,9 @@ pub async fn make(global: &Global, opened: &Opened, args: &PlanArgs) -> Result<P
     });
     let seen = restore::survey(&connected, &inputs, nothing.clone()).await?;
     inputs.live = &seen;
+    // By now answers have told of the windows.
+    let outlook = live.outlook();
+    inputs.outlook = &outlook;
     weighed(opened, &tenant.name, &inputs, restore::plan(&inputs)?)
 }
 

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::base::key::Kind;
-use crate::cli::output::{Output, ProgressForm};
-use crate::collect::Progress;
+use crate::cli::output::{Output, ProgressForm, lasting};
+use crate::collect::{Left, Progress};
 
 /// Between two lines of the plain form.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -27,8 +27,9 @@ struct Counted {
     all: usize,
     rows_before: u64,
     rows: u64,
-    requests_left: Option<u64>,
-    requests_all: Option<u64>,
+    /// How long it took from `kind_began` on, as far as that can be told.
+    left: Option<Left>,
+    kind_began: Instant,
 }
 
 impl Shown {
@@ -49,8 +50,8 @@ impl Shown {
             all: 0,
             rows_before: 0,
             rows: 0,
-            requests_left: None,
-            requests_all: None,
+            left: None,
+            kind_began: now,
         };
         Self { output, bar, state: Mutex::new(counted) }
     }
@@ -120,14 +121,14 @@ impl Drop for Counter {
     }
 }
 
-/// From the share of the last run's requests where there was one, else from the share of kinds.
+/// What was forecast when the kind began, less what has gone by; where nothing could be, by the share of kinds.
 fn time_left(counted: &Counted) -> Option<String> {
-    let share = match (counted.requests_left, counted.requests_all) {
-        (Some(left), Some(all)) if all > 0 => 1.0 - left as f64 / all as f64,
-        _ if counted.all > 0 => counted.done as f64 / counted.all as f64,
-        _ => 0.0,
+    let Some(Left { all, after }) = counted.left else {
+        let share = if counted.all > 0 { counted.done as f64 / counted.all as f64 } else { 0.0 };
+        return left(share, counted.started.elapsed());
     };
-    left(share, counted.started.elapsed())
+    let rest = all.saturating_sub(counted.kind_began.elapsed()).max(after);
+    (!rest.is_zero()).then(|| lasting(rest))
 }
 
 /// The time left in words, once enough is done to tell.
@@ -136,17 +137,20 @@ fn left(share: f64, elapsed: Duration) -> Option<String> {
     if share < 0.02 || elapsed < 1.0 {
         return None;
     }
-    let left = (elapsed / share - elapsed).max(0.0).round() as u64;
-    Some(if left < 120 { format!("{left} s") } else { format!("{} min", left / 60) })
+    Some(lasting(Duration::from_secs_f64((elapsed / share - elapsed).max(0.0))))
 }
 
 impl Progress for Shown {
-    fn kind(&self, kind: &Kind, done: usize, all: usize, requests_left: Option<u64>) {
+    fn kind(&self, kind: &Kind, done: usize, all: usize, left: &dyn Fn() -> Option<Left>) {
+        if self.output.progress == ProgressForm::None {
+            return;
+        }
+        let left = left();
         let Ok(mut counted) = self.state.lock() else { return };
         counted.rows_before += std::mem::take(&mut counted.rows);
         counted.kind = kind.to_string();
-        (counted.done, counted.all, counted.requests_left) = (done, all, requests_left);
-        counted.requests_all = counted.requests_all.or(requests_left);
+        (counted.done, counted.all) = (done, all);
+        (counted.left, counted.kind_began) = (left, Instant::now());
         self.show(&mut counted);
     }
 

@@ -8,9 +8,9 @@ use crate::catalog::{self, RestoreClass};
 use crate::cli::args::{Global, TenantCommand};
 use crate::cli::config::{Config, ConfigError, TenantConfig, is_name, locate};
 use crate::cli::open::{Purpose, connect};
-use crate::cli::output::{plain, table};
+use crate::cli::output::{lasting, plain, table};
 use crate::cli::{Exit, Failure, reference};
-use crate::collect::probe::{Probe, Probed, probe};
+use crate::collect::probe::{Cost, Probe, Probed, probe};
 use crate::json::{Object, Value};
 
 /// Runs one of the commands.
@@ -212,19 +212,18 @@ fn text(global: &Global, tenant: &TenantConfig, identity: &str, probed: &Probed)
             probe.kind.to_string(),
             probe.state.as_str().to_owned(),
             probe.restorable.as_str().to_owned(),
-            probe.calls.to_string(),
+            probe.calls().to_string(),
             plain(&probe.missing),
         ]
     };
     let rows: Vec<Vec<String>> = probes.iter().map(row).collect();
     global.output.line(table(&["kind", "readable", "restorable", "calls", "missing or why not"], &rows));
-    let about =
-        |calls: u64| format!("about {calls} calls, about {:.0} s", probed.time_of(calls).as_secs_f64());
-    global.output.line(format!("a full sweep needs {}", about(probed.full())));
+    let about = |cost: Cost| format!("about {} calls, about {}", cost.calls, lasting(cost.time));
+    global.output.line(format!("a full sweep needs {}", about(probed.full)));
     match probed.hour {
-        Some(calls) => global.output.line(format!(
+        Some(cost) => global.output.line(format!(
             "an hour in which nothing changes needs {}, and each change a few calls more",
-            about(calls)
+            about(cost)
         )),
         None => {
             global.output.line("every snapshot is a full sweep: the provider has no log that can be followed")
@@ -243,7 +242,7 @@ fn document(name: &str, identity: &str, writing: &[String], probed: &Probed) -> 
             ("kind", Value::from(probe.kind.as_str())),
             ("state", Value::from(probe.state.as_str())),
             ("restorable", Value::from(probe.restorable.as_str())),
-            ("calls", Value::from(probe.calls)),
+            ("calls", Value::from(probe.calls())),
             ("missing", Value::from(probe.missing.as_str())),
         ]))
     });
@@ -256,19 +255,19 @@ fn document(name: &str, identity: &str, writing: &[String], probed: &Probed) -> 
         (
             "forecast",
             Value::Object(Object::from_pairs([
-                ("full", forecast(probed, Some(probed.full()))),
-                ("hour", forecast(probed, probed.hour)),
+                ("full", forecast(Some(probed.full))),
+                ("hour", forecast(probed.hour)),
             ])),
         ),
     ]))
 }
 
-/// What so many calls cost; `null` where there is no such run.
-fn forecast(probed: &Probed, calls: Option<u64>) -> Value {
-    let Some(calls) = calls else { return Value::Null };
+/// What a run costs; `null` where there is no such run.
+fn forecast(cost: Option<Cost>) -> Value {
+    let Some(cost) = cost else { return Value::Null };
     Value::Object(Object::from_pairs([
-        ("calls", Value::from(calls)),
-        ("seconds", Value::from(probed.time_of(calls).as_secs())),
+        ("calls", Value::from(cost.calls)),
+        ("seconds", Value::from(cost.time.as_secs_f64().ceil() as u64)),
     ]))
 }
 

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::base::coverage::State;
 use crate::base::key::ResourceKey;
-use crate::catalog::KindSpec;
+use crate::catalog::{KindSpec, Provider, Template};
 use crate::collect::CollectError;
 use crate::collect::agenda::{self, Reading, Turns};
 use crate::collect::explain::OVERLAP;
@@ -18,8 +18,9 @@ use crate::collect::ledger;
 use crate::collect::mark::Mark;
 use crate::collect::naming::{Held, Namer};
 use crate::collect::part::Part;
+use crate::collect::remaining::Left;
 use crate::collect::run::{Gathering, Run};
-use crate::provider::{self, Event, Known, changed, guides};
+use crate::provider::{self, Ahead, Event, Known, changed, guides};
 use crate::store::Snapshot;
 
 /// Rows of one page, about: a list of no more is read whole where an event names one of its rows, as
@@ -35,6 +36,27 @@ pub(crate) struct First<'a> {
     previous: &'a Snapshot,
     turns: Turns,
     since: Timestamp,
+}
+
+impl First<'_> {
+    /// The requests that this takes, as far as that can be said before events are looked up.
+    fn ahead(&self, catalog: &Provider, spec: &KindSpec, reading: &Reading) -> Vec<Ahead> {
+        let rows = &self.previous.ledger.rows;
+        let whole = || provider::ahead(catalog, spec, &|kind| rows.get(kind).map_or(0, |row| row.count));
+        let some = |path: Option<&Template>, requests: usize| {
+            vec![Ahead { path: path.map(Template::bare).unwrap_or_default(), requests: requests as u64 }]
+        };
+        match reading {
+            Reading::Carry => Vec::new(),
+            Reading::Whole => whole(),
+            Reading::Changed => some(spec.changes.as_ref().map(|changes| &changes.path), 1),
+            Reading::Turn => {
+                let part = |group: &Ahead| group.of(group.requests / agenda::PARTS.unsigned_abs());
+                whole().iter().map(part).collect()
+            }
+            Reading::Again(places) => some(spec.get.as_ref(), places.len()),
+        }
+    }
 }
 
 impl Run<'_> {
@@ -76,12 +98,15 @@ impl Run<'_> {
                 (spec, first.map_or(Reading::Carry, |first| self.reading(first, spec, &gathering.known)))
             })
             .collect();
-        let mut left: u64 =
-            read.iter().filter_map(|(spec, reading)| Some(self.forecast(first?, spec, reading))).sum();
         for (done, (spec, reading)) in read.iter().enumerate() {
             if let Some(first) = first {
-                self.progress.kind(&spec.kind, done, read.len(), Some(left));
-                left = left.saturating_sub(self.forecast(first, spec, reading));
+                let rest = read
+                    .get(done..)
+                    .unwrap_or_default()
+                    .iter()
+                    .map(|(spec, reading)| first.ahead(self.catalog, spec, reading));
+                let left = || Some(Left::of(&self.live.outlook(), rest.clone()));
+                self.progress.kind(&spec.kind, done, read.len(), &left);
             }
             self.visit(spec, (reading, first), events, gathering).await?;
         }
@@ -96,19 +121,6 @@ impl Run<'_> {
         let row = rows.get(&spec.kind);
         let now = self.clock.now();
         agenda::reading(&agenda::Case { catalog: self.catalog, spec, needed, row, now, count: &count })
-    }
-
-    /// The requests that this takes, as far as that can be said before events are looked up.
-    fn forecast(&self, first: &First<'_>, spec: &KindSpec, reading: &Reading) -> u64 {
-        let rows = &first.previous.ledger.rows;
-        let count = |kind: &_| rows.get(kind).map_or(0, |row| row.count);
-        match reading {
-            Reading::Carry => 0,
-            Reading::Whole => provider::forecast(self.catalog, spec, &count),
-            Reading::Changed => 1,
-            Reading::Turn => provider::forecast(self.catalog, spec, &count) / agenda::PARTS.unsigned_abs(),
-            Reading::Again(places) => places.len() as u64,
-        }
     }
 
     async fn visit(

@@ -19,10 +19,12 @@ mod naming;
 mod notes;
 mod part;
 pub mod probe;
+pub mod remaining;
 pub mod run;
 mod sweep;
 mod window;
 
+pub use remaining::Left;
 pub use run::{Collected, Options, Progress, Run, Silent, same_tenant};
 
 use jiff::Timestamp;

@@ -5,7 +5,7 @@
 //! from what was counted.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -13,7 +13,7 @@ use crate::base::coverage::{Row, State};
 use crate::base::key::Kind;
 use crate::catalog::{Provider, RestoreClass};
 use crate::collect::agenda::{self, PARTS, Reading};
-use crate::provider::{self, Item, Known, Live};
+use crate::provider::{self, Ahead, Item, Known, Live, Outlook};
 
 /// Parents below which children are asked for.
 const PARENTS_MAX: usize = 5;
@@ -28,43 +28,53 @@ pub struct Probe {
     pub missing: String,
     /// Whether it can be put back.
     pub restorable: RestoreClass,
+    /// Calls that a whole sweep needs for it, at the most, by the form of their path.
+    pub ahead: Vec<Ahead>,
+}
+
+impl Probe {
     /// Calls that a whole sweep needs for it, at the most.
-    pub calls: u64,
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.ahead.iter().map(|group| group.requests).sum()
+    }
 }
 
 /// What is known of the tenant.
 pub struct Probed {
     /// By kind, in the order of a sweep.
     pub kinds: Vec<Probe>,
-    /// How long one call took, on the average.
-    pub per_call: Duration,
-    /// Calls of an hourly snapshot in which nothing changed, on the average of a day; `None` where every
+    /// What a full sweep needs.
+    pub full: Cost,
+    /// What an hourly snapshot needs in which nothing changed, on the average of a day; `None` where every
     /// snapshot reads everything.
-    pub hour: Option<u64>,
+    pub hour: Option<Cost>,
 }
 
-impl Probed {
-    /// Calls of a full sweep.
-    #[must_use]
-    pub fn full(&self) -> u64 {
-        self.kinds.iter().map(|probe| probe.calls).sum()
-    }
-
-    /// The time that so many calls take, one after the other.
-    #[must_use]
-    pub fn time_of(&self, calls: u64) -> Duration {
-        self.per_call.saturating_mul(u32::try_from(calls).unwrap_or(u32::MAX))
-    }
+/// What a run needs.
+#[derive(Clone, Copy)]
+pub struct Cost {
+    /// Calls.
+    pub calls: u64,
+    /// How long they take, the waiting for the vendor's limits included.
+    pub time: Duration,
 }
 
 /// Who the tenant is, and its log: from where it was read to, and once more when all has been read.
 const HOUR_BESIDE: u64 = 3;
 
-/// Calls of an hourly snapshot, by what an hour reads of each kind whatever its events say.
-fn hour(catalog: &Provider, kinds: &[Probe], count: &dyn Fn(&Kind) -> u64) -> Option<u64> {
-    catalog.audit.as_ref()?.follow?;
+/// What an hourly snapshot needs, by what an hour reads of each kind whatever its events say.
+fn hour(
+    catalog: &Provider,
+    kinds: &[Probe],
+    count: &dyn Fn(&Kind) -> u64,
+    outlook: &Outlook,
+) -> Option<Cost> {
+    let audit = catalog.audit.as_ref()?;
+    audit.follow?;
     let known = Known::lean(catalog);
-    let mut parts = HOUR_BESIDE * PARTS.unsigned_abs();
+    let day = PARTS.unsigned_abs();
+    let mut parts = vec![Ahead { path: audit.path.bare(), requests: HOUR_BESIDE * day }];
     for probe in kinds {
         let Some(spec) = catalog.kind(&probe.kind) else { continue };
         let row = Row {
@@ -83,19 +93,24 @@ fn hour(catalog: &Provider, kinds: &[Probe], count: &dyn Fn(&Kind) -> u64) -> Op
             now: Timestamp::UNIX_EPOCH,
             count,
         };
-        parts += match agenda::reading(&case) {
-            Reading::Carry | Reading::Again(_) => 0,
-            Reading::Changed => PARTS.unsigned_abs(),
-            Reading::Whole => probe.calls * PARTS.unsigned_abs(),
-            Reading::Turn => probe.calls,
-        };
+        let times = |requests: u64| probe.ahead.iter().map(move |group| (group, group.requests * requests));
+        match agenda::reading(&case) {
+            Reading::Carry | Reading::Again(_) => {}
+            Reading::Changed => {
+                let path = spec.changes.as_ref().map(|changes| changes.path.bare()).unwrap_or_default();
+                parts.push(Ahead { path, requests: day });
+            }
+            Reading::Whole => parts.extend(times(day).map(|(group, requests)| group.of(requests))),
+            Reading::Turn => parts.extend(times(1).map(|(group, requests)| group.of(requests))),
+        }
     }
-    Some(parts.div_ceil(PARTS.unsigned_abs()))
+    let calls = parts.iter().map(|group| group.requests).sum::<u64>().div_ceil(day);
+    parts.iter_mut().for_each(|group| group.requests = group.requests.div_ceil(day));
+    Some(Cost { calls, time: outlook.time_of(&parts) })
 }
 
 /// Asks for a few resources of every kind.
 pub async fn probe(catalog: &'static Provider, live: &Live) -> Probed {
-    let started = Instant::now();
     let mut known = Known::lean(catalog);
     let mut counts: BTreeMap<Kind, u64> = BTreeMap::new();
     let mut kinds = Vec::new();
@@ -121,15 +136,17 @@ pub async fn probe(catalog: &'static Provider, live: &Live) -> Probed {
             state: swept.state,
             missing: swept.reason,
             restorable: spec.restore.class,
-            calls: 0,
+            ahead: Vec::new(),
         });
     }
     let count = |kind: &Kind| counts.get(kind).copied().unwrap_or(0);
     for found in &mut kinds {
         let spec = catalog.kind(&found.kind).filter(|_| found.state != State::Excluded);
-        found.calls = spec.map_or(0, |spec| provider::forecast(catalog, spec, &count));
+        found.ahead = spec.map(|spec| provider::ahead(catalog, spec, &count)).unwrap_or_default();
     }
-    let calls = live.requests().max(1);
-    let hour = hour(catalog, &kinds, &count);
-    Probed { kinds, hour, per_call: started.elapsed() / u32::try_from(calls).unwrap_or(u32::MAX) }
+    let outlook = live.outlook();
+    let all: Vec<Ahead> = kinds.iter().flat_map(|probe| probe.ahead.iter().cloned()).collect();
+    let full = Cost { calls: kinds.iter().map(Probe::calls).sum(), time: outlook.time_of(&all) };
+    let hour = hour(catalog, &kinds, &count, &outlook);
+    Probed { kinds, full, hour }
 }

@@ -15,6 +15,7 @@ use crate::collect::absence::{Gone, lost_rights};
 use crate::collect::due::{self, Full};
 use crate::collect::explain::Log;
 use crate::collect::mark::Mark;
+use crate::collect::remaining::Left;
 use crate::collect::{CollectError, explain, late, ledger, notes};
 use crate::provider::{Known, Live};
 use crate::store::{Fingerprints, Flags, Meta, Snapshot, WriteSession};
@@ -26,9 +27,9 @@ const IDENTITY_NOTE: &str = "identity";
 
 /// What a person watching sees.
 pub trait Progress: Send + Sync {
-    /// A kind is about to be read; `done` of `all` kinds are behind, and about this many requests
-    /// of the whole run are still to come, as far as the last run tells.
-    fn kind(&self, kind: &Kind, done: usize, all: usize, requests_left: Option<u64>);
+    /// A kind is about to be read; `done` of `all` kinds are behind. `left` works out how long it takes from
+    /// here; nothing where that cannot be said yet.
+    fn kind(&self, kind: &Kind, done: usize, all: usize, left: &dyn Fn() -> Option<Left>);
     /// Rows of the current kind so far.
     fn rows(&self, rows: u64);
 }
@@ -37,7 +38,7 @@ pub trait Progress: Send + Sync {
 pub struct Silent;
 
 impl Progress for Silent {
-    fn kind(&self, _: &Kind, _: usize, _: usize, _: Option<u64>) {}
+    fn kind(&self, _: &Kind, _: usize, _: usize, _: &dyn Fn() -> Option<Left>) {}
     fn rows(&self, _: u64) {}
 }
 

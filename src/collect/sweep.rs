@@ -18,13 +18,13 @@ impl Run<'_> {
     ) -> Result<(), CollectError> {
         let levels = provider::order(self.catalog);
         let all = levels.iter().map(Vec::len).sum();
-        let read = levels.into_iter().flatten().filter(|spec| spec.is_asked_for());
-        for (done, spec) in read.enumerate() {
-            let left = previous.map(|was| was.requests.saturating_sub(self.live.requests()));
-            self.progress.kind(&spec.kind, done, all, left);
+        let read: Vec<&KindSpec> = levels.into_iter().flatten().filter(|spec| spec.is_asked_for()).collect();
+        let before = previous.map(|was| was.ledger.as_ref());
+        for (done, spec) in read.iter().enumerate() {
+            let left = || self.left_of(read.get(done..)?, &gathering.ledger, before);
+            self.progress.kind(&spec.kind, done, all, &left);
             self.sweep_kind(spec, gathering).await?;
         }
-        let before = previous.map(|was| was.ledger.as_ref());
         ledger::fill_unread(self.catalog, before, &mut gathering.ledger);
         Ok(())
     }

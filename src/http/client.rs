@@ -15,6 +15,7 @@ use crate::http::address::Address;
 use crate::http::answer::{Answer, Outgoing};
 use crate::http::error::{HttpError, path_of};
 use crate::http::login::{Login, Token, Tokens};
+use crate::http::outlook::Outlook;
 use crate::http::pace::{Pace, PaceRules};
 use crate::http::retry;
 use crate::http::tally::{Journal, Made, Tally};
@@ -138,6 +139,14 @@ impl Client {
         self.journal.tally()
     }
 
+    /// How long requests will take, by the catalogue's pace and what answers have told so far.
+    #[must_use]
+    pub fn outlook(&self) -> Outlook {
+        let tally = self.tally();
+        let asked = u32::try_from(tally.by_status.values().sum::<u64>()).unwrap_or(u32::MAX);
+        self.pace.outlook(tally.answering.checked_div(asked))
+    }
+
     /// The last requests, oldest first.
     #[must_use]
     pub fn record(&self) -> Vec<Made> {
@@ -231,7 +240,7 @@ impl Client {
         body: Option<(Bytes, &str)>,
     ) -> Result<(Answer, Token), HttpError> {
         let url = self.address.url(target)?;
-        let (_place, waited) = self.pace.enter(target).await;
+        let mut entered = self.pace.enter(target).await;
         let token = self.tokens.current(&self.transport, &self.journal).await?;
         let started = Instant::now();
         let sent =
@@ -241,17 +250,14 @@ impl Client {
         let outcome = self.transport.exchange(packet).await;
         let (status, bytes) = outcome.as_ref().map_or((0, 0), |answer| (answer.status, answer.body.len()));
         self.journal.made(Made { method, target: sent, status }, bytes);
-        self.journal.add(|tally| tally.waited_ms += u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
-        tracing::debug!(
-            method,
-            path = path_of(target),
-            status,
-            bytes,
-            ms = started.elapsed().as_millis(),
-            "request"
-        );
+        let took = started.elapsed();
+        self.journal.add(|tally| {
+            tally.waited += entered.waited;
+            tally.answering += took;
+        });
+        tracing::debug!(method, path = path_of(target), status, bytes, ms = took.as_millis(), "request");
         let answer = outcome?;
-        self.pace.learn(target, &answer, self.clock.now());
+        entered.learn(&answer, self.clock.now());
         Ok((answer, token))
     }
 

@@ -5,6 +5,8 @@
 //! catalogue names for it. Which lanes of a bucket really share a window is learnt: those for which
 //! the vendor tells the same limit.
 
+use std::collections::HashMap;
+
 /// One form of path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lane {
@@ -12,13 +14,17 @@ pub struct Lane {
     pub path: String,
     /// What it is counted in, by a name that means something only among lanes.
     pub bucket: String,
+    /// Requests a minute that the vendor states for the bucket; 0 where he states none.
+    pub limit: u32,
 }
 
 /// All lanes of a tenant; the one after the last is for paths of no known form.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Lanes {
     lanes: Vec<(Vec<String>, usize)>,
-    buckets: Vec<String>,
+    /// The place of a lane by its form itself: what is forecast is named by that.
+    forms: HashMap<String, usize>,
+    buckets: Vec<(String, u32)>,
 }
 
 fn segments(path: &str) -> impl Iterator<Item = &str> {
@@ -33,15 +39,27 @@ impl Lanes {
     pub(crate) fn new(given: &[Lane]) -> Self {
         let mut out = Self::default();
         for lane in given {
-            let bucket = out.buckets.iter().position(|name| *name == lane.bucket).unwrap_or_else(|| {
-                out.buckets.push(lane.bucket.clone());
+            let bucket = out.buckets.iter().position(|(name, _)| *name == lane.bucket).unwrap_or_else(|| {
+                out.buckets.push((lane.bucket.clone(), lane.limit));
                 out.buckets.len() - 1
             });
             out.lanes.push((segments(&lane.path).map(str::to_owned).collect(), bucket));
         }
         // A literal segment says more than a placeholder, so it is looked at first.
         out.lanes.sort_by_key(|(path, _)| path.iter().map(|part| is_open(part)).collect::<Vec<_>>());
+        let forms = out.lanes.iter().enumerate().map(|(place, (path, _))| (path.join("/"), place));
+        out.forms = forms.collect();
         out
+    }
+
+    /// A lane's bucket.
+    pub(crate) fn bucket(&self, lane: usize) -> usize {
+        self.lanes.get(lane).map_or(self.buckets.len(), |(_, bucket)| *bucket)
+    }
+
+    /// The limit that the vendor states for a bucket.
+    pub(crate) fn stated(&self, bucket: usize) -> Option<u64> {
+        self.buckets.get(bucket).map(|(_, limit)| u64::from(*limit)).filter(|limit| *limit > 0)
     }
 
     /// The lane of a target and its bucket.
@@ -51,7 +69,8 @@ impl Lanes {
             segments(path).count() == lane.len()
                 && segments(path).zip(lane).all(|(part, form)| is_open(form) || part == form)
         };
-        let place = self.lanes.iter().position(|(lane, _)| fits(lane));
+        let named = self.forms.get(path.trim_matches('/')).copied();
+        let place = named.or_else(|| self.lanes.iter().position(|(lane, _)| fits(lane)));
         place.map_or((self.lanes.len(), self.buckets.len()), |place| (place, self.lanes[place].1))
     }
 }
@@ -62,7 +81,7 @@ mod tests {
 
     #[test]
     fn the_most_literal_form_counts() {
-        let lane = |path: &str, bucket: &str| Lane { path: path.into(), bucket: bucket.into() };
+        let lane = |path: &str, bucket: &str| Lane { path: path.into(), bucket: bucket.into(), limit: 0 };
         let lanes = Lanes::new(&[
             lane("/api/v1/apps", "apps"),
             lane("/api/v1/{any}", "other"),
@@ -70,11 +89,16 @@ mod tests {
             lane("/api/v1/groups/rules", "groups"),
             lane("/api/v1/apps/{appId}/users", "apps"),
         ]);
-        let bucket = |target: &str| lanes.buckets.get(lanes.of(target).1).map(String::as_str);
+        let bucket = |target: &str| lanes.buckets.get(lanes.of(target).1).map(|(name, _)| name.as_str());
         assert_eq!(bucket("/api/v1/apps?limit=200"), Some("apps"));
         assert_eq!(bucket("/api/v1/zones"), Some("other"));
         assert_eq!(bucket("/api/v1/apps/0oa1/users?after=x"), Some("apps"));
         assert_eq!(bucket("/elsewhere/a/b/c/d"), None);
+        assert_eq!(
+            lanes.of("/api/v1/groups/{groupId}"),
+            lanes.of("/api/v1/groups/00g1"),
+            "a form stands for itself"
+        );
         assert_ne!(lanes.of("/api/v1/groups/rules").0, lanes.of("/api/v1/groups/00g1").0);
     }
 }

@@ -12,10 +12,12 @@
 
 pub mod address;
 pub mod answer;
+mod book;
 pub mod client;
 pub mod error;
 pub mod lanes;
 pub mod login;
+pub mod outlook;
 pub mod pace;
 mod proof;
 pub mod retry;
@@ -35,6 +37,7 @@ pub use client::{Client, Setup};
 pub use error::HttpError;
 pub use lanes::Lane;
 pub use login::{Credential, Login};
+pub use outlook::{Ahead, Outlook};
 pub use pace::PaceRules;
 pub use signing::SigningKey;
 pub use tally::{Made, Tally};

@@ -5,16 +5,19 @@
 //! a tenth of the window alone even where others have used up the rest. A vendor has several
 //! windows: a lane's is known from its first answer on, and lanes of one bucket that tell the same
 //! limit are taken to share it, which errs on the slow side.
+//!
+//! Read `book.rs` next, which counts.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::http::answer::Answer;
+use crate::http::book::{Book, Name, Place, Told, Turn};
 use crate::http::lanes::{Lane, Lanes};
+use crate::http::outlook::Outlook;
 
 /// What holds for a tenant.
 #[derive(Clone, Debug)]
@@ -49,84 +52,20 @@ impl Default for PaceRules {
     }
 }
 
+impl PaceRules {
+    /// Whether answers tell of their window.
+    pub(super) fn tells(&self) -> bool {
+        self.limit_header.is_some() && self.remaining_header.is_some() && self.reset_header.is_some()
+    }
+
+    /// Requests that we may make in a window of this size.
+    pub(super) fn share(&self, limit: u64) -> u64 {
+        (limit * u64::from(self.budget_percent.min(100)) / 100).max(1)
+    }
+}
+
 /// Numbers above this in a reset header are seconds since the epoch, below it seconds from now.
 const EPOCH_FROM: u64 = 100_000_000;
-
-/// Two ends of a window that lie closer than this are the same end.
-const SAME_END: Duration = Duration::from_secs(2);
-
-/// A request's lane and bucket, as [`Lanes`] numbers them.
-type Place = (usize, usize);
-
-/// One of the vendor's windows as last described.
-#[derive(Clone, Copy, Debug)]
-struct Window {
-    limit: u64,
-    remaining: u64,
-    ends: Instant,
-    /// Requests that we made in it.
-    ours: u64,
-}
-
-/// The state behind the bounds, without a clock of its own.
-#[derive(Debug, Default)]
-struct Book {
-    held_until: Option<Instant>,
-    next_slot: Option<Instant>,
-    /// The limit that a lane's answers told last.
-    limits: HashMap<usize, u64>,
-    /// By bucket and limit.
-    windows: HashMap<(usize, u64), Window>,
-}
-
-impl Book {
-    /// Takes a place at `now`, or says how long to wait before asking again.
-    fn take(&mut self, rules: &PaceRules, (lane, bucket): Place, now: Instant) -> Option<Duration> {
-        for until in [self.held_until, self.next_slot].into_iter().flatten() {
-            if until > now {
-                return Some(until - now);
-            }
-        }
-        let window = self.limits.get(&lane).map(|limit| (bucket, *limit));
-        if let Some((name, window)) = window.and_then(|name| Some((name, self.windows.get_mut(&name)?))) {
-            if window.ends <= now {
-                self.windows.remove(&name);
-            } else if window.is_spent(rules) {
-                return Some(window.ends - now);
-            } else {
-                window.ours += 1;
-                window.remaining = window.remaining.saturating_sub(1);
-            }
-        }
-        if rules.per_second > 0 {
-            self.next_slot = Some(now + Duration::from_secs(1) / rules.per_second);
-        }
-        None
-    }
-
-    /// Learns what an answer's headers say. `left` is the time until the window ends.
-    fn learn(&mut self, (lane, bucket): Place, limit: u64, remaining: u64, left: Duration, now: Instant) {
-        let ends = now + left;
-        // A lane whose window was not known took its place uncounted.
-        let uncounted = u64::from(self.limits.insert(lane, limit) != Some(limit));
-        let ours = match self.windows.get(&(bucket, limit)) {
-            Some(old) if ends < old.ends + SAME_END => old.ours + uncounted,
-            _ => 1,
-        };
-        self.windows.insert((bucket, limit), Window { limit, remaining, ends, ours });
-    }
-
-    fn hold(&mut self, until: Instant) {
-        self.held_until = Some(self.held_until.map_or(until, |old| old.max(until)));
-    }
-}
-
-impl Window {
-    fn is_spent(&self, rules: &PaceRules) -> bool {
-        let share = (self.limit * u64::from(rules.budget_percent.min(100)) / 100).max(1);
-        self.ours >= share || self.remaining <= self.limit / 10
-    }
-}
 
 /// The gate that every request goes through.
 pub(crate) struct Pace {
@@ -134,13 +73,26 @@ pub(crate) struct Pace {
     lanes: Lanes,
     under_way: Semaphore,
     book: Mutex<Book>,
+    /// Told whenever a request is over.
+    over: Notify,
+}
+
+/// A request's place. Whoever drops it without an answer gives it back.
+pub(crate) struct Entered<'a> {
+    pace: &'a Pace,
+    place: Place,
+    counted: Vec<Name>,
+    /// How long it was waited for.
+    pub(crate) waited: Duration,
+    answer: Option<Option<Told>>,
+    _permit: SemaphorePermit<'a>,
 }
 
 impl Pace {
     pub(crate) fn new(rules: PaceRules) -> Self {
         let under_way = Semaphore::new(rules.concurrent.max(1) as usize);
         let lanes = Lanes::new(&rules.lanes);
-        Self { rules, lanes, under_way, book: Mutex::default() }
+        Self { rules, lanes, under_way, book: Mutex::default(), over: Notify::new() }
     }
 
     pub(crate) fn concurrent(&self) -> usize {
@@ -151,15 +103,24 @@ impl Pace {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a place for a request to this target; returns it with the time waited.
-    pub(crate) async fn enter(&self, target: &str) -> (SemaphorePermit<'_>, Duration) {
+    /// Waits for a place for a request to this target.
+    pub(crate) async fn enter(&self, target: &str) -> Entered<'_> {
         let since = Instant::now();
         let place = self.lanes.of(target);
         let permit = self.under_way.acquire().await.expect("the gate is never closed");
         loop {
-            let wait = self.book().take(&self.rules, place, Instant::now());
-            let Some(wait) = wait else { return (permit, since.elapsed()) };
-            tokio::time::sleep(wait).await;
+            let mut over = std::pin::pin!(self.over.notified());
+            // An answer between the look into the book and the waiting must not be missed.
+            over.as_mut().enable();
+            let turn = self.book().take(&self.rules, place, Instant::now());
+            match turn {
+                Turn::Go(counted) => {
+                    let waited = since.elapsed();
+                    return Entered { pace: self, place, counted, waited, answer: None, _permit: permit };
+                }
+                Turn::Wait(wait) => tokio::time::sleep(wait).await,
+                Turn::Ask => over.await,
+            }
         }
     }
 
@@ -168,20 +129,38 @@ impl Pace {
         self.book().hold(Instant::now() + wait);
     }
 
-    /// Learns from the headers of an answer.
-    pub(crate) fn learn(&self, target: &str, answer: &Answer, now: Timestamp) {
+    /// How long requests will take, by what has been told so far. `latency` is that of one request.
+    pub(crate) fn outlook(&self, latency: Option<Duration>) -> Outlook {
+        let book = self.book();
+        let outlook = Outlook::new(&self.rules);
+        outlook.learnt(book.limits(), book.length(), latency)
+    }
+
+    fn told(&self, answer: &Answer, now: Timestamp) -> Option<Told> {
         let number = |header: &Option<String>| -> Option<u64> {
             answer.header(header.as_deref()?)?.trim().split(['.', ',', ';']).next()?.trim().parse().ok()
         };
-        let (Some(limit), Some(remaining), Some(reset)) = (
-            number(&self.rules.limit_header),
-            number(&self.rules.remaining_header),
-            number(&self.rules.reset_header),
-        ) else {
-            return;
-        };
-        let place = self.lanes.of(target);
-        self.book().learn(place, limit, remaining, until_end(reset, now), Instant::now());
+        let rules = &self.rules;
+        Some(Told {
+            limit: number(&rules.limit_header)?,
+            remaining: number(&rules.remaining_header)?,
+            left: until_end(number(&rules.reset_header)?, now),
+        })
+    }
+}
+
+impl Entered<'_> {
+    /// Learns from the headers of the answer. A fault of the server without any says nothing of the lane.
+    pub(crate) fn learn(&mut self, answer: &Answer, now: Timestamp) {
+        let told = self.pace.told(answer, now);
+        self.answer = (told.is_some() || answer.status < 500).then_some(told);
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.pace.book().give_back(self.place, &self.counted, self.answer, Instant::now());
+        self.pace.over.notify_waiters();
     }
 }
 
@@ -195,54 +174,9 @@ fn until_end(reset: u64, now: Timestamp) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
+
     use super::*;
-
-    const MINUTE: Duration = Duration::from_secs(60);
-    const ONE: Place = (0, 0);
-
-    fn takes(book: &mut Book, rules: &PaceRules, now: Instant) -> usize {
-        (0..1000).take_while(|_| book.take(rules, ONE, now).is_none()).count()
-    }
-
-    #[test]
-    fn our_share_of_a_window_is_not_passed() {
-        let (rules, now) = (PaceRules::default(), Instant::now());
-        let mut book = Book::default();
-        book.learn(ONE, 100, 99, MINUTE, now);
-        assert_eq!(takes(&mut book, &rules, now), 19, "one of 20 is the request that was answered");
-        assert_eq!(book.take(&rules, ONE, now), Some(MINUTE));
-        book.learn(ONE, 100, 60, MINUTE, now);
-        assert!(book.take(&rules, ONE, now).is_some(), "the same window, told again, gives no new share");
-        let later = now + MINUTE;
-        book.learn(ONE, 100, 99, MINUTE, later);
-        assert_eq!(takes(&mut book, &rules, later), 19);
-    }
-
-    #[test]
-    fn a_tenth_is_left_to_others() {
-        let (rules, now) = (PaceRules { budget_percent: 100, ..PaceRules::default() }, Instant::now());
-        let mut book = Book::default();
-        book.learn(ONE, 100, 13, MINUTE, now);
-        assert_eq!(takes(&mut book, &rules, now), 3);
-    }
-
-    #[test]
-    fn windows_of_one_bucket_are_told_apart_by_their_limits() {
-        let (rules, now) = (PaceRules::default(), Instant::now());
-        let mut book = Book::default();
-        let (narrow, wide, twin, fresh) = ((1, 0), (2, 0), (3, 0), (4, 0));
-        book.learn(narrow, 50, 49, MINUTE, now);
-        book.learn(wide, 1000, 999, MINUTE, now);
-        book.learn(twin, 50, 48, MINUTE, now);
-        let taken = (0..100).take_while(|_| book.take(&rules, narrow, now).is_none()).count();
-        assert_eq!(taken, 8, "two of the ten that are ours were used by the lanes' first requests");
-        assert!(book.take(&rules, twin, now).is_some(), "the twin shares the window");
-        assert!(book.take(&rules, wide, now).is_none(), "the wide one does not");
-        assert!(
-            book.take(&rules, fresh, now).is_none(),
-            "nothing is known of a lane before its first answer"
-        );
-    }
 
     #[test]
     fn a_window_is_over_when_its_last_second_is() {
@@ -254,22 +188,53 @@ mod tests {
         assert_eq!(until_end(7, at(0)), Duration::from_secs(8), "seconds from now");
     }
 
-    #[test]
-    fn requests_a_second_are_spread() {
-        let (rules, now) = (PaceRules { per_second: 10, ..PaceRules::default() }, Instant::now());
-        let mut book = Book::default();
-        assert_eq!(book.take(&rules, ONE, now), None);
-        assert_eq!(book.take(&rules, ONE, now), Some(Duration::from_millis(100)));
-        assert_eq!(book.take(&rules, ONE, now + Duration::from_millis(100)), None);
+    fn answer(limit: u64, remaining: u64) -> Answer {
+        let mut headers = reqwest::header::HeaderMap::new();
+        for (name, number) in [("x-limit", limit), ("x-left", remaining), ("x-reset", 3600)] {
+            headers.insert(name, number.into());
+        }
+        Answer { status: 200, headers, body: bytes::Bytes::new() }
     }
 
+    /// Polled by hand: what waits for an answer goes on when that has come, and not before.
     #[test]
-    fn the_longest_hold_counts() {
-        let (rules, now) = (PaceRules::default(), Instant::now());
-        let mut book = Book::default();
-        book.hold(now + MINUTE);
-        book.hold(now + Duration::from_secs(1));
-        assert_eq!(book.take(&rules, ONE, now), Some(MINUTE));
-        assert_eq!(book.take(&rules, ONE, now + MINUTE), None);
+    fn many_at_once_wait_for_the_first_answer_and_share_what_it_tells() {
+        let lane = |path: &str| Lane { path: path.into(), bucket: "apps".into(), limit: 0 };
+        let header = |name: &str| Some(name.to_owned());
+        let pace = Pace::new(PaceRules {
+            concurrent: 100,
+            limit_header: header("x-limit"),
+            remaining_header: header("x-left"),
+            reset_header: header("x-reset"),
+            lanes: vec![lane("/apps/{id}/users"), lane("/apps/{id}/groups")],
+            ..PaceRules::default()
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let _inside = runtime.enter();
+        let targets: Vec<String> =
+            (0..60).map(|n| format!("/apps/{n}/{}", ["users", "groups"][n % 2])).collect();
+        let mut waiting: Vec<_> = targets.iter().map(|target| Box::pin(pace.enter(target))).collect();
+        let mut under_way = Vec::new();
+        let mut sent = 0;
+        let mut rounds = Vec::new();
+        loop {
+            waiting.retain_mut(|one| match one.as_mut().now_or_never() {
+                Some(entered) => {
+                    under_way.push(entered);
+                    false
+                }
+                None => true,
+            });
+            rounds.push(under_way.len());
+            if under_way.is_empty() {
+                break;
+            }
+            for mut entered in under_way.drain(..) {
+                sent += 1;
+                entered.learn(&answer(100, 100 - sent), Timestamp::UNIX_EPOCH);
+            }
+        }
+        assert_eq!(rounds[0], 1, "one of both lanes, though 60 want to");
+        assert_eq!(sent, 20, "a fifth of 100: {rounds:?}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// How many requests are remembered; older ones are only counted.
 const RECORD_MAX: usize = 20_000;
@@ -30,8 +31,10 @@ pub struct Tally {
     pub throttled: u64,
     /// Requests repeated after a failure.
     pub retries: u64,
-    /// Milliseconds spent waiting for the pace, over all requests.
-    pub waited_ms: u64,
+    /// Time spent waiting for the pace, over all requests.
+    pub waited: Duration,
+    /// Time from sending to the answer, over all requests.
+    pub answering: Duration,
     /// Answers by status; 0 where none came.
     pub by_status: BTreeMap<u16, u64>,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::catalog::{AuthForm, Provider};
-use crate::http::{Credential, Lane, Login};
+use crate::http::{Credential, Lane, Login, Outlook, PaceRules};
 use crate::provider::error::ProviderError;
 use crate::provider::live::Target;
 
@@ -86,15 +86,37 @@ fn fill_text(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
     out
 }
 
+/// How fast a tenant may be asked, with this share of what the vendor allows.
+pub(crate) fn pace(catalog: &Provider, budget_percent: u32) -> PaceRules {
+    let rate = &catalog.rate;
+    PaceRules {
+        concurrent: rate.concurrent,
+        per_second: rate.per_second,
+        budget_percent,
+        limit_header: rate.limit_header.clone(),
+        remaining_header: rate.remaining_header.clone(),
+        reset_header: rate.reset_header.clone(),
+        lanes: if rate.limit_header.is_some() { lanes(catalog) } else { Vec::new() },
+    }
+}
+
+/// How long requests take by the catalogue alone, with this share of what the vendor allows: nothing has been
+/// asked yet.
+#[must_use]
+pub fn outlook(catalog: &Provider, budget_percent: u32) -> Outlook {
+    Outlook::new(&pace(catalog, budget_percent))
+}
+
 /// Every path of the catalogue with the bucket that it is counted in.
-pub(crate) fn lanes(catalog: &Provider) -> Vec<Lane> {
+fn lanes(catalog: &Provider) -> Vec<Lane> {
     let mut lanes = Vec::new();
     for spec in &catalog.kinds {
         let writes = spec.create.iter().chain(&spec.update).chain(&spec.delete).map(|write| &write.call);
         let calls = writes.chain(spec.action.iter().map(|action| &action.call));
         let paths = spec.gets().into_iter().chain(calls.map(|call| call.path.bare()));
         let bucket = spec.bucket.clone().unwrap_or_default();
-        lanes.extend(paths.map(|path| Lane { path, bucket: bucket.clone() }));
+        let limit = catalog.bucket.get(&bucket).copied().unwrap_or(0);
+        lanes.extend(paths.map(|path| Lane { path, bucket: bucket.clone(), limit }));
     }
     lanes
 }

@@ -12,9 +12,9 @@ use crate::base::key::Kind;
 use crate::base::time::{Clock, SystemClock};
 use crate::catalog::{Context, Gone, KindSpec, Method, Paging, Provider, StatusMeaning, Template};
 use crate::http::error::path_of;
-use crate::http::{Answer, Bounds, Client, Credential, Made, Outgoing, PaceRules, Setup, Tally};
+use crate::http::{Answer, Bounds, Client, Credential, Made, Outgoing, Outlook, Setup, Tally};
 use crate::json::{self, Value};
-use crate::provider::connect::{lanes, login, settings};
+use crate::provider::connect::{login, pace, settings};
 use crate::provider::error::ProviderError;
 use crate::provider::ident;
 use crate::provider::other;
@@ -135,20 +135,11 @@ impl Live {
         for (setting, there) in other::targets(catalog, &settings, &target)? {
             others.insert(setting, Box::new(Self::connect_in(catalog, there, world.clone())?));
         }
-        let rate = &catalog.rate;
         let setup = Setup {
             login: login(catalog, &settings, &target)?,
             headers: catalog.headers.clone(),
             ca_file: target.ca_file,
-            pace: PaceRules {
-                concurrent: rate.concurrent,
-                per_second: rate.per_second,
-                budget_percent: target.budget_percent,
-                limit_header: rate.limit_header.clone(),
-                remaining_header: rate.remaining_header.clone(),
-                reset_header: rate.reset_header.clone(),
-                lanes: if rate.limit_header.is_some() { lanes(catalog) } else { Vec::new() },
-            },
+            pace: pace(catalog, target.budget_percent),
             bounds: world.bounds,
             tries_max: world.tries_max,
             refusals: catalog
@@ -187,6 +178,12 @@ impl Live {
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.client.tally().requests + self.others.values().map(|other| other.requests()).sum::<u64>()
+    }
+
+    /// How long requests to the tenant's own host will take, as far as is known by now.
+    #[must_use]
+    pub fn outlook(&self) -> Outlook {
+        self.client.outlook()
     }
 
     /// All counts since the start, of the tenant's own host.

@@ -35,11 +35,13 @@ pub mod sweep;
 #[cfg(test)]
 mod tests;
 
+pub use crate::http::outlook::{Ahead, Outlook, USUAL_LATENCY};
 pub use crate::http::{Credential, SigningKey};
+pub use connect::outlook;
 pub use error::ProviderError;
 pub use events::Event;
 pub use follow::From;
-pub use forecast::forecast;
+pub use forecast::{ahead, forecast};
 pub use known::Known;
 pub use live::{Live, Target, World, WriteAnswer, WriteRequest};
 pub use order::{guides, is_context, is_divisible, order};

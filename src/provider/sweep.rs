@@ -85,6 +85,12 @@ impl Live {
         swept
     }
 
+    /// Whether anything is asked for a kind, as this tenant is configured.
+    #[must_use]
+    pub fn asks_for(&self, spec: &KindSpec) -> bool {
+        self.unread(spec).is_none()
+    }
+
     /// A kind that is not read at all, and why.
     fn unread(&self, spec: &KindSpec) -> Option<Swept> {
         if let Some(unread) = &spec.unread {

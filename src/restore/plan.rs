@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::base::ids::PlanId;
 use crate::base::key::ResourceKey;
 use crate::catalog::Provider;
+use crate::provider::{Ahead, Outlook, USUAL_LATENCY};
 use crate::restore::atlas::Atlas;
 use crate::restore::form::{
     Effect, Forecast, Guard, IdChange, Input, Mode, Op, Part, Plan, Refusal, Rewrite, Step,
@@ -23,9 +24,6 @@ use crate::restore::scope::Scope;
 use crate::restore::sides::{Recorded, Seen, Wants};
 use crate::restore::steps::{Drafts, Outcome, is_last};
 use crate::restore::{RestoreError, drafts, removals};
-
-/// Calls a second where the catalogue gives no pace of its own.
-const CALLS_A_SECOND: u64 = 10;
 
 /// Everything that a plan is made from.
 pub struct Inputs<'a> {
@@ -49,6 +47,8 @@ pub struct Inputs<'a> {
     pub mode: Mode,
     /// What Lastgood signs in with.
     pub own: &'a Own,
+    /// How fast the tenant can be asked.
+    pub outlook: &'a Outlook,
     /// The time of planning.
     pub now: Timestamp,
     /// How long the plan holds.
@@ -286,14 +286,25 @@ impl<'i, 'a> Maker<'i, 'a> {
             .collect();
     }
 
+    /// Each input once before the first write; each target before and after its step.
     fn forecast(&mut self) {
-        let writes: u64 = self.plan.steps.iter().map(|step| step.requests.len() as u64).sum();
-        // Each input once before the first write; each target before and after its step.
-        let calls = writes + self.plan.inputs.len() as u64 + 2 * self.plan.steps.len() as u64;
-        let pace = match self.inputs.catalog.rate.per_second {
-            0 => CALLS_A_SECOND,
-            pace => u64::from(pace),
+        let catalog = self.inputs.catalog;
+        let reading = |key: &ResourceKey| {
+            let path = catalog.kind(&key.kind).and_then(|spec| spec.gets().pop()).unwrap_or_default();
+            Ahead { path, requests: 1 }
         };
-        self.plan.forecast = Forecast { calls, seconds: calls.div_ceil(pace) };
+        let mut ahead: Vec<Ahead> = self.plan.inputs.iter().map(|input| reading(&input.key)).collect();
+        for step in &self.plan.steps {
+            ahead.push(reading(&step.key));
+            let requests = step.requests.iter();
+            ahead.extend(requests.map(|request| Ahead { path: request.path.to_string(), requests: 1 }));
+            ahead.push(reading(&step.key));
+        }
+        // What a call takes at the vendor is one part; its two records of the journal are another, so the forecast
+        // goes by the usual and not by what reads took a moment ago.
+        let outlook = self.inputs.outlook.clone().with_latency(USUAL_LATENCY).one_by_one();
+        let seconds = outlook.time_of(&ahead).as_millis().div_ceil(1000);
+        self.plan.forecast =
+            Forecast { calls: ahead.len() as u64, seconds: u64::try_from(seconds).unwrap_or(u64::MAX) };
     }
 }

@@ -176,7 +176,7 @@ impl Tenant {
     async fn plan(&self, goal: &Recording, scope: &Scope) -> Result<Plan, RestoreError> {
         let mark = |address: &str, place: &str, value: &[u8]| self.values.mark(address, place, value);
         let tenant = LiveTenant::new(&self.live, &mark);
-        let (now, own) = (SystemClock.now(), Own::default());
+        let (now, own, outlook) = (SystemClock.now(), Own::default(), self.live.outlook());
         let inputs = |live| Inputs {
             catalog: self.live.catalog(),
             settings: self.live.settings(),
@@ -188,6 +188,7 @@ impl Tenant {
             scope,
             mode: Mode::Rollback,
             own: &own,
+            outlook: &outlook,
             now,
             valid_for: SignedDuration::from_hours(1),
         };

@@ -63,6 +63,7 @@ impl World {
         let keys = ["team/t1", "app/a1", "app/a2", "app/a3"];
         let (settings, own, scope) = (BTreeMap::new(), Own::default(), Scope::whole(keys.map(key)));
         let base = goal.snapshot().id.to_string();
+        let outlook = lastgood::provider::outlook(catalog(), 20);
         let inputs = |live| Inputs {
             catalog: catalog(),
             settings: &settings,
@@ -74,6 +75,7 @@ impl World {
             scope: &scope,
             mode: Mode::Rollback,
             own: &own,
+            outlook: &outlook,
             now: self.clock.now(),
             valid_for: SignedDuration::from_hours(24),
         };

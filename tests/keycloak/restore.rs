@@ -53,7 +53,7 @@ impl Tenant {
         let mark = |address: &str, place: &str, value: &[u8]| self.values.mark(address, place, value);
         let tenant = LiveTenant::new(&self.live, &mark);
         let seen = Seen::new(SystemClock.now());
-        let own = Own::default();
+        let (own, outlook) = (Own::default(), self.live.outlook());
         let inputs = |live| Inputs {
             catalog: self.live.catalog(),
             settings: self.live.settings(),
@@ -65,6 +65,7 @@ impl Tenant {
             scope,
             mode,
             own: &own,
+            outlook: &outlook,
             now: Timestamp::UNIX_EPOCH.checked_add(SignedDuration::from_hours(1)).unwrap(),
             valid_for: SignedDuration::from_hours(24 * 365 * 200),
         };

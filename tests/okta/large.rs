@@ -176,6 +176,10 @@ fn hours_within_a_fifth_of_the_limits() {
     let org = start(WORKFORCE, &size, &["--rate", "10"]);
     let forecast: Value = serde_json::from_str(&org.run(&["tenant", "test", "--json", "acme"], 0)).unwrap();
     println!("{} users, {} groups, {} apps; forecast {}", size[0], size[1], size[2], forecast["forecast"]);
+    for run in ["full", "hour"] {
+        let minutes = forecast["forecast"][run]["seconds"].as_f64().unwrap() * FACTOR as f64 / 60.0;
+        println!("{run}: forecast of {minutes:.0} min at the limits of Workforce");
+    }
     let told = |what: &str, run: &Run| {
         let minutes = run.wall.as_secs_f64() * FACTOR as f64 / 60.0;
         println!("{what}: {} requests in {minutes:.0} min at the limits of Workforce", run.count("requests"));

@@ -8,6 +8,7 @@ mod behaviour;
 mod document;
 mod entitled;
 mod falsified;
+mod forecast;
 mod hourly;
 #[path = "../keycloak/kept.rs"]
 mod kept;

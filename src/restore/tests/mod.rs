@@ -65,6 +65,7 @@ fn made(
 ) -> Plan {
     let settings = BTreeMap::new();
     let elsewhere = from.map(|_| catalog().elsewhere());
+    let outlook = crate::provider::outlook(catalog(), 20);
     let inputs = |live| Inputs {
         catalog: elsewhere.as_ref().unwrap_or(catalog()),
         settings: &settings,
@@ -76,6 +77,7 @@ fn made(
         scope,
         mode,
         own,
+        outlook: &outlook,
         now: Timestamp::UNIX_EPOCH,
         valid_for: SignedDuration::from_hours(24),
     };
