@@ -88,6 +88,8 @@ pub struct Deed {
     pub kinds: Vec<Kind>,
     /// The vendor's words.
     pub words: Vec<String>,
+    /// Why they touch nothing that is kept, where their names sound as if they did.
+    pub why: Option<String>,
 }
 
 /// How the record is read on from where it was read to.

@@ -30,6 +30,12 @@ pub fn faults(provider: &Provider) -> Vec<String> {
     }
     claims(provider, &mut out);
     if let Some(audit) = &provider.audit {
+        for deed in audit.deeds.iter().filter(|deed| deed.why.is_some() && !deed.kinds.is_empty()) {
+            out.push(format!(
+                "audit: `{}` lead to a kind, and something says why not",
+                deed.words.join("`, `")
+            ));
+        }
         let touched = audit.deeds.iter().flat_map(|deed| &deed.kinds);
         let named = audit.silent.iter().chain(&audit.told).chain(touched);
         for kind in named.chain(&audit.actor_kind).chain(&audit.client_kind) {

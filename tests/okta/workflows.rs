@@ -3,9 +3,11 @@
 
 use std::path::PathBuf;
 
+use lastgood::catalog;
 use serde_json::{Value, json};
 
 use crate::org::{Org, TENANT, coverage};
+use crate::recording::shared;
 
 const FOLDER: &str = "10000000-0000-4000-8000-000000000001";
 const BELOW: &str = "10000000-0000-4000-8000-000000000002";
@@ -354,4 +356,45 @@ fn what_the_log_told_of_a_flow_names_who_made_what_a_file_shows() {
         (&"admin@example.com".into(), &"likely".into())
     );
     assert!(shown.iter().any(|change| change["told"] == "workflows.user.flow.create"), "and the deed itself");
+}
+
+#[test]
+fn every_event_of_workflows_leads_to_a_kind_or_says_why_not() {
+    let Some(file) = shared("providers/okta-events.json") else { return };
+    let listed: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let words = listed.as_array().unwrap().iter().filter_map(|row| row["event_type"].as_str());
+    let words: Vec<&str> = words.filter(|word| word.starts_with("workflows.")).collect();
+    assert_eq!(words.len(), 48);
+    let audit = catalog::provider("okta").unwrap().audit.as_ref().unwrap();
+    let mut led = 0;
+    for word in words {
+        let deeds: Vec<_> =
+            audit.deeds.iter().filter(|deed| deed.words.iter().any(|known| known == word)).collect();
+        let [deed] = deeds.as_slice() else { panic!("`{word}` stands {} times", deeds.len()) };
+        match &deed.why {
+            Some(why) => assert!(deed.kinds.is_empty() && why.len() > 20, "{word}: {why}"),
+            None => assert!(
+                !deed.kinds.is_empty()
+                    && deed.kinds.iter().all(|kind| kind.as_str().starts_with("workflow_")),
+                "`{word}` leads nowhere, and nothing says why"
+            ),
+        }
+        led += usize::from(deed.why.is_none());
+        // What makes, changes or removes a thing that exports hold is about that thing.
+        let about = ["flow", "folder", "table", "connection"].into_iter().find(|thing| {
+            let deed = word.strip_prefix(&format!("workflows.user.{thing}."));
+            deed.is_some_and(|deed| {
+                !["export", "view", "execution.cancel", "execution_history.delete"]
+                    .iter()
+                    .any(|end| deed.ends_with(end))
+            })
+        });
+        let kinds: Vec<&str> = deed.kinds.iter().map(|kind| kind.as_str()).collect();
+        assert_eq!(about.is_some(), !kinds.is_empty(), "{word}: {kinds:?}");
+        assert!(
+            about.is_none_or(|thing| kinds.contains(&format!("workflow_{thing}").as_str())),
+            "{word}: {kinds:?}"
+        );
+    }
+    assert_eq!(led, 27, "as docs/WORKFLOWS.md says");
 }

@@ -44,13 +44,14 @@ def audit(shared, kinds):
         named = [kind for kind in dict.fromkeys(row["types"] + along) if kind in kinds or kind in okta_workflows.KINDS]
         # What touches nothing that is kept is grouped by the area of the product, for the eye alone.
         area = "" if named else row["event_type"].split(".", 1)[0]
-        meanings.setdefault((tuple(named), area), []).append(row["event_type"])
-    missing = [kind for kind in TOLD if not any(kind in named for named, _ in meanings)]
+        why = okta_workflows.why_not(row["event_type"])
+        meanings.setdefault((tuple(named), area, why), []).append(row["event_type"])
+    missing = [kind for kind in TOLD if not any(kind in named for named, _, _ in meanings)]
     if missing:
         raise SystemExit(f"okta: no event tells of {missing}")
     deeds = []
-    for (named, _), words in sorted(meanings.items(), key=lambda item: (not item[0][0], item[1][0])):
-        deeds.append({"kinds": list(named), "words": words} if named else {"words": words})
+    for (named, _, why), words in sorted(meanings.items(), key=lambda item: (not item[0][0], item[1][0])):
+        deeds.append(({"kinds": list(named)} if named else {}) | {"words": words} | ({"why": why} if why else {}))
     return {
         "ids": ["/target/*/id"], "told": TOLD, "deeds": deeds,
         # The list goes on where it ended, in the order in which events became readable.

@@ -56,7 +56,10 @@ KINDS = {
 # which change nothing, none.
 ABOUT = {
     "flow.activate": "workflow_flow", "flow.create": "workflow_flow", "flow.deactivate": "workflow_flow", "flow.delete": "workflow_flow",
-    "flow.import": "workflow_flow", "flow.move": "workflow_flow", "flow.save": "workflow_flow", 
+    "flow.import": "workflow_flow", "flow.move": "workflow_flow", "flow.save": "workflow_flow",
+    # Whether runs are kept stands in a flow's export as `log`; whether they are streamed is a setting of the flow too.
+    "flow.execution_history.activate": "workflow_flow", "flow.execution_history.deactivate": "workflow_flow",
+    "flow.execution_log_stream.activate": "workflow_flow", "flow.execution_log_stream.deactivate": "workflow_flow",
     "folder.create": "workflow_folder", "folder.delete": "workflow_folder", "folder.duplicate": "workflow_folder",
     "folder.import": "workflow_folder", "folder.move": "workflow_folder", "folder.rename": "workflow_folder",
     "table.create": "workflow_table", "table.delete": "workflow_table",
@@ -64,6 +67,23 @@ ABOUT = {
     "table.schema.import": "workflow_table",
     "connection.create": "workflow_connection", "connection.delete": "workflow_connection",
     "connection.reauthorize": "workflow_connection", "connection.revoke": "workflow_connection",
+}
+# All others, by why they are about nothing that is kept.
+ABOUT_NOTHING = {
+    "A run of a flow: it changes no flow.": ["user.delegatedflow.run", "user.flow.execution.cancel"],
+    "Records of runs are deleted, which no export holds; the flow stays as it is.": ["user.flow.execution_history.delete"],
+    "A measure of the organisation's runs.": ["org.step_execution_limit.violation", "org.step_execution_limit.warning"],
+    "Somebody looked at something or exported it: nothing is changed.": [
+        "user.flow.export", "user.folder.export", "user.table.export", "user.table.schema.export", "user.table.view", "user.truststore.view",
+    ],
+    "Where runs are streamed to is a setting of the console that no export holds; it is no log stream of the organisation.": [
+        "user.execution_log_stream_connection.activate", "user.execution_log_stream_connection.deactivate",
+        "user.execution_log_stream_connection.update",
+    ],
+    "Who may do what in the console is in no export and in no API; the person or group that is named is not changed.": [
+        "user.role.group.add", "user.role.group.remove", "user.role.user.add", "user.role.user.remove",
+    ],
+    "Trust stores are in no export and in no API.": ["user.truststore.create", "user.truststore.delete", "user.truststore.update"],
 }
 # A folder takes what lies in it along.
 WITH_CONTENT = {"folder.delete", "folder.duplicate", "folder.import", "folder.move"}
@@ -75,6 +95,17 @@ def about(word):
     if name not in ABOUT:
         return []
     return [ABOUT[name]] + (["workflow_flow", "workflow_table"] if name in WITH_CONTENT else [])
+
+
+def why_not(word):
+    """Why an event of Workflows is about no kind; an empty text for any other event."""
+    if not word.startswith("workflows.") or about(word):
+        return ""
+    name = word.removeprefix("workflows.")
+    why = [reason for reason, names in ABOUT_NOTHING.items() if name in names]
+    if len(why) != 1:
+        raise SystemExit(f"okta: `{word}` leads to no kind, and {len(why)} reasons say why")
+    return why[0]
 
 
 def kinds():
