@@ -8,9 +8,10 @@ use crate::base::key::Kind;
 use crate::cli::output::{Color, Output, ProgressForm};
 use crate::cli::{Exit, Failure};
 use crate::cli::{
-    apply, baseline, care, config, demo, diff, find, import, init, kinds, log, ls, plan, reference, restore,
-    show, simulate, snapshot, snapshots, tag, tenant,
+    apply, baseline, care, config, demo, diff, find, import, init, kinds, log, ls, plan, prune, reference,
+    restore, show, simulate, snapshot, snapshots, tag, tenant,
 };
+use crate::store::Period;
 
 /// Backup, history and restore of identity tenants.
 #[derive(Parser, Debug)]
@@ -123,6 +124,8 @@ pub enum Command {
         #[arg(long)]
         read_data: bool,
     },
+    /// Let go of snapshots that no rule keeps: they are marked, and deleted three days later.
+    Prune(PruneArgs),
     /// Make the local index anew from the repository.
     RebuildIndex,
     /// Show what the repository holds and what it costs.
@@ -210,6 +213,31 @@ pub struct TagArgs {
     /// Whose snapshot, where several tenants have one of that time.
     #[arg(long)]
     pub tenant: Option<String>,
+}
+
+/// `prune`.
+#[derive(Args, Debug)]
+pub struct PruneArgs {
+    /// Which tenants [default: all].
+    pub tenants: Vec<String>,
+    /// Only say what would go.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Keep so many of the newest, however near to each other.
+    #[arg(long, value_name = "N")]
+    pub keep_last: Option<u64>,
+    /// How long the last snapshot of each hour is kept: `30d` [default: `hourly` under [retention]].
+    #[arg(long, value_name = "PERIOD")]
+    pub keep_hourly: Option<Period>,
+    /// How long the last snapshot of each day: `1y` [default: `daily` under [retention]].
+    #[arg(long, value_name = "PERIOD")]
+    pub keep_daily: Option<Period>,
+    /// How long the last snapshot of each month: `7y` [default: `monthly` under [retention]].
+    #[arg(long, value_name = "PERIOD")]
+    pub keep_monthly: Option<Period>,
+    /// How long the last snapshot of each year: `forever` [default: `yearly` under [retention]].
+    #[arg(long, value_name = "PERIOD")]
+    pub keep_yearly: Option<Period>,
 }
 
 /// `baseline …`.
@@ -435,6 +463,7 @@ pub async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Restore(args) => restore::run(&global, args).await,
         Command::Import(args) => import::run(&global, &args),
         Command::Check { read_data } => care::check(&global, read_data),
+        Command::Prune(args) => prune::run(&global, &args),
         Command::RebuildIndex => care::rebuild_index(&global),
         Command::Stats => care::stats(&global),
         Command::Simulate(args) => simulate::run(&global, args).await,

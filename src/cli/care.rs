@@ -39,6 +39,7 @@ fn document(report: &CheckReport) -> Value {
         ("snapshots", Value::from(report.snapshots)),
         ("applies", Value::from(report.applies)),
         ("bodies", Value::from(report.bodies)),
+        ("dying", Value::from(report.dying)),
         ("faults", Value::Array(faults.collect())),
         ("orphans", report.orphans.iter().map(String::as_str).collect::<Value>()),
         ("strangers", report.strangers.iter().map(String::as_str).collect::<Value>()),
@@ -72,6 +73,9 @@ fn text(global: &Global, report: &CheckReport, read_data: bool) {
             };
             global.output.line(format!("    lost: {what}  of {at}"));
         }
+    }
+    if report.dying > 0 {
+        global.output.note(format!("{} objects were pruned and wait to be deleted", report.dying));
     }
     for orphan in &report.orphans {
         global.output.note(format!("left behind by a run that did not end, harmless: {orphan}"));

@@ -25,6 +25,7 @@ pub mod open;
 pub mod output;
 pub mod plan;
 pub mod progress;
+pub mod prune;
 pub mod reference;
 pub mod restore;
 pub mod show;

@@ -1,6 +1,6 @@
 //! The payloads of records that are no snapshots: annotations and maintenance.
 
-use crate::base::ids::SegmentId;
+use crate::base::ids::{RecordId, SegmentId};
 use crate::crypto::hash::Hash;
 use crate::crypto::identity::Leaf;
 use crate::crypto::sign::SignPublic;
@@ -127,6 +127,21 @@ pub struct CarriedRecord {
     pub frames: u32,
 }
 
+/// A run of numbers of a tenant's sequence under which no record counts any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Void {
+    /// The first.
+    pub from: u64,
+    /// The last: the record after it is kept.
+    pub to: u64,
+    /// How many snapshots there were.
+    pub snapshots: u64,
+    /// The kept record before; zeros where there is none.
+    pub before: RecordId,
+    /// The record that the one after names as the one before it.
+    pub last: RecordId,
+}
+
 /// The payload of a maintenance record.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Maintenance {
@@ -140,6 +155,8 @@ pub struct Maintenance {
     pub replaced_logs: Vec<(Hash, Hash)>,
     /// Writers whose records count only below a number.
     pub revoked: Vec<(SignPublic, u64)>,
+    /// Numbers under which nothing counts any more.
+    pub voids: Vec<Void>,
 }
 
 impl Maintenance {
@@ -164,6 +181,10 @@ impl Maintenance {
         w.size(self.revoked.len());
         for (writer, from) in &self.revoked {
             w.raw(&writer.0).vu(*from);
+        }
+        w.size(self.voids.len());
+        for void in &self.voids {
+            w.vu(void.from).vu(void.to).vu(void.snapshots).raw(&void.before.0).raw(&void.last.0);
         }
         w.finish()
     }
@@ -198,8 +219,23 @@ impl Maintenance {
         for _ in 0..count {
             revoked.push((SignPublic(r.array()?), r.vu()?));
         }
+        let count = r.count(STREAM_BYTES_MAX, 67)?;
+        let mut voids = Vec::new();
+        for _ in 0..count {
+            let void = Void {
+                from: r.vu()?,
+                to: r.vu()?,
+                snapshots: r.vu()?,
+                before: RecordId(r.array()?),
+                last: RecordId(r.array()?),
+            };
+            if void.from == 0 || void.from > void.to {
+                return Err(r.damaged("void numbers are out of order"));
+            }
+            voids.push(void);
+        }
         r.end()?;
-        Ok(Self { carried, dies, erased, replaced_logs, revoked })
+        Ok(Self { carried, dies, erased, replaced_logs, revoked, voids })
     }
 }
 
@@ -275,6 +311,9 @@ mod tests {
                 erased: (0..n).map(|k| Leaf(seed(k))).collect(),
                 replaced_logs: (0..n).map(|k| (seed(k), seed(k + 1))).collect(),
                 revoked: (0..n).map(|k| (SignPublic(seed(k)), 7)).collect(),
+                voids: (0..n as u64).map(|k| Void {
+                    from: k + 1, to: 2 * k + 1, snapshots: k, before: RecordId(seed(1)), last: RecordId(seed(2)),
+                }).collect(),
             };
             let bytes = payload.encode();
             prop_assert_eq!(Maintenance::decode(&bytes).unwrap(), payload);

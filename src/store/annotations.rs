@@ -38,6 +38,7 @@ impl Core {
         let entry = Entry {
             fields: Fields::Annotation,
             payload: encode_annotations(annotations)?,
+            extra: Vec::new(),
             after: None,
             unless: &|_| Ok(()),
         };

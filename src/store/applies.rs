@@ -103,7 +103,7 @@ impl Core {
     /// As [`Self::all_records`].
     pub(super) fn fencing(&self, (tenant, newest): (Arc<Tenant>, Arc<Rec>)) -> Result<u64, StoreError> {
         let records = self.all_records(&tenant, newest)?;
-        Ok(records.iter().filter_map(|rec| Some(rec.applying()?.fencing)).max().unwrap_or(0))
+        Ok(records.iter().filter_map(|rec| rec.fencing()).max().unwrap_or(0))
     }
 }
 
@@ -112,9 +112,9 @@ pub(super) fn valid(records: &[Arc<Rec>]) -> Vec<&Arc<Rec>> {
     let mut highest = 0;
     let mut valid = Vec::new();
     for rec in records {
-        let Some(applying) = rec.applying() else { continue };
-        if applying.fencing >= highest {
-            highest = applying.fencing;
+        let Some(fencing) = rec.fencing().filter(|fencing| *fencing >= highest) else { continue };
+        highest = fencing;
+        if rec.applying().is_some() {
             valid.push(rec);
         }
     }

@@ -24,12 +24,33 @@ impl Core {
     pub(super) fn steps(&self, tenant: &Tenant, rec: &Rec) -> Result<Vec<Step>, StoreError> {
         let Some(snapshot) = rec.snapshot() else { return Ok(Vec::new()) };
         let log = self.log(tenant, rec, Which::Log)?;
-        if !snapshot.flags.contain(Flags::FULL_BASE) {
+        let full_base = snapshot.flags.contain(Flags::FULL_BASE);
+        if !full_base && !self.is_rewritten(tenant, rec) {
             return Ok(log);
         }
         let Some(before) = self.snapshot_before(tenant, rec)? else { return Ok(log) };
         let before = self.state(tenant, &before)?.state;
-        self.difference(tenant, &before, log)
+        if full_base { self.difference(tenant, &before, log) } else { self.changed(tenant, &before, log) }
+    }
+
+    /// Whether a snapshot's log was made anew when those before it were pruned: it then names every
+    /// place that moved, also of a body that came back to what it was.
+    fn is_rewritten(&self, tenant: &Tenant, rec: &Rec) -> bool {
+        self.pruned(tenant).rewritten(rec.sequence).is_some()
+    }
+
+    fn changed(&self, tenant: &Tenant, before: &State, log: Vec<Step>) -> Result<Vec<Step>, StoreError> {
+        let mut steps = Vec::with_capacity(log.len());
+        for (path, entry) in log {
+            let same = match (before.get_path(&path), &entry) {
+                (Some(old), Some(entry)) => self.same_body(tenant, &old, entry)?,
+                (old, entry) => old.is_none() && entry.is_none(),
+            };
+            if !same {
+                steps.push((path, entry));
+            }
+        }
+        Ok(steps)
     }
 
     fn difference(&self, tenant: &Tenant, before: &State, whole: Vec<Step>) -> Result<Vec<Step>, StoreError> {
@@ -202,8 +223,9 @@ impl Core {
             let Some(snapshot) = rec.snapshot() else { continue };
             let line = self.line(tenant, rec, Which::Log, path)?;
             let held = versions.last().and_then(|version| version.entry.clone());
-            let entry = match (line, snapshot.flags.contain(Flags::FULL_BASE)) {
-                (Some(Some(entry)), true) => {
+            let full_base = snapshot.flags.contain(Flags::FULL_BASE);
+            let entry = match (line, full_base) {
+                (Some(Some(entry)), _) if full_base || self.is_rewritten(tenant, rec) => {
                     let same = match &held {
                         Some(held) => self.same_body(tenant, held, &entry)?,
                         None => false,
@@ -214,6 +236,7 @@ impl Core {
                     Some(entry)
                 }
                 (Some(line), false) => line,
+                (Some(line @ Some(_)), true) => line,
                 (None, true) if held.is_some() => None,
                 (None, _) => continue,
                 (Some(None), true) => {

@@ -17,12 +17,14 @@ use crate::format::key_file;
 use crate::format::log::log_hash;
 use crate::format::names::Name;
 use crate::format::record;
+use crate::format::references::SegmentRef;
 use crate::storage::{StorageError, list_all};
 use crate::store::core::Core;
 use crate::store::entry::{Entry, Part, Target};
+use crate::store::pruned::follows_void;
 use crate::store::replay::Which;
 use crate::store::segments::{OpenSegment, broken, damaged, object_path};
-use crate::store::snapshot::{Rec, Snapshot};
+use crate::store::snapshot::{Rec, Snapshot, Sort};
 use crate::store::tenant::Tenant;
 use crate::store::{Repository, StoreError};
 
@@ -43,6 +45,8 @@ pub struct CheckReport {
     pub closed: u64,
     /// What is damaged or missing, by object.
     pub faults: Vec<CheckFault>,
+    /// Objects that a prune marked and whose grace is not over, or that nobody deleted yet.
+    pub dying: u64,
     /// Data segments that no record refers to: left behind by a session that did not commit.
     pub orphans: Vec<String>,
     /// Objects whose names are none of the repository's.
@@ -187,7 +191,17 @@ impl Check<'_> {
         let mut bad = BTreeSet::new();
         // Unreadable objects since the last readable record, until the next one says what they were.
         let mut unreadable: Vec<(u64, StoreError)> = Vec::new();
-        for number in core.numbers_now(tenant)? {
+        let numbers = core.numbers_now(tenant)?;
+        // What was pruned is learnt with the newest record; damage there is named below.
+        if let Err(StoreError::Storage(error)) = core.newest(tenant) {
+            return Err(error.into());
+        }
+        let pruned = core.pruned(tenant);
+        for number in numbers {
+            if pruned.void(number).is_some() {
+                self.outlasting(tenant, number)?;
+                continue;
+            }
             let found = match core.segments.open_record(tenant, number) {
                 Ok((record, open)) => Rec::new(&record, open.segment.id(), open.size, 0),
                 Err(error) => {
@@ -197,7 +211,7 @@ impl Check<'_> {
                 }
             };
             let rec = Arc::new(found);
-            let passed_over = rec.previous == last.as_ref().map_or(RecordId([0; 32]), |last| last.id);
+            let passed_over = follows(tenant, core, &rec, last.as_deref());
             self.unreadable(tenant, &mut unreadable, passed_over)?;
             let name = core.name_of(tenant);
             let name = rec.snapshot().map_or(name, |snapshot| snapshot.tenant.clone());
@@ -218,7 +232,34 @@ impl Check<'_> {
         {
             self.fault(error, None)?;
         }
-        self.report.orphans.extend(unreferred);
+        let dying: BTreeSet<String> = pruned
+            .dead()
+            .filter_map(|dying| object_path(dying.reference.name(tenant.prefix)).ok())
+            .map(|path| path.to_string())
+            .collect();
+        let (gone, orphans): (BTreeSet<_>, BTreeSet<_>) =
+            unreferred.into_iter().partition(|path| dying.contains(path));
+        self.report.dying += gone.len() as u64;
+        self.report.orphans.extend(orphans);
+        Ok(())
+    }
+
+    /// An object whose record was pruned: it waits to be deleted, or stays for bodies that it holds.
+    fn outlasting(&mut self, tenant: &Tenant, number: u64) -> Result<(), StoreError> {
+        let core = self.core;
+        match core.segments.open_record(tenant, number) {
+            Ok((_, open)) if core.pruned(tenant).is_dead(&open.segment.id()) => self.report.dying += 1,
+            Ok((_, open)) if self.read_data => {
+                let object = core.segments.object(&open.path)?;
+                if let Err(error) = open.segment.verify_whole(&object) {
+                    self.fault(broken(&open.path, error), None)?;
+                }
+            }
+            Err(StoreError::Storage(error)) => return Err(error.into()),
+            // What is needed of it is met where it is needed.
+            Ok(_) | Err(_) => {}
+        }
+        self.done();
         Ok(())
     }
 
@@ -259,11 +300,14 @@ impl Check<'_> {
             let object = core.segments.object(&open.path)?;
             open.segment.verify_whole(&object).map_err(|error| broken(&open.path, error))?;
         }
-        self.chain(&open, rec, last)?;
-        self.segments(tenant, &open, unreferred, bad)?;
+        self.chain(tenant, &open, rec, last)?;
+        self.segments(tenant, core.segments.references(&open)?.rows(), unreferred, bad)?;
         let Some(snapshot) = rec.snapshot() else {
             core.payload(tenant, rec)?;
-            return Ok(());
+            return match rec.sort {
+                Sort::Prune { .. } => self.made_anew(tenant, rec, unreferred, bad),
+                _ => Ok(()),
+            };
         };
         let references = core.segments.references_bytes(&open)?;
         let blocks = open.segment.frames_of(Role::LogBlock);
@@ -276,10 +320,33 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn chain(&self, open: &OpenSegment, rec: &Rec, last: Option<&Rec>) -> Result<(), StoreError> {
-        let follows = rec.previous == last.map_or(RecordId([0; 32]), |last| last.id);
+    /// The logs that a prune record holds, and with all data the roots that come of them.
+    fn made_anew(
+        &mut self,
+        tenant: &Tenant,
+        rec: &Rec,
+        unreferred: &mut BTreeSet<String>,
+        bad: &mut BTreeSet<String>,
+    ) -> Result<(), StoreError> {
+        let core = self.core;
+        let made: Vec<u64> = core.pruned(tenant).rewritten_by(rec.sequence).collect();
+        for sequence in made {
+            if let Some(log) = core.net_log(tenant, sequence)? {
+                self.segments(tenant, log.references.rows(), unreferred, bad)?;
+            }
+        }
+        if self.read_data { core.prove(tenant, rec.sequence) } else { Ok(()) }
+    }
+
+    fn chain(
+        &self,
+        tenant: &Tenant,
+        open: &OpenSegment,
+        rec: &Rec,
+        last: Option<&Rec>,
+    ) -> Result<(), StoreError> {
         let full_base = rec.snapshot().is_some_and(|snapshot| snapshot.flags.contain(Flags::FULL_BASE));
-        if follows || (full_base && self.follows_unopened(open, rec)?) {
+        if follows(tenant, self.core, rec, last) || (full_base && self.follows_unopened(open, rec)?) {
             return Ok(());
         }
         Err(damaged(&open.path, "the record before it is missing or another one than it names"))
@@ -296,11 +363,13 @@ impl Check<'_> {
     fn segments(
         &mut self,
         tenant: &Tenant,
-        open: &OpenSegment,
+        rows: &[SegmentRef],
         unreferred: &mut BTreeSet<String>,
         bad: &mut BTreeSet<String>,
     ) -> Result<(), StoreError> {
-        for reference in self.core.segments.references(open)?.rows() {
+        let pruned = self.core.pruned(tenant);
+        // What a record still names of a segment that dies, nothing that was kept needs.
+        for reference in rows.iter().filter(|reference| !pruned.is_dead(&reference.id)) {
             let path = object_path(reference.name(tenant.prefix))?;
             let first = unreferred.remove(path.as_str());
             let target = Target { prefix: tenant.prefix, reference: *reference };
@@ -386,5 +455,14 @@ impl Check<'_> {
             return Ok(());
         }
         Err(damaged(&path, "the root that it signs is not that of its state"))
+    }
+}
+
+/// Whether a record comes after another, or after what was pruned between the two.
+fn follows(tenant: &Tenant, core: &Core, rec: &Rec, last: Option<&Rec>) -> bool {
+    let last = last.map_or(RecordId([0; 32]), |last| last.id);
+    match core.pruned(tenant).void(rec.sequence - 1) {
+        Some(void) => follows_void(rec, void) && void.before == last,
+        None => rec.previous == last,
     }
 }

@@ -493,8 +493,8 @@ fn line(path: &str, parts: &[(Part, LinePart)]) -> Result<Line, StoreError> {
 }
 
 impl Core {
-    /// The checkpoint's line of a resource that did not change.
-    fn old_line(
+    /// The line, in a checkpoint or a log that is made anew, of a resource that lies where it lay.
+    pub(super) fn old_line(
         &self,
         tenant: &Tenant,
         path: &str,

@@ -12,6 +12,7 @@ use crate::format::names::Name;
 use crate::storage::Storage;
 use crate::store::bodies::Bodies;
 use crate::store::index::{Fault, Index, IndexStatus};
+use crate::store::pruned::{Learnt, NetLog, NetLogKey};
 use crate::store::replay::Loaded;
 use crate::store::segments::Segments;
 use crate::store::sequence::Chain;
@@ -56,6 +57,10 @@ pub(super) struct Core {
     newest_state: Mutex<Option<(Arc<Rec>, Loaded)>>,
     /// Events that were told late.
     pub(super) late: Mutex<HashMap<TenantPrefix, Told>>,
+    /// What was pruned.
+    pub(super) learnt: Mutex<HashMap<TenantPrefix, Learnt>>,
+    /// The log of a prune record that was read last.
+    pub(super) net_log: Mutex<Option<(NetLogKey, Arc<NetLog>)>>,
 }
 
 impl Core {
@@ -85,6 +90,8 @@ impl Core {
             chains: Mutex::default(),
             newest_state: Mutex::default(),
             late: Mutex::default(),
+            learnt: Mutex::default(),
+            net_log: Mutex::default(),
         })
     }
 
@@ -131,6 +138,10 @@ impl Core {
 
     pub(super) fn remember_state(&self, rec: Arc<Rec>, loaded: Loaded) {
         *lock(&self.newest_state) = Some((rec, loaded));
+    }
+
+    pub(super) fn forget_state(&self) {
+        *lock(&self.newest_state) = None;
     }
 
     /// Asks the index. A fault ends its use in this process, and there is no answer then.

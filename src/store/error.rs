@@ -121,6 +121,12 @@ pub enum StoreError {
         /// How old a session may be.
         hours: i64,
     },
+    /// A prune let go of what the session builds on while it ran.
+    #[error("what this snapshot of tenant {tenant} builds on was pruned meanwhile; nothing was written")]
+    Overtaken {
+        /// Whose.
+        tenant: String,
+    },
     /// Other writers took every number that was tried.
     #[error("other writers kept committing to tenant {tenant}; nothing was lost, and nothing was written")]
     Contended {
@@ -216,7 +222,9 @@ impl StoreError {
             Self::LeaseLost { .. } => {
                 "find out who applies; when it has ended, `lastgood apply --resume` goes on"
             }
-            Self::TooOld { .. } | Self::Contended { .. } | Self::Unknown { .. } => "run the command again",
+            Self::TooOld { .. } | Self::Overtaken { .. } | Self::Contended { .. } | Self::Unknown { .. } => {
+                "run the command again"
+            }
             Self::Storage(error) => return error.hint(),
             Self::Local { .. } => {
                 "make room or correct the permissions there, or keep the index elsewhere: `index = …` under [repository]"

@@ -9,7 +9,7 @@ use crate::store::core::Core;
 use crate::store::entry::Entry;
 use crate::store::index::{Fault, Head, Index, Update};
 use crate::store::replay::Step;
-use crate::store::snapshot::Rec;
+use crate::store::snapshot::{Rec, Sort};
 use crate::store::tenant::Tenant;
 
 /// Records that are put into the index in one transaction.
@@ -19,6 +19,7 @@ const BATCH: usize = 128;
 struct Read {
     rec: Arc<Rec>,
     ledger: Option<Vec<u8>>,
+    maintenance: Option<Vec<u8>>,
     steps: Vec<Step>,
 }
 
@@ -44,6 +45,14 @@ impl Core {
         if (head.sequence, head.record) == (newest.sequence, newest.id) {
             return Ok(());
         }
+        // It answers from what was pruned since: all of it is made anew from what stays.
+        let head = match head.sequence > 0 && self.pruned(tenant).newest() > head.sequence {
+            true => {
+                self.ask(|index| index.forget_answers(&tenant.index_keys));
+                Head { sequence: 0, record: crate::base::ids::RecordId([0; 32]) }
+            }
+            false => head,
+        };
         let mut waiting = vec![newest.clone()];
         while let Some(last) = waiting.last() {
             if last.previous == head.record {
@@ -100,16 +109,23 @@ impl Core {
             Some(_) => Some(ledger::encode(self.ledger(tenant, rec)?.as_ref())?),
             None => None,
         };
-        Ok(Read { rec: rec.clone(), ledger, steps: self.steps(tenant, rec)? })
+        let maintenance = match rec.sort {
+            Sort::Prune { .. } => Some(self.payload(tenant, rec)?),
+            _ => None,
+        };
+        Ok(Read { rec: rec.clone(), ledger, maintenance, steps: self.steps(tenant, rec)? })
     }
 }
 
 fn add_batch(index: &Index, tenant: &Tenant, batch: &[Read]) -> Result<(), Fault> {
     let Some(last) = batch.last() else { return Ok(()) };
     let mut update = index.update(&tenant.index_keys)?;
-    for Read { rec, ledger, steps } in batch {
+    for Read { rec, ledger, maintenance, steps } in batch {
         let steps = steps.iter().map(|(path, entry)| (path.as_str(), entry.as_ref()));
         add(&mut update, rec, ledger.as_deref(), steps)?;
+        if let Some(payload) = maintenance {
+            update.maintenance(rec.sequence, payload)?;
+        }
     }
     update.commit(Head { sequence: last.rec.sequence, record: last.rec.id })
 }

@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use crate::base::entropy::draw;
 use crate::base::ids::PlanId;
 use crate::format::fields::{Fields, Phase};
+use crate::format::footer::Role;
 use crate::format::local::Lease as Written;
 use crate::format::names::Name;
 use crate::storage::{Path, Span, StorageError, Version};
@@ -138,14 +139,39 @@ impl Lease {
         let entry = Entry {
             fields: Fields::Apply { plan: plan.0, phase, step, fencing },
             payload,
+            extra: Vec::new(),
             after: self.newest.clone(),
-            unless: &|rec| match rec.applying() {
-                Some(other) if other.fencing > fencing => Err(self.lost()),
+            unless: &|rec| match rec.fencing() {
+                Some(other) if other > fencing => Err(self.lost()),
                 _ => Ok(()),
             },
         };
         self.newest = Some(self.core.append(&self.tenant, entry)?);
         Ok(())
+    }
+
+    /// Commits a maintenance record right after the record that it was made from, and after no other.
+    /// `highest` is the highest fencing number up to there.
+    ///
+    /// # Errors
+    /// [`StoreError::Contended`] where something came between; [`StoreError::LeaseLost`]; or the storage
+    /// failed.
+    pub(super) fn mark(
+        &mut self,
+        fields: &dyn Fn(u64) -> Fields,
+        (payload, extra): (Vec<u8>, Vec<(Role, Vec<u8>)>),
+        (after, highest): (Arc<Rec>, u64),
+    ) -> Result<Arc<Rec>, StoreError> {
+        self.keep()?;
+        if highest > self.written.fencing {
+            return Err(self.lost());
+        }
+        let fields = fields(self.written.fencing);
+        let unless = |_: &Rec| Err(StoreError::Contended { tenant: self.name.clone() });
+        let entry = Entry { fields, payload, extra, after: Some(after), unless: &unless };
+        let rec = self.core.append(&self.tenant, entry)?;
+        self.newest = Some(rec.clone());
+        Ok(rec)
     }
 
     fn lost(&self) -> StoreError {
@@ -167,7 +193,7 @@ impl Drop for Lease {
 
 impl Core {
     /// The time that the storage gives to what is written now.
-    fn storage_time(&self) -> Result<Timestamp, StoreError> {
+    pub(super) fn storage_time(&self) -> Result<Timestamp, StoreError> {
         let path = object_path(Name::Probe(draw(self.entropy.as_ref())?))?;
         self.storage.put_new(&path, &[])?;
         let folder = Path::new("probe")?;

@@ -46,6 +46,11 @@ impl Said {
     }
 }
 
+/// Whether an annotation says something of a snapshot that means nothing once that is gone.
+pub(super) fn goes_with_its_snapshot(annotation: &Annotation) -> bool {
+    Said::of(annotation).is_some()
+}
+
 /// Writes what annotations say onto the snapshots, in the order in which they were said.
 pub(super) fn mark(annotations: &[Annotation], snapshots: &mut BTreeMap<u64, Snapshot>) {
     for annotation in annotations {

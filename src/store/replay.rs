@@ -46,11 +46,25 @@ impl Which {
 pub(super) type Step = (String, Option<Entry>);
 
 /// The segments that a segment's locations mean, by number.
+#[derive(Clone)]
 pub(super) struct Meaning {
     targets: Vec<Arc<Target>>,
 }
 
 impl Meaning {
+    /// What the numbers of a log mean whose references are these rows; 0 is the segment that it lies in.
+    pub(super) fn new(tenant: &Tenant, own: SegmentRef, rows: &[SegmentRef]) -> Self {
+        let target = |reference: SegmentRef| {
+            // To every later record it is a data segment like any other.
+            let place = match reference.place {
+                segment::Place::OwnData => segment::Place::Data,
+                place => place,
+            };
+            Arc::new(Target { prefix: tenant.prefix, reference: SegmentRef { place, ..reference } })
+        };
+        Self { targets: std::iter::once(own).chain(rows.iter().copied()).map(target).collect() }
+    }
+
     pub(super) fn entry(&self, line: &Line) -> Option<Entry> {
         let put = match &line.op {
             Op::Put(put) => put,
@@ -172,16 +186,9 @@ impl Core {
         open: &OpenSegment,
         rec: &Rec,
     ) -> Result<Meaning, StoreError> {
-        let own = Arc::new(Target { prefix: tenant.prefix, reference: rec.reference() });
-        let rows = self.segments.references(open)?.rows().iter();
-        self.keep_births(tenant, rec, rows.clone());
-        let others = rows.map(|row| {
-            // To every later record it is a data segment like any other.
-            let place = if row.place == segment::Place::OwnData { segment::Place::Data } else { row.place };
-            let reference = SegmentRef { place, ..*row };
-            Arc::new(Target { prefix: tenant.prefix, reference })
-        });
-        Ok(Meaning { targets: std::iter::once(own).chain(others).collect() })
+        let rows = self.segments.references(open)?.rows();
+        self.keep_births(tenant, rec, rows.iter());
+        Ok(Meaning::new(tenant, rec.reference(), rows))
     }
 
     /// All lines of a record's log or checkpoint.
@@ -189,6 +196,11 @@ impl Core {
     /// # Errors
     /// It is missing or damaged.
     pub(super) fn log(&self, tenant: &Tenant, rec: &Rec, which: Which) -> Result<Vec<Step>, StoreError> {
+        if which == Which::Log
+            && let Some(made) = self.net_log(tenant, rec.sequence)?
+        {
+            return made.steps();
+        }
         let open = self.record_segment(tenant, rec)?;
         let meaning = self.meaning(tenant, &open, rec)?;
         let mut steps = Vec::new();
@@ -235,6 +247,12 @@ impl Core {
         which: Which,
         path: &str,
     ) -> Result<Option<(Line, Meaning, Arc<OpenSegment>)>, StoreError> {
+        if which == Which::Log
+            && let Some(made) = self.net_log(tenant, rec.sequence)?
+        {
+            let line = made.lines()?.into_iter().find(|line| line.key == path);
+            return Ok(line.map(|line| (line, made.meaning.clone(), made.open.clone())));
+        }
         let open = self.record_segment(tenant, rec)?;
         let (head_role, block_role) = which.roles();
         let no_head = || damaged(&open.path, "a log has no head");
@@ -255,6 +273,37 @@ impl Core {
         Ok(None)
     }
 
+    /// The paths that a record's log is about, each with the event of its removal where it removes.
+    ///
+    /// # Errors
+    /// It is missing or damaged.
+    pub(super) fn touched(
+        &self,
+        tenant: &Tenant,
+        rec: &Rec,
+    ) -> Result<Vec<(String, Option<Place>)>, StoreError> {
+        let (lines, meaning) = match self.net_log(tenant, rec.sequence)? {
+            Some(made) => (made.lines()?, made.meaning.clone()),
+            None => {
+                let open = self.record_segment(tenant, rec)?;
+                let mut lines = Vec::new();
+                for frame in open.segment.frames_of(Role::LogBlock) {
+                    lines.extend(self.lines(&open, frame)?);
+                }
+                (lines, self.meaning(tenant, &open, rec)?)
+            }
+        };
+        let farewell = |line: &Line| match line.op {
+            Op::Gone => line.event.as_ref().and_then(|event| meaning.place(event)),
+            _ => None,
+        };
+        Ok(lines
+            .into_iter()
+            .map(|line| (farewell(&line), line.key))
+            .map(|(place, key)| (key, place))
+            .collect())
+    }
+
     fn lines(&self, open: &OpenSegment, frame: u32) -> Result<Vec<Line>, StoreError> {
         let plain = self.segments.plain(open, frame)?;
         decode_block(&plain).map_err(|error| broken(&open.path, error))
@@ -268,7 +317,7 @@ impl Core {
 const NO_SEGMENT: &str = "a location in its log names no segment";
 
 /// A line as written, with what it means.
-fn step(line: Line, meaning: &Meaning, open: &OpenSegment) -> Result<Step, StoreError> {
+pub(super) fn step(line: Line, meaning: &Meaning, open: &OpenSegment) -> Result<Step, StoreError> {
     if ResourceKey::from_path(&line.key).is_none() {
         return Err(damaged(&open.path, "a key in its log is no resource's path"));
     }

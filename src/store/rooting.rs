@@ -139,7 +139,13 @@ impl Core {
         Ok(())
     }
 
-    fn leaf(&self, tenant: &Tenant, domain: &Domain, path: &str, entry: &Entry) -> Result<Leaf, StoreError> {
+    pub(super) fn leaf(
+        &self,
+        tenant: &Tenant,
+        domain: &Domain,
+        path: &str,
+        entry: &Entry,
+    ) -> Result<Leaf, StoreError> {
         if let Some(leaf) = entry.erased {
             return Ok(leaf);
         }

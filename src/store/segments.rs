@@ -4,7 +4,7 @@
 //! fetched. Opened tables and decoded frames are cached within bounds, and of frames whose bodies were
 //! hashed the ids. Frames of secrets are never cached.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -67,6 +67,8 @@ pub(super) struct Segments {
     opened: Mutex<Cache<SegmentId, Arc<OpenSegment>>>,
     frames: Mutex<Cache<(SegmentId, u32), Arc<BodyFrame>>>,
     ids: Mutex<Cache<(SegmentId, u32), Ids>>,
+    /// Segments that die: they may lie there still, and nobody reads them.
+    refused: Mutex<HashSet<SegmentId>>,
 }
 
 /// The ids of a frame's bodies by slot; of one that does not lie there whole there is none.
@@ -79,6 +81,7 @@ impl Segments {
             opened: Mutex::new(Cache::new(SEGMENT_CACHE_BYTES)),
             frames: Mutex::new(Cache::new(FRAME_CACHE_BYTES)),
             ids: Mutex::new(Cache::new(IDS_CACHE_BYTES)),
+            refused: Mutex::default(),
         }
     }
 
@@ -88,6 +91,10 @@ impl Segments {
     /// It is missing, damaged, or not the one that was meant.
     pub(super) fn open(&self, tenant: &Tenant, target: &Target) -> Result<Arc<OpenSegment>, StoreError> {
         let id = target.reference.id;
+        if lock(&self.refused).contains(&id) {
+            let path = object_path(target.reference.name(target.prefix))?;
+            return Err(damaged(&path, "it was pruned, and something that was kept still refers to it"));
+        }
         if let Some(found) = lock(&self.opened).get(&id) {
             return Ok(found);
         }
@@ -309,6 +316,11 @@ impl Segments {
         if got.bytes.len() as u64 == got.size { Ok(got.bytes) } else { Err(cut(path)) }
     }
 
+    /// Opens these no more.
+    pub(super) fn refuse(&self, dead: impl Iterator<Item = SegmentId>) {
+        lock(&self.refused).extend(dead);
+    }
+
     /// Forgets what is cached, so that the next read sees the storage.
     pub(super) fn forget(&self) {
         lock(&self.opened).clear();
@@ -331,6 +343,14 @@ pub(super) fn object_path(name: Name) -> Result<Path, StorageError> {
 /// None, as for [`object_path`].
 pub(super) fn records_folder(prefix: TenantPrefix) -> Result<Path, StorageError> {
     Path::new(&prefix.to_string())
+}
+
+/// The folder of a tenant's data segments.
+///
+/// # Errors
+/// None, as for [`object_path`].
+pub(super) fn data_folder(prefix: TenantPrefix) -> Result<Path, StorageError> {
+    Path::new(&format!("{prefix}.d"))
 }
 
 /// What the format said about an object, with the object's name.

@@ -75,6 +75,9 @@ impl Core {
                 Err(error) => return Err(error),
             }
         }
+        if let Some(newest) = newest.as_deref().filter(|_| tenant.opens()) {
+            self.learn(tenant, newest)?;
+        }
         self.compare_with_trust(tenant, newest.as_deref(), seen)?;
         Ok(newest)
     }
@@ -90,8 +93,12 @@ impl Core {
             let Some(newest) = newest else {
                 return Err(back(format!("record {number}, which was there, is not")));
             };
-            let known =
-                if newest.sequence == number { newest.id } else { self.stored_record(tenant, number)?.id };
+            let known = match (newest.sequence == number, self.pruned(tenant).void(number)) {
+                (true, _) => newest.id,
+                // It was let go since, by a record that whoever wrote it signed.
+                (false, Some(_)) => id,
+                (false, None) => self.stored_record(tenant, number)?.id,
+            };
             if known != id {
                 return Err(back(format!("record {number} is another one than it was")));
             }
@@ -158,6 +165,26 @@ impl Core {
         Ok(self.chain(tenant, |chain| chain.sizes.keys().copied().collect()))
     }
 
+    /// The numbers above one under which something stands.
+    ///
+    /// # Errors
+    /// As the storage fails.
+    pub(super) fn numbers_after(&self, tenant: &Tenant, number: u64) -> Result<Vec<u64>, StoreError> {
+        if self.chain(tenant, |chain| chain.floor == 0 || chain.floor > number + 1) {
+            self.list_from(tenant, number + 1)?;
+        }
+        Ok(self.chain(tenant, |chain| chain.sizes.range(number + 1..).map(|(number, _)| *number).collect()))
+    }
+
+    /// Forgets under which numbers something stands.
+    ///
+    /// # Errors
+    /// As the storage fails.
+    pub(super) fn relist(&self, tenant: &Tenant) -> Result<(), StoreError> {
+        self.chain(tenant, |chain| (chain.sizes, chain.floor) = (BTreeMap::new(), 0));
+        self.list_whole(tenant)
+    }
+
     /// The same, from the storage as it is now.
     ///
     /// # Errors
@@ -177,6 +204,9 @@ impl Core {
     /// # Errors
     /// It is missing or damaged.
     pub(super) fn record(&self, tenant: &Tenant, number: u64) -> Result<Arc<Rec>, StoreError> {
+        if self.pruned(tenant).void(number).is_some() {
+            return Err(StoreError::Pruned { tenant: self.name_of(tenant), sequence: number });
+        }
         if let Some(rec) = self.chain(tenant, |chain| chain.records.get(&number).cloned()) {
             return Ok(rec);
         }
@@ -239,6 +269,9 @@ impl Core {
     pub(super) fn before(&self, tenant: &Tenant, rec: &Rec) -> Result<Option<Arc<Rec>>, StoreError> {
         if rec.previous == RecordId([0; 32]) {
             return Ok(None);
+        }
+        if let Some(void) = self.pruned(tenant).void(rec.sequence.saturating_sub(1)) {
+            return self.before_void(tenant, rec, void);
         }
         let full_base = rec.snapshot().is_some_and(|snapshot| snapshot.flags.contain(Flags::FULL_BASE));
         // Nearly always the number below; then nothing needs to be listed.
@@ -324,8 +357,13 @@ impl Core {
                 ledger = Some(known);
                 break;
             }
-            let (_, open) = self.segments.open_record(tenant, at.sequence)?;
-            let bytes = self.segments.stream(&open, Role::Ledger)?;
+            let bytes = match self.net_log(tenant, at.sequence)? {
+                Some(made) => made.ledger.clone(),
+                None => {
+                    let (_, open) = self.segments.open_record(tenant, at.sequence)?;
+                    self.segments.stream(&open, Role::Ledger)?
+                }
+            };
             let alone = !ledger::needs_previous(&bytes);
             waiting.push((at.clone(), bytes));
             if alone {

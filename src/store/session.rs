@@ -81,6 +81,8 @@ pub struct WriteSession {
     pub(super) tenant: Arc<Tenant>,
     pub(super) name: String,
     pub(super) parent: Option<(Snapshot, Arc<Rec>)>,
+    /// Every snapshot that was the parent so far: what was stored may lie on its bodies.
+    pub(super) built_on: Vec<u64>,
     /// The newest record, of whatever sort, and the highest number that is taken.
     pub(super) newest: (Option<Arc<Rec>>, u64),
     pub(super) loaded: Loaded,
@@ -115,6 +117,7 @@ impl WriteSession {
             tenant,
             name: name.to_owned(),
             parent: None,
+            built_on: Vec::new(),
             newest: (None, 0),
             loaded: Loaded { state: Arc::new(State::default()), logs: 0, log_bytes: 0 },
             builder: SegmentBuilder::new(LEVEL)?,
@@ -139,6 +142,12 @@ impl WriteSession {
         let (core, tenant) = (self.core.clone(), self.tenant.clone());
         let newest = core.newest(&tenant)?;
         self.newest = (newest.clone(), core.highest(&tenant));
+        let pruned = core.pruned(&tenant);
+        if self.built_on.iter().any(|number| pruned.void(*number).is_some())
+            || self.data.iter().any(|data| pruned.is_dead(&data.id))
+        {
+            return Err(StoreError::Overtaken { tenant: self.name.clone() });
+        }
         let Some(newest) = newest else { return Ok(()) };
         core.bring_index_up(&tenant, &newest, &|_, _| {})?;
         core.must_understand(&tenant, &newest)?;
@@ -150,6 +159,7 @@ impl WriteSession {
         self.loaded = core.state(&tenant, &parent)?;
         self.leaves = (!core.keeps_leaves(&tenant, &parent)?).then(Leaves::new);
         let ledger = core.ledger(&tenant, &parent)?;
+        self.built_on.push(parent.sequence);
         self.parent = parent.to_snapshot(ledger).map(|snapshot| (snapshot, parent));
         Ok(())
     }

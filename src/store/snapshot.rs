@@ -10,7 +10,7 @@ use crate::base::ids::{PlanId, RecordId, SegmentId};
 use crate::crypto::hash::Hash;
 use crate::format::FormatError;
 use crate::format::bytes::{Reader, Writer};
-use crate::format::fields::{self, Fields, Flags, Phase};
+use crate::format::fields::{self, Fields, Flags, Phase, Task};
 use crate::format::limits::{NOTES_MAX, TEXT_BYTES_MAX};
 use crate::format::record::Record;
 use crate::format::references::{Place, SegmentRef};
@@ -131,7 +131,11 @@ pub(super) enum Sort {
     Snapshot(Box<fields::Snapshot>),
     Annotation,
     Apply(Applying),
-    /// Maintenance and what a newer program writes.
+    /// What retention let go.
+    Prune {
+        fencing: u64,
+    },
+    /// Other maintenance and what a newer program writes.
     Other {
         critical: bool,
     },
@@ -162,6 +166,7 @@ impl Rec {
                     step: *step,
                     fencing: *fencing,
                 }),
+                Fields::Maintenance { task: Task::Prune, fencing, .. } => Sort::Prune { fencing: *fencing },
                 Fields::Maintenance { .. } => Sort::Other { critical: true },
                 Fields::Unknown { critical, .. } => Sort::Other { critical: *critical },
             },
@@ -172,6 +177,15 @@ impl Rec {
     pub(super) fn applying(&self) -> Option<Applying> {
         match self.sort {
             Sort::Apply(applying) => Some(applying),
+            _ => None,
+        }
+    }
+
+    /// The fencing number of the lease that it was written under, if it was under one.
+    pub(super) fn fencing(&self) -> Option<u64> {
+        match self.sort {
+            Sort::Apply(applying) => Some(applying.fencing),
+            Sort::Prune { fencing } => Some(fencing),
             _ => None,
         }
     }
@@ -242,6 +256,7 @@ impl Rec {
             Sort::Apply(apply) => {
                 w.u8(5).raw(&apply.plan.0).u8(apply.phase.code()).vu(apply.step).vu(apply.fencing)
             }
+            Sort::Prune { fencing } => w.u8(6).vu(*fencing),
             Sort::Other { critical } => w.u8(3).u8(u8::from(*critical)),
             Sort::Snapshot(s) => {
                 w.u8(4).text(&s.tenant).vz(s.started_ms).vz(s.finished_ms).raw(&s.identity).raw(&s.root);
@@ -275,6 +290,7 @@ impl Rec {
                 step: r.vu()?,
                 fencing: r.vu()?,
             }),
+            6 => Sort::Prune { fencing: r.vu()? },
             _ => return Err(r.damaged("its type is unknown")),
         };
         r.end()?;

@@ -63,7 +63,11 @@ impl Core {
         }
         let mut found = Vec::new();
         for rec in self.all_records(tenant, newest.clone())? {
-            found.extend(self.annotations(tenant, &rec)?.into_iter().filter_map(LateEvent::of));
+            for mut event in self.annotations(tenant, &rec)?.into_iter().filter_map(LateEvent::of) {
+                // What it explains shows at the next snapshot that was kept.
+                event.seq = self.shown_at(tenant, event.seq)?;
+                found.push(event);
+            }
         }
         let found = Arc::new(found);
         lock(&self.late).insert(tenant.prefix, (newest.sequence, found.clone()));

@@ -37,6 +37,10 @@ const CACHE_BYTES: usize = 16 << 20;
 /// The file's name in the index folder.
 pub(super) const FILE: &str = "index.redb";
 
+/// The tables that questions are answered from.
+const ANSWERS: [char; 5] =
+    [versions::TABLE, versions::TARGETS, records::RECORDS, records::LEDGERS, records::MAINTENANCE];
+
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const HEADS: TableDefinition<'_, [u8; 16], &[u8]> = TableDefinition::new("heads");
 const FORMAT: &str = "lastgood index 1";
@@ -283,8 +287,17 @@ impl Index {
 
     /// Forgets a tenant.
     pub(super) fn forget(&self, keys: &Keys) -> Result<(), Fault> {
+        self.forget_tables(keys, &[ANSWERS.as_slice(), &[leaves::TABLE]].concat())
+    }
+
+    /// Forgets what it would answer of a tenant, and keeps the leaves of its newest state.
+    pub(super) fn forget_answers(&self, keys: &Keys) -> Result<(), Fault> {
+        self.forget_tables(keys, &ANSWERS)
+    }
+
+    fn forget_tables(&self, keys: &Keys, tables: &[char]) -> Result<(), Fault> {
         let write = self.database.begin_write()?;
-        for table in [versions::TABLE, versions::TARGETS, records::RECORDS, records::LEDGERS, leaves::TABLE] {
+        for table in tables.iter().copied() {
             let name = keys.table(table);
             let found = write.list_tables()?.any(|handle| redb::TableHandle::name(&handle) == name);
             if found {

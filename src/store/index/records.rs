@@ -1,4 +1,4 @@
-//! Records and ledgers by number, sealed: they hold names and reasons.
+//! Records, ledgers and what maintenance says, by number and sealed: they hold names and reasons.
 
 use redb::{ReadableDatabase, TableDefinition};
 
@@ -7,6 +7,7 @@ use crate::store::index::{Fault, Index, Keys, Update, caught, damaged, present};
 
 pub(super) const RECORDS: char = 'r';
 pub(super) const LEDGERS: char = 'l';
+pub(super) const MAINTENANCE: char = 'm';
 
 type Definition<'a> = TableDefinition<'a, u64, &'static [u8]>;
 
@@ -36,6 +37,11 @@ impl Index {
         self.pages(keys, LEDGERS, from, to)
     }
 
+    /// The payloads of all prune records.
+    pub(crate) fn maintenance(&self, keys: &Keys) -> Result<Vec<(u64, Vec<u8>)>, Fault> {
+        self.pages(keys, MAINTENANCE, 0, u64::MAX)
+    }
+
     fn pages(&self, keys: &Keys, letter: char, from: u64, to: u64) -> Result<Vec<(u64, Vec<u8>)>, Fault> {
         caught(|| {
             let name = keys.table(letter);
@@ -63,6 +69,11 @@ impl Update<'_> {
     /// Keeps a ledger.
     pub(crate) fn ledger(&mut self, sequence: u64, plain: &[u8]) -> Result<(), Fault> {
         self.page(LEDGERS, sequence, plain)
+    }
+
+    /// Keeps the payload of a prune record.
+    pub(crate) fn maintenance(&mut self, sequence: u64, plain: &[u8]) -> Result<(), Fault> {
+        self.page(MAINTENANCE, sequence, plain)
     }
 
     fn page(&mut self, letter: char, sequence: u64, plain: &[u8]) -> Result<(), Fault> {

@@ -8,6 +8,7 @@ mod flips;
 mod mended;
 mod model;
 mod power;
+mod pruned;
 mod reads;
 mod scenario;
 mod writers;

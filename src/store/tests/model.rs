@@ -144,9 +144,9 @@ impl Pair {
     }
 }
 
-type Told = (String, Option<Bodies>, Option<Bodies>);
+pub(super) type Told = (String, Option<Bodies>, Option<Bodies>);
 
-fn told(repository: &Repository, changes: &[Change]) -> Vec<Told> {
+pub(super) fn told(repository: &Repository, changes: &[Change]) -> Vec<Told> {
     let bodies = |entry: &crate::store::Entry| {
         let main = repository.read(entry, Part::Main).unwrap().unwrap();
         (main, repository.read(entry, Part::Secret).unwrap())
@@ -155,7 +155,7 @@ fn told(repository: &Repository, changes: &[Change]) -> Vec<Told> {
     changes.iter().map(both).collect()
 }
 
-fn differences(before: &Model, after: &Model) -> Vec<Told> {
+pub(super) fn differences(before: &Model, after: &Model) -> Vec<Told> {
     let keys: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     keys.into_iter()
         .map(|key| (key.clone(), before.get(key).cloned(), after.get(key).cloned()))

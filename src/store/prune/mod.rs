@@ -1,0 +1,155 @@
+//! Prune: what retention lets go is marked, waits, and is deleted.
+//!
+//! **Mark**: one signed record, written under the tenant's lease, says which numbers are void from now
+//! on and which segments die, and holds a new log for each snapshot that is kept while the one before it
+//! is not. **Wait**: a grace, by the storage's own times. **Delete**: the next run deletes what was
+//! marked so long ago, once it has read from what stays every state whose log was written anew, and found
+//! the root that was signed with it.
+//!
+//! It must never delete what is not marked, nor mark what a kept snapshot is read from: a segment that
+//! holds anything of one stays whole. A crash anywhere leaves the mark whole or absent, and deleting is
+//! begun again. Read `plan` for what is decided, `live` for what must stay, `sweep` for the deletion.
+
+mod live;
+mod plan;
+mod sweep;
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::format::fields::{Fields, Task};
+use crate::format::footer::Role;
+use crate::store::core::Core;
+use crate::store::lease::Lease;
+use crate::store::retention::{Fate, Now, Retention};
+use crate::store::tenant::Tenant;
+use crate::store::{Repository, Snapshot, StoreError};
+
+/// How long what was marked waits before it is deleted, by the storage's own times.
+pub const GRACE: SignedDuration = SignedDuration::from_hours(72);
+
+/// Plans that are made anew because something was committed meanwhile, before others are called too many.
+const ATTEMPTS: usize = 8;
+
+/// Objects, in numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Objects {
+    /// How many.
+    pub count: u64,
+    /// Their bytes, as stored.
+    pub bytes: u64,
+}
+
+impl Objects {
+    pub(super) fn add(&mut self, bytes: u64) {
+        self.count += 1;
+        self.bytes += bytes;
+    }
+}
+
+/// What a run did to one tenant, or would do.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct TenantPruned {
+    /// Every snapshot that was there, in the order of the sequence, and what becomes of it.
+    pub fates: Vec<(Snapshot, Fate)>,
+    /// The record that marks what goes, if anything does and this was no dry run.
+    pub record: Option<u64>,
+    /// What this run marks: deleted after the grace.
+    pub marked: Objects,
+    /// What the mark itself takes: bytes that are written.
+    pub written: u64,
+    /// Objects of snapshots that go, or went before, which hold what a kept one still needs.
+    pub needed: Objects,
+    /// What earlier runs marked and this one deleted.
+    pub deleted: Objects,
+    /// What earlier runs marked and whose grace is not over.
+    pub waiting: Objects,
+    /// When the first of these may be deleted.
+    pub due: Option<Timestamp>,
+}
+
+impl TenantPruned {
+    /// How many snapshots go.
+    #[must_use]
+    pub fn dropped(&self) -> usize {
+        self.fates.iter().filter(|(_, fate)| matches!(fate, Fate::Goes(_))).count()
+    }
+}
+
+/// What a run did, or would do.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct PruneReport {
+    /// By tenant.
+    pub tenants: BTreeMap<String, TenantPruned>,
+}
+
+impl Repository {
+    /// Prunes every tenant by one policy. `now` is this machine's time, to which the times that writers
+    /// stated are compared; the storage's own time is asked of it. With `dry_run` nothing is marked and
+    /// nothing deleted.
+    ///
+    /// # Errors
+    /// As [`Self::prune_tenant`], for the first that fails; those before it are done.
+    pub fn prune(
+        &self,
+        policy: &Retention,
+        now: Timestamp,
+        dry_run: bool,
+    ) -> Result<PruneReport, StoreError> {
+        let mut report = PruneReport::default();
+        for name in self.tenants()? {
+            let pruned = self.prune_tenant(&name, policy, now, dry_run)?;
+            report.tenants.insert(name, pruned);
+        }
+        Ok(report)
+    }
+
+    /// Prunes one tenant.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] while an apply or another prune holds the tenant; [`StoreError::ReadOnly`];
+    /// [`StoreError::Contended`]; a kept snapshot that cannot be read, and then nothing is deleted; or the
+    /// storage failed.
+    pub fn prune_tenant(
+        &self,
+        name: &str,
+        policy: &Retention,
+        now: Timestamp,
+        dry_run: bool,
+    ) -> Result<TenantPruned, StoreError> {
+        let core = self.core.as_ref();
+        let mut lease = if dry_run { None } else { Some(self.lease(name)?) };
+        for _ in 0..ATTEMPTS {
+            let (tenant, _) = self.at_newest(name)?;
+            let now = Now { stated: now, stored: core.storage_time()? };
+            let mut report = core.sweep(&tenant, now.stored, lease.as_mut())?;
+            let plan = plan::Plan::make(self, name, policy, now)?;
+            report.fates = plan.fates.clone();
+            (report.marked, report.needed, report.written) = (plan.marked(), plan.needed, plan.written());
+            let Some(lease) = lease.as_mut().filter(|_| !plan.is_nothing()) else { return Ok(report) };
+            match mark(core, &tenant, lease, plan) {
+                Ok(sequence) => {
+                    report.record = Some(sequence.0);
+                    report.written = sequence.1;
+                    return Ok(report);
+                }
+                // Something was committed since the plan was made: it counts too.
+                Err(StoreError::Contended { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Contended { tenant: name.to_owned() })
+    }
+}
+
+/// Commits the mark; gives its number and size.
+fn mark(core: &Core, tenant: &Tenant, lease: &mut Lease, plan: plan::Plan) -> Result<(u64, u64), StoreError> {
+    let (from, to) = plan.covers();
+    let fields = |fencing| Fields::Maintenance { task: Task::Prune, from, to, fencing };
+    let extra = plan.frames.into_iter().map(|frame| (Role::Carried, frame)).collect();
+    let rec = lease.mark(&fields, (plan.payload.encode(), extra), (plan.newest, plan.fencing))?;
+    // The lists of what is void and dead are in force from here on.
+    core.newest(tenant)?;
+    Ok((rec.sequence, rec.size))
+}

@@ -1,0 +1,448 @@
+//! What one prune marks: which records go, what stands in their place, and which segments die.
+//!
+//! A plan is made from the records as they are and reads only; whoever commits it makes sure that nothing
+//! was committed meanwhile. What is read here is read as it was before the plan: nothing of it is void yet.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::base::coverage::State as Covered;
+use crate::base::ids::{RecordId, SegmentId};
+use crate::format::builder::SegmentBuilder;
+use crate::format::codec::LEVEL;
+use crate::format::entry::{Entry as Line, Op, Part as LinePart};
+use crate::format::fields::{Flags, Phase};
+use crate::format::ledger;
+use crate::format::log::LogWriter;
+use crate::format::names::Name;
+use crate::format::payload::{CarriedLog, CarriedRecord, Maintenance, Void};
+use crate::format::references::{Location, Place as SegmentPlace, SegmentRef};
+use crate::storage::{Entry as Listed, list_all};
+use crate::store::core::Core;
+use crate::store::entry::Place;
+use crate::store::prune::live::Live;
+use crate::store::prune::{GRACE, Objects};
+use crate::store::pruned::Pruned;
+use crate::store::retention::{Candidate, Fate, Now, Retention, decide};
+use crate::store::segments::{data_folder, records_folder};
+use crate::store::snapshot::{Rec, Sort};
+use crate::store::state::State;
+use crate::store::tenant::Tenant;
+use crate::store::{Repository, Snapshot, StoreError, applies, marks};
+
+/// What a prune would do.
+pub(super) struct Plan {
+    pub(super) fates: Vec<(Snapshot, Fate)>,
+    /// The record that everything was read up to.
+    pub(super) newest: Arc<Rec>,
+    pub(super) payload: Maintenance,
+    /// The frames of the logs in the payload.
+    pub(super) frames: Vec<Vec<u8>>,
+    pub(super) needed: Objects,
+    /// The highest fencing number so far.
+    pub(super) fencing: u64,
+    marked: Objects,
+}
+
+impl Plan {
+    /// Makes the plan of one tenant.
+    ///
+    /// # Errors
+    /// Something that is kept cannot be read, or the storage failed.
+    pub(super) fn make(
+        repository: &Repository,
+        name: &str,
+        policy: &Retention,
+        now: Now,
+    ) -> Result<Self, StoreError> {
+        let (tenant, newest) = repository.at_newest(name)?;
+        let core = repository.core.as_ref();
+        let records = core.all_records(&tenant, newest.clone())?;
+        let objects = Stored::list(core, &tenant)?;
+        let snapshots = repository.snapshots(name)?;
+        let candidates = candidates(&records, &snapshots, &objects);
+        let fates = decide(policy, now, &candidates);
+        let mut survey = Survey {
+            core,
+            tenant: &tenant,
+            pruned: core.pruned(&tenant),
+            goes: BTreeSet::new(),
+            records,
+            objects,
+        };
+        survey.goes = snapshots
+            .iter()
+            .zip(&fates)
+            .filter(|(_, fate)| matches!(fate, Fate::Goes(_)))
+            .map(|(snapshot, _)| snapshot.seq)
+            .collect();
+        survey.annotations_go(&newest)?;
+        survey.old_marks_go(&newest)?;
+        let (logs, live) = survey.logs()?;
+        let (dies, marked, needed) = survey.deaths(&live, now.stored)?;
+        let (carried, frames) = logs.into_rows();
+        let voids = survey.new_voids();
+        let payload = Maintenance { carried, dies, voids, ..Maintenance::default() };
+        let fates = snapshots.into_iter().zip(fates).collect();
+        let fencing = survey.records.iter().filter_map(|rec| rec.fencing()).max().unwrap_or(0);
+        Ok(Self { fates, newest, payload, frames, needed, fencing, marked })
+    }
+
+    pub(super) fn marked(&self) -> Objects {
+        self.marked
+    }
+
+    /// About how many bytes the mark takes; its record says it exactly.
+    pub(super) fn written(&self) -> u64 {
+        if self.is_nothing() {
+            return 0;
+        }
+        let frames: usize = self.frames.iter().map(Vec::len).sum();
+        (self.payload.encode().len() + frames) as u64
+    }
+
+    /// Whether there is nothing to mark.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.payload.voids.is_empty() && self.payload.dies.is_empty()
+    }
+
+    /// The first and the last number that is void from now on; 0 for none.
+    pub(super) fn covers(&self) -> (u64, u64) {
+        let from = self.payload.voids.iter().map(|void| void.from).min().unwrap_or(0);
+        (from, self.payload.voids.iter().map(|void| void.to).max().unwrap_or(0))
+    }
+}
+
+/// What retention asks of each snapshot.
+fn candidates(records: &[Arc<Rec>], snapshots: &[Snapshot], objects: &Stored) -> Vec<Candidate> {
+    let around = around_unfinished(records, snapshots);
+    let read = |state: Covered| !matches!(state, Covered::Partial | Covered::Suspect | Covered::Failed);
+    let candidate = |snapshot: &Snapshot| {
+        let around_apply = snapshot.flags.contain(Flags::APPLY) || snapshot.applying.is_some();
+        Candidate {
+            seq: snapshot.seq,
+            stated: snapshot.finished,
+            stored: objects.records.get(&snapshot.seq).map_or(snapshot.finished, |row| row.modified),
+            good: !around_apply && snapshot.ledger.rows.values().all(|row| read(row.state)),
+            tagged: !snapshot.tags.is_empty(),
+            held: snapshot.held.is_some(),
+            baseline: snapshot.baseline,
+            applying: around.contains(&snapshot.seq),
+        }
+    };
+    snapshots.iter().map(candidate).collect()
+}
+
+/// The snapshots that an apply needs which has not ended: the one before it, those during it, and the
+/// first after what it wrote last.
+fn around_unfinished(records: &[Arc<Rec>], snapshots: &[Snapshot]) -> BTreeSet<u64> {
+    let valid: Vec<_> =
+        applies::valid(records).into_iter().filter_map(|rec| Some((rec, rec.applying()?))).collect();
+    let Some((last, applying)) = valid.last().filter(|(_, last)| last.phase != Phase::Finished) else {
+        return BTreeSet::new();
+    };
+    let own = valid.iter().rev().take_while(|(_, other)| other.plan == applying.plan);
+    let first = own.last().map_or(last.sequence, |(rec, _)| rec.sequence);
+    let before = snapshots.iter().rfind(|snapshot| snapshot.seq < first);
+    let after = snapshots.iter().find(|snapshot| snapshot.seq > last.sequence);
+    let during = snapshots.iter().filter(|snapshot| {
+        snapshot.seq > first && (snapshot.seq < last.sequence || snapshot.applying.is_some())
+    });
+    during.chain(before).chain(after).map(|snapshot| snapshot.seq).collect()
+}
+
+/// The objects of a tenant.
+pub(super) struct Stored {
+    pub(super) records: BTreeMap<u64, Listed>,
+    pub(super) data: BTreeMap<SegmentId, Listed>,
+}
+
+impl Stored {
+    /// Lists them.
+    ///
+    /// # Errors
+    /// As the storage fails.
+    pub(super) fn list(core: &Core, tenant: &Tenant) -> Result<Self, StoreError> {
+        let mut stored = Self { records: BTreeMap::new(), data: BTreeMap::new() };
+        for folder in [records_folder(tenant.prefix)?, data_folder(tenant.prefix)?] {
+            for row in list_all(core.storage.as_ref(), Some(&folder), None)? {
+                match Name::parse(row.path.as_str()) {
+                    Some(Name::Record(_, number)) => drop(stored.records.insert(number, row)),
+                    Some(Name::Data(_, id)) => drop(stored.data.insert(id, row)),
+                    _ => {}
+                }
+            }
+        }
+        Ok(stored)
+    }
+
+    pub(super) fn of(&self, reference: &SegmentRef) -> Option<&Listed> {
+        match reference.place {
+            SegmentPlace::Record(number) => self.records.get(&number),
+            SegmentPlace::Data | SegmentPlace::OwnData => self.data.get(&reference.id),
+        }
+    }
+}
+
+/// A plan in the making.
+struct Survey<'c> {
+    core: &'c Core,
+    tenant: &'c Tenant,
+    pruned: Arc<Pruned>,
+    records: Vec<Arc<Rec>>,
+    /// The records that go.
+    goes: BTreeSet<u64>,
+    objects: Stored,
+}
+
+/// New logs, in the order of the snapshots that they are of.
+#[derive(Default)]
+struct Logs(Vec<(Arc<Rec>, CarriedLog)>);
+
+impl Logs {
+    /// Rows and frames of the payload.
+    fn into_rows(self) -> (Vec<CarriedRecord>, Vec<Vec<u8>>) {
+        let (mut rows, mut frames) = (Vec::new(), Vec::new());
+        for (rec, log) in self.0 {
+            let own = log.encode();
+            rows.push(CarriedRecord {
+                sequence: rec.sequence,
+                segment: rec.segment,
+                message: Vec::new(),
+                first_frame: frames.len() as u32,
+                frames: own.len() as u32,
+            });
+            frames.extend(own);
+        }
+        (rows, frames)
+    }
+}
+
+impl Survey<'_> {
+    fn kept(&self) -> impl Iterator<Item = &Arc<Rec>> {
+        self.records.iter().filter(|rec| !self.goes.contains(&rec.sequence))
+    }
+
+    /// Annotations about nothing but snapshots that go, go with them. Events stay: they say who did what.
+    fn annotations_go(&mut self, newest: &Rec) -> Result<(), StoreError> {
+        let mut going = Vec::new();
+        for rec in
+            self.records.iter().filter(|rec| rec.sort == Sort::Annotation && rec.sequence != newest.sequence)
+        {
+            let told = self.core.annotations(self.tenant, rec)?;
+            let gone = |number: u64| self.goes.contains(&number) || self.pruned.void(number).is_some();
+            if told.iter().all(|told| marks::goes_with_its_snapshot(told) && gone(told.sequence)) {
+                going.push(rec.sequence);
+            }
+        }
+        self.goes.extend(going);
+        Ok(())
+    }
+
+    /// Earlier prune records go once all that they said is said by later ones, or done.
+    fn old_marks_go(&mut self, newest: &Rec) -> Result<(), StoreError> {
+        // That one more number is void is worth a record only where others are.
+        if self.goes.is_empty() {
+            return Ok(());
+        }
+        let voids = self.voids();
+        let inside =
+            |old: &Void| voids.iter().any(|new| new.from <= old.from && old.to <= new.to && new != old);
+        let mut going = Vec::new();
+        for rec in self.records.iter().filter(|rec| matches!(rec.sort, Sort::Prune { .. })) {
+            let Some(payload) = self.core.maintenance(self.tenant, rec.sequence)? else { continue };
+            let restated = payload.voids.iter().all(inside);
+            let needed = self.pruned.rewritten_by(rec.sequence).any(|log| !self.is_rewritten_anew(log));
+            let waits = payload.dies.iter().any(|reference| self.objects.of(reference).is_some());
+            if restated && !needed && !waits && rec.sequence != newest.sequence {
+                going.push(rec.sequence);
+            }
+        }
+        self.goes.extend(going);
+        Ok(())
+    }
+
+    /// Whether this run makes another log for a snapshot, or drops it.
+    fn is_rewritten_anew(&self, sequence: u64) -> bool {
+        let before = self.records.iter().take_while(|rec| rec.sequence < sequence);
+        let before = before.filter(|rec| rec.snapshot().is_some()).last();
+        self.goes.contains(&sequence) || before.is_some_and(|rec| self.goes.contains(&rec.sequence))
+    }
+
+    /// The runs of numbers between kept records under which nothing counts.
+    fn voids(&self) -> Vec<Void> {
+        let mut voids = Vec::new();
+        let mut last: Option<&Rec> = None;
+        for rec in self.kept() {
+            let before = last.map_or(RecordId([0; 32]), |last| last.id);
+            let from = last.map_or(0, |last| last.sequence) + 1;
+            let void = |number: u64| self.goes.contains(&number) || self.pruned.void(number).is_some();
+            if rec.previous != before && (from..rec.sequence).any(void) {
+                let (to, last) = (rec.sequence - 1, rec.previous);
+                voids.push(Void { from, to, snapshots: self.snapshots_in(from, to), before, last });
+            }
+            last = Some(rec);
+        }
+        voids
+    }
+
+    fn new_voids(&self) -> Vec<Void> {
+        self.voids().into_iter().filter(|void| self.pruned.void(void.to) != Some(void)).collect()
+    }
+
+    fn snapshots_in(&self, from: u64, to: u64) -> u64 {
+        let going = |rec: &&Arc<Rec>| rec.snapshot().is_some() && (from..=to).contains(&rec.sequence);
+        let now = self.records.iter().filter(going).count() as u64;
+        let before = self.pruned.voids().filter(|void| from <= void.from && void.to <= to);
+        now + before.map(|void| void.snapshots).sum::<u64>()
+    }
+
+    /// The new logs, and every place that a kept snapshot is read from.
+    fn logs(&self) -> Result<(Logs, Live), StoreError> {
+        let (mut logs, mut live) = (Logs::default(), Live::default());
+        let mut before: Option<Arc<State>> = None;
+        let mut window: Vec<&Arc<Rec>> = Vec::new();
+        for rec in self.records.iter().filter(|rec| rec.snapshot().is_some()) {
+            window.push(rec);
+            if self.goes.contains(&rec.sequence) {
+                continue;
+            }
+            let changed = self.changed(&window, before.is_none())?;
+            let state = self.core.state(self.tenant, rec)?.state;
+            let dropped = window.len() > 1;
+            let full_base = rec.snapshot().is_some_and(|snapshot| snapshot.flags.contain(Flags::FULL_BASE));
+            let empty = State::default();
+            let old = before.as_deref().unwrap_or(&empty);
+            let touched: Box<dyn Iterator<Item = String>> = match &changed {
+                Some(changed) => Box::new(changed.keys().cloned()),
+                None => {
+                    let all = old.paths().chain(state.paths()).map(|(path, _)| path.to_owned());
+                    Box::new(all.collect::<BTreeSet<String>>().into_iter())
+                }
+            };
+            let mut lines = Vec::new();
+            for path in touched {
+                let now = state.get_path(&path);
+                let event = changed.as_ref().and_then(|changed| changed.get(&path)?.as_ref());
+                if let Some(event) = event {
+                    live.place(event);
+                }
+                now.iter().for_each(|entry| live.entry(entry));
+                if dropped && !full_base && now != old.get_path(&path) {
+                    lines.push((path, now, event.cloned()));
+                }
+            }
+            if dropped && !full_base {
+                logs.0.push((rec.clone(), self.log(rec, lines)?));
+            }
+            before = Some(state);
+            window.clear();
+        }
+        live.close(self.core, self.tenant)?;
+        Ok((logs, live))
+    }
+
+    /// The paths that some snapshots changed, each with the event of its removal if the last of them
+    /// removed it; `None` where only whole states can tell.
+    fn changed(
+        &self,
+        window: &[&Arc<Rec>],
+        first: bool,
+    ) -> Result<Option<BTreeMap<String, Option<Place>>>, StoreError> {
+        let whole = |rec: &&Arc<Rec>| rec.snapshot().is_some_and(|s| s.flags.contain(Flags::FULL_BASE));
+        if first || window.iter().any(whole) {
+            return Ok(None);
+        }
+        let mut changed = BTreeMap::new();
+        for rec in window {
+            for (path, farewell) in self.core.touched(self.tenant, rec)? {
+                changed.insert(path, farewell);
+            }
+        }
+        Ok(Some(changed))
+    }
+
+    /// A log of lines, and the snapshot's whole ledger.
+    fn log(
+        &self,
+        rec: &Rec,
+        lines: Vec<(String, Option<crate::store::Entry>, Option<Place>)>,
+    ) -> Result<CarriedLog, StoreError> {
+        // Only its references are used: a log in a prune record has its own.
+        let mut numbers = SegmentBuilder::new(LEVEL)?;
+        let mut writer = LogWriter::new();
+        for (path, entry, event) in lines {
+            let line = match (entry, event) {
+                (Some(entry), _) => self.core.old_line(self.tenant, &path, &entry, &mut numbers)?,
+                (None, None) => Line { key: path, op: Op::Gone, event: None },
+                (None, Some(place)) => {
+                    let segment = numbers.refer(&place.target.reference)?;
+                    let id = self.core.bodies(self.tenant).id(&place)?;
+                    let at = Location { segment, frame: place.frame, slot: place.slot };
+                    Line { key: path, op: Op::Gone, event: Some(LinePart::new(at, &id)) }
+                }
+            };
+            writer.push(&line)?;
+        }
+        let ledger = ledger::encode(self.core.ledger(self.tenant, rec)?.as_ref())?;
+        let blocks = writer.finish()?.blocks.into_iter().map(|block| block.plain).collect();
+        Ok(CarriedLog { references: numbers.references().encode(), ledger, blocks })
+    }
+
+    /// The segments that die, what they take, and what outlasts its snapshot.
+    fn deaths(&self, live: &Live, now: Timestamp) -> Result<(Vec<SegmentRef>, Objects, Objects), StoreError> {
+        let (mut dies, mut marked, mut needed) = (Vec::new(), Objects::default(), Objects::default());
+        let mut owned: HashSet<SegmentId> = HashSet::new();
+        let mut data: BTreeMap<SegmentId, SegmentRef> = BTreeMap::new();
+        let mut decide = |reference: SegmentRef, size: u64| {
+            if live.holds(&reference.id) {
+                needed.add(size);
+            } else {
+                marked.add(size);
+                dies.push(reference);
+            }
+        };
+        let known: BTreeMap<u64, &Arc<Rec>> = self.records.iter().map(|rec| (rec.sequence, rec)).collect();
+        for (number, row) in &self.objects.records {
+            let reference = match (known.get(number), self.pruned.void(*number)) {
+                (Some(rec), _) => rec.reference(),
+                // A record that went before, whose segment stayed for what it holds.
+                (None, Some(_)) => match self.core.segments.open_record(self.tenant, *number) {
+                    Ok((record, open)) => Rec::new(&record, open.segment.id(), open.size, 0).reference(),
+                    Err(StoreError::Storage(error)) => return Err(error.into()),
+                    Err(_) => continue,
+                },
+                (None, None) => continue,
+            };
+            if self.pruned.is_dead(&reference.id) {
+                continue;
+            }
+            let open = self.core.segments.open(self.tenant, &self.target(reference))?;
+            for row in self.core.segments.references(&open)?.rows() {
+                if matches!(row.place, SegmentPlace::Data | SegmentPlace::OwnData) {
+                    owned.insert(row.id);
+                    data.insert(row.id, SegmentRef { place: SegmentPlace::Data, ..*row });
+                }
+            }
+            if !known.contains_key(number) || self.goes.contains(number) {
+                decide(reference, row.size);
+            }
+        }
+        for (id, row) in &self.objects.data {
+            let old = now.duration_since(row.modified) >= GRACE;
+            // One that no record names may belong to a session that has not committed yet.
+            if self.pruned.is_dead(id) || !(owned.contains(id) || old) || live.holds(id) {
+                continue;
+            }
+            let unnamed = SegmentRef { place: SegmentPlace::Data, id: *id, table: [0; 16] };
+            decide(data.get(id).copied().unwrap_or(unnamed), row.size);
+        }
+        Ok((dies, marked, needed))
+    }
+
+    fn target(&self, reference: SegmentRef) -> crate::store::entry::Target {
+        crate::store::entry::Target { prefix: self.tenant.prefix, reference }
+    }
+}
