@@ -431,6 +431,13 @@ def convert(shared):
     return catalog
 
 
+# What the vendor alone sets, with his releases or when an organisation is made.
+VENDOR_MADE = {"org_metadata", "feature_dependency", "device_posture_check_default"}
+
+# The vendor's words: "when the group's memberships were last updated", which events tell of one by one.
+STAMPS = {"group": ["/lastMembershipUpdated"]}
+
+
 def one(catalog, docs, row, known):
     """One kind."""
     ancestors = []
@@ -554,6 +561,9 @@ def extras(catalog, kind, row):
         note(kind, f"Run over: {row['iterate']}")
     if row["engine"] == "identity_engine":
         note(kind, "Identity Engine only")
+    if row["type"] in VENDOR_MADE:
+        kind["vendor_made"] = True
+    kind["stamps"] = STAMPS.get(row["type"], [])
     catalog.drop("query parameters that a full read does not need", len(row["query_params"]))
     catalog.drop("figures of recorded traffic (answers, distinct objects, limits seen)")
     catalog.drop("category names, which no decision uses")
