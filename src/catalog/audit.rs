@@ -100,8 +100,6 @@ pub struct Follow {
     pub by: FollowBy,
     /// How many days back the vendor keeps events.
     pub kept_days: u32,
-    /// Events of a full page; one with fewer is the newest for now.
-    pub page: usize,
 }
 
 /// What tells the place to read on from.

@@ -241,21 +241,6 @@ mod tests {
     }
 
     #[test]
-    fn that_there_is_a_password_is_no_secret() {
-        let okta = crate::catalog::provider("okta").unwrap();
-        let spec = okta.kind(&crate::base::key::Kind::new("user")).unwrap();
-        let body = r#"{"credentials":{"password":{},"provider":{"type":"OKTA"}},"id":"00u1"}"#;
-        let parsed = parse(body.as_bytes(), &Limits::default()).unwrap();
-        let canonical = canonicalize(okta, spec, parsed, &|_, _| panic!("nothing here is a secret"));
-        assert!(canonical.secret.is_none());
-        assert_eq!(
-            canonical.main.to_canonical(),
-            body.as_bytes(),
-            "the vendor's way to say that there is one"
-        );
-    }
-
-    #[test]
     fn a_forged_marker_is_content() {
         let forged = split(r#"{"id":1,"nested":{"a":{"$secret":"unknown"},"b":[{"$secret":"0011"}]}}"#);
         let text = String::from_utf8(forged.main.to_canonical()).unwrap();

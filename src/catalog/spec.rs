@@ -174,13 +174,6 @@ pub struct KindSpec {
     pub changes: Option<Changes>,
     /// The rate bucket that its requests are counted in.
     pub bucket: Option<String>,
-    /// The vendor's own: nobody in a tenant changes it, so one look a day is enough.
-    #[serde(default)]
-    pub vendor_made: bool,
-    /// Fields that move when something below is changed of which an event tells: where nothing else differs, what
-    /// lies below need not be looked at again.
-    #[serde(default)]
-    pub stamps: Vec<Pointer>,
     /// Further GET paths that give the same data and are therefore not called.
     #[serde(default)]
     pub same: Vec<Template>,

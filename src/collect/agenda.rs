@@ -2,7 +2,7 @@
 //!
 //! A kind of which every change leaves an event, or which has a filter by time, is left to these. All
 //! others are read whole, unless that takes a request for each of many parents: these wait for the full
-//! sweep, which comes every day and reads them anyway, and so does what only the vendor himself changes. Where the last one could not read them all, a 24th
+//! sweep, which comes every day and reads them anyway. Where the last one could not read them all, a 24th
 //! part of the parents has its turn in each hour of the day.
 
 use std::collections::BTreeSet;
@@ -80,19 +80,15 @@ pub(crate) fn reading(case: &Case<'_>) -> Reading {
     if changed::filter_of(spec).is_some() {
         return Reading::Changed;
     }
-    let rests = || {
-        let whole = row.read.filter(|_| row.state == State::Complete);
-        whole.is_some_and(|(_, end)| now.duration_since(end) < FULL_SWEEP_EVERY)
-    };
-    if spec.vendor_made && rests() {
-        return Reading::Carry;
-    }
     let told = catalog.audit.as_ref().is_some_and(|audit| audit.tells(&spec.kind));
     match (told, cheap) {
         (true, _) => Reading::Carry,
         (false, true) => Reading::Whole,
-        (false, false) if rests() => Reading::Carry,
-        (false, false) => Reading::Turn,
+        (false, false) => {
+            let whole = row.read.filter(|_| row.state == State::Complete);
+            let rests = whole.is_some_and(|(_, end)| now.duration_since(end) < FULL_SWEEP_EVERY);
+            if rests { Reading::Carry } else { Reading::Turn }
+        }
     }
 }
 
@@ -197,27 +193,6 @@ mod tests {
         let complete = |hours| after(hours, State::Complete);
         assert_eq!((complete(23), complete(24)), (Reading::Carry, Reading::Turn));
         assert_eq!(after(1, State::Partial), Reading::Turn, "the full sweep did not read all of it");
-    }
-
-    #[test]
-    fn what_only_the_vendor_changes_is_looked_at_once_a_day() {
-        let catalog = crate::catalog::provider("okta").unwrap();
-        let read = Timestamp::from_second(1_800_000_000).unwrap();
-        let after = |kind: &str, hours| {
-            let (now, reason) = (read + SignedDuration::from_hours(hours), String::new());
-            let row = Row {
-                state: State::Complete,
-                reason,
-                count: 1,
-                read: Some((read, read)),
-                exceptions: vec![],
-            };
-            let spec = catalog.kind(&Kind::new(kind)).unwrap();
-            reading(&Case { catalog, spec, needed: false, row: Some(&row), now, count: &|_| 2 })
-        };
-        assert_eq!(after("feature_dependency", 23), Reading::Carry);
-        assert_eq!(after("feature_dependency", 24), Reading::Whole);
-        assert_eq!(after("feature", 1), Reading::Whole, "an administrator switches it");
     }
 
     #[test]

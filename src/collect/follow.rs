@@ -9,7 +9,7 @@ use crate::collect::explain::{LATE, Log};
 use crate::collect::naming::{Held, Namer};
 use crate::collect::run::{Gathering, Run};
 use crate::collect::window::WINDOW_ROUNDS_MAX;
-use crate::provider::{From, To};
+use crate::provider::From;
 
 impl Held for Gathering {
     fn knows(&self, key: &ResourceKey) -> bool {
@@ -38,12 +38,12 @@ impl Held for Gathering {
 
 impl Run<'_> {
     /// Reads the log on. Returns whether that could be done.
-    pub(crate) async fn hear(&self, log: &mut Log, gathering: &mut Gathering, to: To) -> bool {
+    pub(crate) async fn hear(&self, log: &mut Log, gathering: &mut Gathering) -> bool {
         let until = self.clock.now();
         let from = log.place.clone().map_or(From::Time(log.begun), From::Place);
-        let read = match (self.live.follow(&from, to).await, &from) {
+        let read = match (self.live.follow(&from).await, &from) {
             // The vendor does not know the place any more.
-            (Err(_), From::Place(_)) => self.live.follow(&From::Time(log.begun - LATE), to).await,
+            (Err(_), From::Place(_)) => self.live.follow(&From::Time(log.begun - LATE)).await,
             (read, _) => read,
         };
         match read {
@@ -75,7 +75,7 @@ impl Run<'_> {
                 break;
             }
             let heard = log.events.len();
-            if !self.hear(log, gathering, To::Silence).await {
+            if !self.hear(log, gathering).await {
                 break;
             }
             let new = log.events.get(heard..).unwrap_or_default();

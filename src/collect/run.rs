@@ -17,7 +17,7 @@ use crate::collect::explain::Log;
 use crate::collect::mark::Mark;
 use crate::collect::remaining::Left;
 use crate::collect::{CollectError, explain, late, ledger, notes};
-use crate::provider::{Known, Live, To};
+use crate::provider::{Known, Live};
 use crate::store::{Fingerprints, Flags, Meta, Snapshot, WriteSession};
 
 /// Note under which a snapshot keeps the rights against which absences are judged.
@@ -177,7 +177,7 @@ impl Run<'_> {
         }
         let mark = previous.and_then(|was| Mark::from_notes(&was.notes));
         let mut log = Log::following(mark.as_ref(), previous, start.started);
-        let heard = self.hear(&mut log, gathering, To::Now).await;
+        let heard = self.hear(&mut log, gathering).await;
         let decided = if heard { decided } else { Err(decided.err().unwrap_or(Full::LogFailed)) };
         match (&decided, previous) {
             (Ok(mark), Some(previous)) => self.hourly(gathering, previous, mark, &log.events).await?,

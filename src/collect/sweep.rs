@@ -7,9 +7,8 @@ use crate::collect::CollectError;
 use crate::collect::absence::{Case, Verdict, judge};
 use crate::collect::ledger::{self, join_reasons};
 use crate::collect::run::{Gathering, Run};
-use crate::json::{self, Value};
 use crate::provider::{self, Item, Swept};
-use crate::store::{Part, Parts, Put, Snapshot};
+use crate::store::{Parts, Put, Snapshot};
 
 impl Run<'_> {
     pub(crate) async fn sweep_all(
@@ -102,10 +101,8 @@ impl Run<'_> {
             volatile: canonical.volatile.map(|value| value.to_canonical()),
             raw: None,
         };
-        let stamped = gathering.fresh.is_some() && only_stamped(spec, &canonical.main, &item.key, gathering);
         let put = gathering.session.put(&item.key, parts)?;
         if put != Put::Same
-            && !stamped
             && let Some(fresh) = &mut gathering.fresh
         {
             fresh.insert(item.key.clone());
@@ -212,20 +209,4 @@ pub(crate) fn forget(
     gathering.gone.insert(key);
     row.count = row.count.saturating_sub(1);
     Ok(())
-}
-
-/// Whether a resource differs from what the last snapshot has of it in nothing but its stamps. A body that
-/// cannot be opened here says nothing.
-fn only_stamped(spec: &KindSpec, now: &Value, key: &ResourceKey, gathering: &Gathering) -> bool {
-    if spec.stamps.is_empty() {
-        return false;
-    }
-    let before = gathering.session.parent_state().get(key);
-    let before = before.and_then(|entry| gathering.session.read(&entry, Part::Main).ok()?);
-    let before = before.and_then(|bytes| json::parse(&bytes, &json::Limits::default()).ok());
-    let rest = |mut body: Value| {
-        spec.stamps.iter().for_each(|stamp| drop(stamp.remove(&mut body)));
-        body.to_canonical()
-    };
-    before.is_some_and(|before| rest(before) == rest(now.clone()))
 }

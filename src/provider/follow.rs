@@ -25,27 +25,17 @@ pub enum From {
     Time(Timestamp),
 }
 
-/// How far to read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum To {
-    /// To a page that is not full: what the vendor has now, as far as anybody can tell. For a first look, after which
-    /// the record is read on to its end all the same.
-    Now,
-    /// Until an answer holds nothing.
-    Silence,
-}
-
 impl Live {
-    /// The events that have become readable since, oldest first as the vendor gives them, and the place
+    /// Every event that has become readable since, oldest first as the vendor gives them, and the place
     /// to read on from.
     ///
     /// # Errors
     /// The record cannot be read, or the vendor does not know the place any more; a provider whose
     /// record cannot be followed.
-    pub async fn follow(&self, from: &From, to: To) -> Result<(Vec<Event>, String), ProviderError> {
+    pub async fn follow(&self, from: &From) -> Result<(Vec<Event>, String), ProviderError> {
         let no_way = |reason: &str| ProviderError::NoWay { kind: Kind::new("audit"), reason: reason.into() };
-        let audit = self.catalog.audit.as_ref().and_then(|audit| Some((audit, audit.follow?)));
-        let (audit, follow) = audit.ok_or_else(|| no_way("the provider's log cannot be followed"))?;
+        let audit = self.catalog.audit.as_ref().filter(|audit| audit.follow.is_some());
+        let audit = audit.ok_or_else(|| no_way("the provider's log cannot be followed"))?;
         let target = match from {
             From::Place(target) => target.clone(),
             From::Time(time) => {
@@ -53,15 +43,10 @@ impl Live {
                 with_query(&path, &[(&audit.since, lower_bound(audit, *time))])
             }
         };
-        self.read_on(audit, (to, follow.page), target).await
+        self.read_on(audit, target).await
     }
 
-    async fn read_on(
-        &self,
-        audit: &Audit,
-        (to, page): (To, usize),
-        target: String,
-    ) -> Result<(Vec<Event>, String), ProviderError> {
+    async fn read_on(&self, audit: &Audit, target: String) -> Result<(Vec<Event>, String), ProviderError> {
         let shape = |what: String| ProviderError::Shape { path: path_of(&target), what };
         let mut pager = Pager::going_on(self.paging(audit.paging.as_ref()), target.clone());
         let mut seen = HashSet::new();
@@ -82,12 +67,10 @@ impl Live {
                 }
             }
             pager.turn(found.len(), mark.as_ref(), &answer, self.client.address()).map_err(&shape)?;
-            let after = pager.target().ok_or_else(|| {
-                shape("no page is named after the last one: what comes next would be missed".into())
-            })?;
-            if to == To::Now && found.len() < page {
-                place = after.to_owned();
-                break;
+            if pager.target().is_none() {
+                return Err(shape(
+                    "no page is named after the last one: what comes next would be missed".into(),
+                ));
             }
         }
         Ok((events, place))

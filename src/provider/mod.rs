@@ -40,7 +40,7 @@ pub use crate::http::{Credential, SigningKey};
 pub use connect::outlook;
 pub use error::ProviderError;
 pub use events::Event;
-pub use follow::{From, To};
+pub use follow::From;
 pub use forecast::{ahead, forecast};
 pub use known::Known;
 pub use live::{Live, Target, World, WriteAnswer, WriteRequest};

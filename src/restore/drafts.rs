@@ -13,7 +13,7 @@ use crate::restore::plan::Inputs;
 use crate::restore::reach::{Case, Item, Reach};
 use crate::restore::scope::Wish;
 use crate::restore::steps::{Draft, Drafts};
-use crate::restore::wish::{desired, same};
+use crate::restore::wish::{desired, same, without};
 use crate::restore::{Marked, RestoreError, placeholder};
 
 /// Drafts everything within reach; what more must be read is noted in the reach.
@@ -55,7 +55,7 @@ pub(crate) fn all<'a>(reach: &mut Reach<'a>, inputs: &Inputs<'_>) -> Result<Draf
             links.iter().for_each(|found| put(&mut body, found));
             name_far_end(reach, spec, &links, &mut body);
             if let Wish::Revert(changes) = &item.wish {
-                changes.iter().for_each(|change| once(&mut body, change, live.as_ref()));
+                changes.iter().for_each(|change| once(spec, &mut body, change, live.as_ref()));
             }
             // Another id can have another place in its set. What is taken out again later is found by its
             // place, so such a body keeps its order.
@@ -73,21 +73,28 @@ pub(crate) fn all<'a>(reach: &mut Reach<'a>, inputs: &Inputs<'_>) -> Result<Draf
 }
 
 /// An element that was put back, and is there already under what its references mean now, is not put there twice.
-fn once(body: &mut Value, change: &FieldChange, live: Option<&Value>) {
+/// What the server sets in it by itself tells no element from another.
+fn once(spec: &KindSpec, body: &mut Value, change: &FieldChange, live: Option<&Value>) {
     let Some(list) = change.pointer.parent() else { return };
-    let had = |item: &Value| {
-        let items = live.and_then(|live| list.get(live)).and_then(Value::as_array).into_iter().flatten();
-        items.filter(|held| *held == item).count()
+    let bare = |body: &Value| {
+        let bare = without(body, &spec.beyond_calls());
+        list.get(&bare).and_then(Value::as_array).map(<[Value]>::to_vec).unwrap_or_default()
     };
+    let (plain, held) = (bare(body), live.map(bare).unwrap_or_default());
     let Some(Value::Array(items)) = list.get_mut(body) else { return };
-    let mut kept: Vec<Value> = Vec::new();
-    for item in std::mem::take(items) {
-        let times = kept.iter().filter(|other| **other == item).count();
-        if times == 0 || times < had(&item) {
-            kept.push(item);
-        }
+    if plain.len() != items.len() {
+        return;
     }
-    *items = kept;
+    let count = |among: &[&Value], item: &Value| among.iter().filter(|other| **other == item).count();
+    let held: Vec<&Value> = held.iter().collect();
+    let mut kept: Vec<&Value> = Vec::new();
+    let mut places = plain.iter().map(|item| {
+        let times = count(&kept, item);
+        let stays = times == 0 || times < count(&held, item);
+        kept.extend(stays.then_some(item));
+        stays
+    });
+    items.retain(|_| places.next().unwrap_or(true));
 }
 
 /// Puts what names this tenant in place of what names the other.
@@ -118,7 +125,7 @@ fn name_far_end(reach: &Reach<'_>, spec: &KindSpec, links: &[Found], body: &mut 
 
 /// Puts the recorded marks into a body of the tenant where they stand for the same secrets, so that a secret
 /// that is as recorded is no difference.
-fn recognise(
+pub(crate) fn recognise(
     reach: &Reach<'_>,
     spec: &KindSpec,
     [key, at]: [&ResourceKey; 2],

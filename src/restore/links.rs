@@ -89,6 +89,46 @@ impl Reach<'_> {
         Ok(found)
     }
 
+    /// Where a name is made of references, puts the present ids of what they lead to into it. False: more must be
+    /// read first.
+    pub(crate) fn name_as_now(
+        &mut self,
+        spec: &KindSpec,
+        key: &ResourceKey,
+        named: &mut Value,
+    ) -> Result<bool, RestoreError> {
+        if !self.naming.insert(key.clone()) {
+            return Ok(true);
+        }
+        let known = self.name_by_ids(spec, named);
+        self.naming.remove(key);
+        known
+    }
+
+    fn name_by_ids(&mut self, spec: &KindSpec, named: &mut Value) -> Result<bool, RestoreError> {
+        let in_name = |at: &Pointer| spec.name.contains(at);
+        let by_id = |by| matches!(by, RefBy::Id | RefBy::Url | RefBy::Expression);
+        for reference in spec.refs.iter().filter(|reference| by_id(reference.by)) {
+            let found = reference.at.find(named).into_iter().filter(|(at, _)| in_name(at));
+            for (at, value) in found.map(|(at, value)| (at, value.clone())).collect::<Vec<_>>() {
+                for text in reference.by.names_in(&value) {
+                    let Some(goal) = self.targets(reference, named, &text)?.into_iter().next() else {
+                        continue;
+                    };
+                    let now = match self.now(&goal)? {
+                        Now::Unread => return Ok(false),
+                        Now::AsRecorded => continue,
+                        Now::Elsewhere(now) => Value::from(now.id()),
+                    };
+                    let value = at.get(named).map(|held| placeholder::replace_word(held, &text, &now));
+                    // The place was found in this very body.
+                    let _ = value.map(|value| at.set(named, value));
+                }
+            }
+        }
+        Ok(true)
+    }
+
     fn resolve(
         &mut self,
         reference: &Reference,

@@ -163,12 +163,13 @@ impl<'a> LiveTenant<'a> {
     }
 }
 
-/// The kinds of which each resource is gone through to read this kind.
+/// The kinds of which each resource is gone through to read this kind, or that hold values of its paths.
 fn anchors(spec: &KindSpec) -> Vec<Kind> {
     let mut kinds: Vec<Kind> = Vec::new();
     for read in &spec.read {
         let each = if read.each.is_empty() { &spec.parent } else { &read.each };
-        kinds.extend(each.iter().filter(|kind| **kind != spec.kind).cloned());
+        let sources = read.values_of.values().map(|source| &source.of);
+        kinds.extend(each.iter().chain(sources).filter(|kind| **kind != spec.kind).cloned());
     }
     kinds.sort();
     kinds.dedup();

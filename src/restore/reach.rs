@@ -8,9 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{KindSpec, Provider, RefBy, RestoreClass, Shape};
+use crate::json::redact::fingerprint;
 use crate::json::{FieldChange, Pointer, Value};
 use crate::restore::RestoreError;
 use crate::restore::atlas::{Atlas, Mention};
+use crate::restore::drafts::recognise;
 use crate::restore::elsewhere::nameless;
 use crate::restore::form::{Mode, Refusal};
 use crate::restore::rewind::Decisions;
@@ -71,6 +73,8 @@ pub(crate) struct Reach<'a> {
     wishes: BTreeMap<ResourceKey, Wish>,
     /// What the vendor may have deleted along with something that is gone.
     cascaded: BTreeSet<ResourceKey>,
+    /// Whose names are being brought up to date: two that name each other are not gone round.
+    pub(crate) naming: BTreeSet<ResourceKey>,
     queue: Vec<ResourceKey>,
 }
 
@@ -107,6 +111,7 @@ impl<'a> Reach<'a> {
             decisions: Decisions::default(),
             wishes: BTreeMap::new(),
             cascaded: BTreeSet::new(),
+            naming: BTreeSet::new(),
             queue: Vec::new(),
         }
     }
@@ -158,6 +163,9 @@ impl<'a> Reach<'a> {
                 self.items.insert(key.clone(), item);
                 if self.elsewhere {
                     self.push_what_hangs_on(key)?;
+                } else if self.moved.contains_key(key) {
+                    // Another's reference led to it first: what hung on the old one is as gone as it would be.
+                    self.push_dependents(key)?;
                 }
             }
             Look::Absent(live_key) => self.visit_gone(spec, key, wish, goal, live_key)?,
@@ -300,6 +308,10 @@ impl<'a> Reach<'a> {
         }
         let mut ids = key.above().to_vec();
         if let Some(parent) = self.atlas.parent(key) {
+            // Somebody may have made the parent anew, and nothing else of this restore have led there yet.
+            if matches!(self.now(&parent)?, Now::Unread) {
+                return Ok(Look::Unread);
+            }
             match self.look(&parent)? {
                 Look::Here(at, _) => ids = at.ids,
                 Look::Absent(_) => return Ok(Look::Absent(key.clone())),
@@ -393,24 +405,36 @@ impl<'a> Reach<'a> {
                 Look::Unread => return Ok(Some(None)),
             }
         }
+        if !self.name_as_now(spec, key, &mut named)? {
+            return Ok(Some(None));
+        }
         let Some(name) = natural_name(spec, &named) else { return Ok(None) };
         if !self.seen.is_whole(&key.kind, parent) {
             self.wants.lists.insert((key.kind.clone(), parent.to_vec()));
             return Ok(Some(None));
         }
-        let same = |(other, body): &(&ResourceKey, &Value)| {
-            let mut body = (*body).clone();
+        // A secret is marked for its own address: a name with one in it is compared by the secret.
+        let marked =
+            spec.name.iter().any(|at| at.get(&named).is_some_and(|value| fingerprint(value).is_some()));
+        for (other, body) in self.seen.of_kind(&key.kind) {
+            if other.above() != parent || self.atlas.has(other) {
+                continue;
+            }
+            let mut body = body.clone();
             if outermost
                 && let Some(within) = &spec.within
                 && self.atlas.outer(spec, other, &body).is_some_and(|outer| self.seen.body(&outer).is_none())
             {
                 within.remove(&mut body);
             }
-            other.above() == parent
-                && !self.atlas.has(other)
-                && natural_name(spec, &body).as_ref() == Some(&name)
-        };
-        Ok(self.seen.of_kind(&key.kind).find(same).map(|(other, _)| Some(other.clone())))
+            if marked {
+                recognise(self, spec, [key, other], goal, &mut body)?;
+            }
+            if natural_name(spec, &body).as_ref() == Some(&name) {
+                return Ok(Some(Some(other.clone())));
+            }
+        }
+        Ok(None)
     }
 
     /// What referred to a resource in the recorded state: edges whole, of others the one field.

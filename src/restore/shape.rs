@@ -195,11 +195,16 @@ impl Shaper<'_> {
         }
     }
 
-    /// The envelope with the body, parts of it (`$body/POINTER`) and filled placeholders in place.
+    /// The envelope with the body, parts of it (`$body/POINTER`; a pattern gives a list) and filled placeholders
+    /// in place.
     fn enclose(&self, envelope: &Value, body: &Value) -> Result<Value, String> {
         match envelope {
             Value::String(text) if let Some(of) = self.coming(text) => Ok(placeholder::id(of)),
             Value::String(text) => match text.strip_prefix(BODY) {
+                Some(at) if at.contains('*') => {
+                    let every = Pattern::parse(at).map_err(|error| error.to_string())?;
+                    Ok(every.find(body).into_iter().map(|(_, value)| value.clone()).collect())
+                }
                 Some(at) => {
                     let at = Pointer::parse(at).map_err(|error| error.to_string())?;
                     Ok(at.get(body).cloned().unwrap_or_default())

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::org::{Asked, Org, TENANT};
+use crate::org::{Org, TENANT};
 
 fn row<'v>(document: &'v Value, kind: &str) -> &'v Value {
     document["coverage"].as_array().unwrap().iter().find(|row| row["kind"] == kind).unwrap()
@@ -60,29 +60,6 @@ fn an_hour_says_who_did_what_and_reads_little() {
         serde_json::from_str(&org.run(&["show", "--json", &format!("{TENANT}/network_zone/{zone}")], 0))
             .unwrap();
     assert_eq!(shown["read_at"], row(&full, "network_zone")["read_at"], "carried, and says so");
-}
-
-#[test]
-fn a_new_member_is_no_reason_to_ask_for_owners_and_a_new_name_is() {
-    let org = Org::start(&["--users", "10", "--groups", "40"]);
-    org.snapshot(0);
-    let (user, group) = (
-        first(&org, "/api/v1/users?limit=1"),
-        first(&org, "/api/v1/groups?limit=1&filter=type%20eq%20%22OKTA_GROUP%22"),
-    );
-    let below = |asked: &[Asked], what: &str| {
-        let path = format!("/api/v1/groups/{group}/{what}");
-        asked.iter().filter(|asked| asked.path() == path).count()
-    };
-    org.ask("PUT", &format!("/api/v1/groups/{group}/users/{user}"), "");
-    let (hour, asked) = org.snapshot(0);
-    assert_eq!(hour["sweep"], "incremental");
-    assert_eq!((below(&asked, "users"), below(&asked, "owners")), (1, 0));
-    let logs = asked.iter().filter(|asked| asked.path() == "/api/v1/logs").count();
-    assert_eq!(logs, 2, "what there is, and that there is nothing more");
-    org.ask("PUT", &format!("/api/v1/groups/{group}"), r#"{"profile":{"name":"Renamed"}}"#);
-    let (_, asked) = org.snapshot(0);
-    assert_eq!((below(&asked, "users"), below(&asked, "owners")), (0, 1));
 }
 
 #[test]

@@ -12,7 +12,7 @@ PLAIN_FIELD = re.compile(r"^(\*|[\w@$#-]+)(\[\])?(\.(\*|[\w@$#-]+)(\[\])?)*$")
 PLACEHOLDER = re.compile(r"\{([^}]+)\}")
 SCALARS = [
     "kind", "what", "shape", "stage", "parent", "id", "id_by", "also_id", "id_of", "name", "shown", "within", "get", "carried_by", "bucket",
-    "vendor_made", "stamps", "same", "fields", "links", "keep", "set", "volatile", "derived", "secret", "assigned", "fixed",
+    "same", "fields", "links", "keep", "set", "volatile", "derived", "secret", "assigned", "fixed",
     "write_only", "refs", "system", "comes_with", "notes",
 ]
 TABLES = ["params", "scopes", "restore", "unread", "file", "changes"]

@@ -24,18 +24,21 @@ DOCUMENTS = ["management.json", "governance.json", "access-gateway.json", "privi
 # Where a row's own id stands, where that is not `id`.
 IDS = {
     "org_contact": "/contactType", "linked_object_definition": "/primary/name",
-    "user_linked_object": "/_links/self/href", "user_role_governance": "/grantId", "user_subscription": "/notificationType",
+    "user_role_governance": "/grantId", "user_subscription": "/notificationType",
     "role_subscription": "/notificationType", "app_feature": "/name", "app_signing_key": "/kid", "authenticator_method": "/type",
     "authenticator_custom_aaguid": "/aaguid", "auth_server_key": "/kid", "idp_key": "/kid", "idp_signing_key": "/kid",
     "device_user": "/user/id", "ssf_stream": "/stream_id", "email_template": "/name", 
     "custom_role_permission": "/label", "collection_resource": "/resourceId", "governance_label": "/labelId",
-    "governance_resource_label": "/orn", "governance_resource_owner": "/parentResourceOrn", "org_factor": "/factorType",
+    "governance_resource_label": "/orn", "governance_resource_owner": "/resource/orn", "org_factor": "/factorType",
     "opa_attribute_option": "/attribute_name", "opa_group": "/name", "opa_user": "/name", "opa_service_user": "/name",
     "opa_saas_app_connection": "/app_instance_id", "user_role_app_target": "/name",
     "group_role_app_target": "/name", "client_role_app_target": "/name", "feature_dependency": "/id",
 }
 # Rows that do not say which they are: the placeholder that says it.
-ID_OF = {"brand_well_known_uri": "path", "first_party_app_settings": "appName", "user_schema": "schemaId", "app_ui_schema": "appName"}
+ID_OF = {
+    "brand_well_known_uri": "path", "first_party_app_settings": "appName", "user_schema": "schemaId", "app_ui_schema": "appName",
+    "user_linked_object": "relationshipName",
+}
 # Rows that are the far end of a link: only its id belongs to the link.
 EDGES = {
     "group_membership": "/id", "user_role_group_target": "/id", "group_role_group_target": "/id", "client_role_group_target": "/id",
@@ -100,14 +103,15 @@ READS = {
         "path": "/governance/api/v1/resource-labels?filter=orn%20eq%20%22{orn}%22",
         "values_of": {"orn": {"of": "app", "at": "/orn"}}},
     "governance_resource_owner": {
-        "path": "/governance/api/v1/resource-owners?filter=parentResourceOrn%20eq%20%22{orn}%22",
+        "path": "/governance/api/v1/resource-owners?filter=parentResourceOrn%20eq%20%22{orn}%22&include=parent_resource_owner",
         "values_of": {"orn": {"of": "app", "at": "/orn"}}},
     # One list tells who has any role at all: the others are not asked for theirs.
     "user_role_assignment": {
         "path": "/api/v1/iam/assignees/users", "paging": "body", "index": ["/value/*"], "below": "/api/v1/users/{userId}/roles",
         "again": {"path": "/api/v1/users/{userId}/roles", "costly": True, "where_refused": [400, 404, 405]}},
+    # Asked from the end that names one other: from there the relation alone tells one link from another.
     "user_linked_object": {
-        "values_of": {"relationshipName": {"of": "linked_object_definition", "at": "/associated/name"}}},
+        "items": ["/*"], "values_of": {"relationshipName": {"of": "linked_object_definition", "at": "/primary/name"}}},
     "app_interclient_trust": {"wrap": "id"},
     "role_subscription": {
         "values_of": {"roleRef": {"of": "custom_role", "at": "/id"}},
@@ -181,7 +185,7 @@ TAKEN = {
     "app_group_push_mapping": ["/sourceGroupId", "/targetGroupId", "/status"], "inline_hook": ["/version"],
     "user": ["/realmId", "/credentials/provider"], "user_factor": ["/profile"], "group_owner": ["/id"],
     "user_role_assignment": ["/role", "/resource-set"], "group_role_assignment": ["/role", "/resource-set"],
-    "client_role_assignment": ["/role", "/resource-set"], "idp_user_link": ["/externalId"],
+    "client_role_assignment": ["/role", "/resource-set"], "idp_user_link": ["/externalId"], "app_client_secret": ["/client_secret"],
 }
 # Of these, and beside them, what a later change does not move.
 FIXED = {
@@ -431,13 +435,6 @@ def convert(shared):
     return catalog
 
 
-# What the vendor alone sets, with his releases or when an organisation is made.
-VENDOR_MADE = {"org_metadata", "feature_dependency", "device_posture_check_default"}
-
-# The vendor's words: "when the group's memberships were last updated", which events tell of one by one.
-STAMPS = {"group": ["/lastMembershipUpdated"]}
-
-
 def one(catalog, docs, row, known):
     """One kind."""
     ancestors = []
@@ -458,9 +455,6 @@ def one(catalog, docs, row, known):
     kind["what"] = describe(kind, ACRONYMS, kind["parent"])
     if row["type"] == "user_schema":
         kind["parent"] = []
-    if row["type"] == "user_linked_object":
-        # A row is a link to the other user, whatever relation it came for: both tell it apart, and no host does.
-        kind |= {"id_by": "url", "id_of": ["relationshipName"]}
     if row["type"] == "role_subscription":
         # Each role has the same types of notification, and no row says which role it is of.
         kind["id_of"] = ["roleRef"]
@@ -561,9 +555,6 @@ def extras(catalog, kind, row):
         note(kind, f"Run over: {row['iterate']}")
     if row["engine"] == "identity_engine":
         note(kind, "Identity Engine only")
-    if row["type"] in VENDOR_MADE:
-        kind["vendor_made"] = True
-    kind["stamps"] = STAMPS.get(row["type"], [])
     catalog.drop("query parameters that a full read does not need", len(row["query_params"]))
     catalog.drop("figures of recorded traffic (answers, distinct objects, limits seen)")
     catalog.drop("category names, which no decision uses")

@@ -55,5 +55,5 @@ def audit(shared, kinds):
     return {
         "ids": ["/target/*/id"], "told": TOLD, "deeds": deeds,
         # The list goes on where it ended, in the order in which events became readable.
-        "follow": {"by": "next_page", "kept_days": 90, "page": 1000},
+        "follow": {"by": "next_page", "kept_days": 90},
     }

@@ -27,7 +27,7 @@ PUT_IN_PLACE = {
 # Set by the server, whatever the document says.
 ASSIGNED = {
     "app": ["/credentials/signing/kid"], "idp": ["/protocol/credentials/signing/kid"], "user": ["/credentials/emails"],
-    "governance_label": ["/labelId"], "idp_key": ["/kid"], "governance_resource_owner": ["/resource"],
+    "governance_label": ["/labelId"], "idp_key": ["/kid"], "delegate_appointment": ["/status"],
     "app_grant": ["/userId"], "ssf_stream": ["/stream_id", "/iss", "/aud", "/events_delivered", "/events_supported", "/min_verification_interval"],
     "policy_mapping": ["/_links/self"], "policy": ["/system"], "policy_rule": ["/system"], "auth_server_policy": ["/system"],
     "auth_server_policy_rule": ["/system"], "auth_server_scope": ["/system"], "auth_server_claim": ["/system"], "auth_server": ["/default"],
@@ -35,14 +35,15 @@ ASSIGNED = {
     "device_assurance": ["/resourceId", "/resourceType", "/resourceDisplayName"],
 }
 # What goes with a thing, and hangs on it by more than its path.
-CASCADES = {"app": ["policy_mapping", "governance_resource_label", "governance_resource_owner"]}
+CASCADES = {
+    "app": ["policy_mapping", "governance_resource_label", "governance_resource_owner", "collection_resource"],
+    "user": ["user_linked_object", "delegate_appointment"],
+}
 # Of how much less can be said than the facts say, and why.
 PARTIAL = {
     "request_condition": "A condition whose approval sequence went with its application does not come back, as no call makes a sequence.",
-    "user_linked_object": "The vendor does not show which relationship a link is of: one that is gone is refused.",
     "app_client_secret": "A secret is made again with its value, under a new id; one that the vendor made with its application is beside it.",
     "governance_resource_label": "Labels are assigned by a call that no plan makes yet.",
-    "governance_resource_owner": "Owners that are there are changed by a call that names resources by a filter, which no plan makes yet.",
     "user_type": "The schema of a type that was deleted is new: its own attributes do not come back.",
 }
 # What comes with a new one.
@@ -145,8 +146,42 @@ group_role_assignment = client_role_assignment = user_role_assignment
 
 
 def governance_resource_owner(kind):
-    """Named by the resource."""
-    kind["update"] = []
+    """One call sets all owners of a resource, and with none takes them away. Both ends are told by their ORN."""
+    kind["name"] = ["/resource/orn"]
+    kind["assigned"] = ["/_links", "/parentResourceOrn", "/resource/id", "/resource/type", "/resource/profile",
+                        "/principals/*/id", "/principals/*/type", "/principals/*/profile"]
+    kind["set"] = [{"at": "/principals"}]
+    to = ["app", "group", "entitlement_bundle", "entitlement_value", "collection"]
+    kind["refs"] = [{"at": "/resource/orn", "to": to, "by": "expression"},
+                    {"at": "/principals/*/orn", "to": ["user", "group"], "by": "expression"}]
+    call = {"call": "POST /governance/api/v1/resource-owners", "body": "envelope"}
+    resource = {"resourceOrns": ["$body/resource/orn"]}
+    sets = call | {"envelope": {"principalOrns": "$body/principals/*/orn"} | resource}
+    kind["create"], kind["update"] = [sets | {"new_id": "list"}], [sets]
+    kind["delete"] = [call | {"envelope": {"principalOrns": []} | resource}]
+
+
+def delegate_appointment(kind):
+    """The one of each person: written, and taken away, with the settings of the person who appoints."""
+    kind["name"] = ["/delegator/externalId"]
+    call = {"call": "PATCH /governance/api/v1/principal-settings/{targetPrincipalId}", "body": "envelope"}
+    one = {field: f"$body/{field}" for field in ("delegate", "note", "startTime", "endTime")}
+    sets = call | {"envelope": {"delegates": {"appointments": [one]}}}
+    kind["create"], kind["update"] = [sets | {"new_id": "list"}], [sets]
+    kind["delete"] = [call | {"envelope": {"delegates": {"appointments": []}}}]
+    kind["fixed"] = ["/delegator"]
+
+
+def user_linked_object(kind):
+    """Whom a user names: one for each relation, which the path tells and no row."""
+    named(kind, [])
+    call = {"call": "PUT /api/v1/users/{userIdOrLogin}/linkedObjects/{relationshipName}/{primaryUserId}", "body": "none",
+            "only": [{"at": "/_links/self/href", "present": True}]}
+    kind["create"], kind["update"] = [call | {"new_id": "sent"}], [call]
+    kind["refs"] = [{"at": "/_links/self/href", "to": ["user"], "by": "url"}]
+    kind["params"] = {"primaryUserId": ["user_linked_object:/_links/self/href:last"]}
+    kind["restore"]["keeps_id"] = True
+    kind["notes"] = kind["notes"].replace("associated.name", "primary.name")
 
 
 def app_interclient_trust(kind):
@@ -187,7 +222,8 @@ def app_oidc_id_token_settings(kind):
 
 
 def collection_resource(kind):
-    """What it is of is named twice."""
+    """What it is of is named twice; several are put in at once."""
+    kind["create"][0] |= {"body": "list", "omit": ["/resourceId"], "new_id": "sent"}
     kind["refs"].append({"at": "/resourceId", "to": ["app", "group"]})
     kind["assigned"] += ["/resourceProfile", "/entitlementValueCount"]
 

@@ -73,13 +73,28 @@ fn keep_secret(world: &mut World, work: &mut Work) {
     let value = given.unwrap_or_else(|| world.random(64));
     let secret = object([
         ("id", id.as_str().into()),
+        ("secret_hash", secret_hash(&value).into()),
         ("client_secret", value.into()),
-        ("secret_hash", world.random(22).into()),
         ("created", now.clone()),
         ("lastUpdated", now),
         ("status", "ACTIVE".into()),
     ]);
     world.put(kind, &parents, &id, secret);
+}
+
+/// What a secret is known by: the first half of its SHA-256, as in the example of the vendor's document.
+fn secret_hash(value: &str) -> String {
+    let whole = ring::digest::digest(&ring::digest::SHA256, value.as_bytes());
+    data_encoding::BASE64URL_NOPAD.encode(&whole.as_ref()[..16])
+}
+
+/// A secret is given, or made.
+pub(super) fn secret_born(world: &mut World, _: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    let given = text(&work.body, "/client_secret").to_owned();
+    let value = if given.is_empty() { world.random(64) } else { given };
+    set(&mut work.body, "/secret_hash", secret_hash(&value));
+    set(&mut work.body, "/client_secret", value);
+    Ok(())
 }
 
 /// The answer to a write shows the client secret; no later one does.
@@ -333,6 +348,14 @@ fn unmap(world: &mut World, id: &str) {
 /// No policy guards an app that is gone.
 pub(super) fn gone(world: &mut World, _: &Ask, work: &mut Work) -> Result<(), Refusal> {
     unmap(world, &work.id);
+    let orn = text(&work.body, "/orn").to_owned();
+    let owners = (world.number("governance_resource_owner"), "/parentResourceOrn");
+    for (kind, pointer) in [owners, (world.number("collection_resource"), "/resourceOrn")] {
+        let of_app = world.all(kind).filter(|(_, _, row)| text(row, pointer) == orn);
+        let gone: Vec<(Vec<String>, String)> =
+            of_app.map(|(above, id, _)| (above.to_vec(), id.to_owned())).collect();
+        gone.into_iter().for_each(|(above, id)| drop(world.remove(kind, &above, &id)));
+    }
     Ok(())
 }
 
@@ -544,4 +567,14 @@ pub(super) fn saml_metadata(world: &mut World, ask: &Ask) -> Result<Response, Re
         own(ask)
     );
     Ok(Response { status: 200, headers: Vec::new(), body: Body::Text("application/xml", xml) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::secret_hash;
+
+    #[test]
+    fn a_secret_is_known_by_the_hash_that_the_document_shows() {
+        assert_eq!(secret_hash("DRUFXGF9XbLnS9k-Sla3x3POBiIxDreBCdZuFs5B"), "FpCwXwSjTRQNtEI11I00-g");
+    }
 }

@@ -1,9 +1,12 @@
-//! Governance: what an entitlement brings with it.
+//! Governance: what an entitlement brings with it, and the calls that set something of several instances at
+//! once: who owns resources, whom a person appoints in his place.
 
 use crate::json::{Object, Value};
 use crate::sim::handle::{Ask, Work};
-use crate::sim::okta::{set, text};
-use crate::sim::wire::Refusal;
+use crate::sim::okta::{at, object, own, set, text};
+use crate::sim::reading;
+use crate::sim::routes::Route;
+use crate::sim::wire::{Body, Refusal, Response};
 use crate::sim::world::World;
 
 /// The values of an entitlement are instances of their own, which only a change of it makes and takes away.
@@ -24,13 +27,143 @@ pub(super) fn values(world: &mut World, _: &Ask, work: &mut Work) -> Result<(), 
         let id = text(&value, "/id").to_owned();
         set(&mut value, "/entitlementId", work.id.as_str());
         for (from, to) in [("/parent", "/parent"), ("/parentResourceOrn", "/parentResourceOrn")] {
-            set(
-                &mut value,
-                to,
-                crate::sim::okta::at(&work.body, from).cloned().unwrap_or_else(|| Object::new().into()),
-            );
+            set(&mut value, to, at(&work.body, from).cloned().unwrap_or_else(|| Object::new().into()));
         }
         world.put(kind, &above, &id, value);
     }
     Ok(())
+}
+
+/// What a body that was sent holds in a list.
+fn listed(ask: &Ask, pointer: &str) -> Vec<Value> {
+    let sent = ask.request.body.as_ref().and_then(|body| at(body, pointer));
+    sent.and_then(Value::as_array).into_iter().flatten().cloned().collect()
+}
+
+/// Of which sort the thing is that an ORN names.
+fn sort_of(orn: &str) -> &str {
+    orn.split(':').nth(4).unwrap_or_default()
+}
+
+/// The name of the application that something belongs to: an application is its own.
+fn parent_orn(world: &World, orn: &str) -> Option<String> {
+    let id = orn.rsplit(':').next()?;
+    let within = |kind: &str, pointer: &str| {
+        let body = world.all(world.number(kind)).find(|(_, own, _)| *own == id)?.2;
+        Some(text(&body, pointer).to_owned())
+    };
+    let app = match sort_of(orn) {
+        "entitlement-bundles" => within("entitlement_bundle", "/target/externalId")?,
+        "entitlement-values" => within("entitlement_value", "/parent/externalId")?,
+        "collections" => return Some(orn.to_owned()),
+        _ => id.to_owned(),
+    };
+    Some(text(&world.copy(world.number("app"), &[], &app)?, "/orn").to_owned())
+}
+
+/// Sets who owns resources, whoever did before; without any of them a resource has none.
+pub(super) fn owners_set(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let kind = world.number("governance_resource_owner");
+    let resources = listed(ask, "/resourceOrns");
+    if resources.is_empty() {
+        return Err(Refusal::invalid("resourceOrns", vec!["resourceOrns: must not be empty".into()]));
+    }
+    let principal = |world: &World, orn: &Value| {
+        let (id, orn) = (world.fresh("pri"), orn.as_str().unwrap_or_default());
+        object([("id", id.into()), ("type", sort_of(orn).into()), ("orn", orn.into())])
+    };
+    let mut rows = Vec::new();
+    for orn in resources.iter().filter_map(Value::as_str) {
+        let parent = parent_orn(world, orn).ok_or_else(|| Refusal::absent(orn, "Resource"))?;
+        let owners: Vec<Value> =
+            listed(ask, "/principalOrns").iter().map(|owner| principal(world, owner)).collect();
+        let id = orn.rsplit(':').next().unwrap_or_default();
+        let resource = object([("id", id.into()), ("type", sort_of(orn).into()), ("orn", orn.into())]);
+        let row = object([
+            ("parentResourceOrn", parent.into()),
+            ("resource", resource),
+            ("principals", owners.clone().into()),
+        ]);
+        match owners.is_empty() {
+            true => drop(world.remove(kind, &[], orn)),
+            false => world.put(kind, &[], orn, row.clone()),
+        }
+        rows.push(row);
+    }
+    Ok(Response::json(200, object([("data", rows.into())])))
+}
+
+/// Those of an application itself are told only when that is asked for.
+pub(super) fn owners_listed(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let kind = world.number("governance_resource_owner");
+    let route = Route { kind, ..ask.route.clone() };
+    let params = ask.params.clone();
+    let other = Ask { request: ask.request, route, params, parents: Vec::new(), own: None };
+    let mut answer = reading::list(world, &other, 0)?;
+    if ask.request.asked("include") != Some("parent_resource_owner")
+        && let Body::Json(body) = &mut answer.body
+        && let Some(rows) = body.get_mut("data").and_then(Value::as_array_mut)
+    {
+        rows.retain(|row| text(row, "/resource/orn") != text(row, "/parentResourceOrn"));
+    }
+    Ok(answer)
+}
+
+/// A person's settings hold the one whom he appoints, or nobody.
+pub(super) fn principal_settings(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let (kind, person, now) = (world.number("delegate_appointment"), own(ask), world.time());
+    let before =
+        world.rows(kind, &[], None).find(|(_, _, body)| text(body, "/delegator/externalId") == person);
+    let before = before.map(|(_, id, body)| (id.to_owned(), body.into_owned()));
+    let given = listed(ask, "/delegates/appointments");
+    let (Some(sent), true) = (given.first(), given.len() == 1) else {
+        if !given.is_empty() {
+            return Err(Refusal::invalid("appointments", vec!["appointments: one at most".into()]));
+        }
+        before.into_iter().for_each(|(id, _)| drop(world.remove(kind, &[], &id)));
+        let nobody = object([("delegates", object([("appointments", Vec::<Value>::new().into())]))]);
+        return Ok(Response::json(200, nobody));
+    };
+    let whom = text(sent, "/delegate/externalId").to_owned();
+    world.resolve(world.number("user"), &[], &whom).ok_or_else(|| Refusal::absent(&whom, "User"))?;
+    let me = Value::from(world.org.me.as_str());
+    let (id, first) = match &before {
+        Some((id, body)) => (id.clone(), at(body, "/created").cloned().unwrap_or_default()),
+        None => (world.fresh("gda"), now.clone()),
+    };
+    let mut body = object([
+        ("id", id.as_str().into()),
+        ("delegator", object([("externalId", person.into()), ("type", "OKTA_USER".into())])),
+        ("created", first),
+        ("createdBy", me.clone()),
+        ("lastUpdated", now),
+        ("lastUpdatedBy", me),
+    ]);
+    for name in ["delegate", "note", "startTime", "endTime"] {
+        if let Some(value) = sent.get(name) {
+            set(&mut body, &format!("/{name}"), value.clone());
+        }
+    }
+    world.put(kind, &[], &id, body.clone());
+    Ok(Response::json(200, object([("delegates", object([("appointments", vec![body].into())]))])))
+}
+
+/// Puts resources into a collection.
+pub(super) fn collection_filled(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let (kind, above) = (world.number("collection_resource"), [own(ask)]);
+    let mut rows = Vec::new();
+    for row in listed(ask, "") {
+        let orn = text(&row, "/resourceOrn");
+        parent_orn(world, orn).ok_or_else(|| Refusal::absent(orn, "Resource"))?;
+        let id = orn.rsplit(':').next().unwrap_or_default().to_owned();
+        let entitlements = row.get("entitlements").cloned().unwrap_or_else(|| Vec::<Value>::new().into());
+        let held = object([
+            ("resourceId", id.as_str().into()),
+            ("resourceOrn", orn.into()),
+            ("entitlements", entitlements),
+        ]);
+        world.put(kind, &above, &id, held.clone());
+        rows.push(held);
+    }
+    Ok(Response::json(200, object([("data", rows.into())])))
 }

@@ -65,6 +65,7 @@ pub(super) const BODY_HOOKS: &[(&str, BodyHook)] = &[
     ("app_gone", apps::gone),
     ("entitlement_values", governance::values),
     ("app_secret", apps::secret),
+    ("secret_born", apps::secret_born),
     ("key_made", apps::key_made),
     ("app_schema_born", schemas::app_born),
     ("user_schema_born", schemas::user_born),
@@ -114,6 +115,10 @@ pub(super) const CALL_HOOKS: &[(&str, CallHook)] = &[
     ("email_customizations_gone", policies::customizations_gone),
     ("sign_in_default", policies::sign_in_default),
     ("org_patched", policies::org_patched),
+    ("owners_set", governance::owners_set),
+    ("owners_listed", governance::owners_listed),
+    ("principal_settings", governance::principal_settings),
+    ("collection_filled", governance::collection_filled),
     ("logs", crate::sim::log::read),
 ];
 

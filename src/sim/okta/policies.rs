@@ -40,12 +40,17 @@ pub(crate) fn first_rules(world: &mut World) {
     let policies = world.number("policy");
     let found: Vec<(String, String)> = world
         .rows(policies, &[], None)
+        .filter(|(_, _, body)| at(body, "/system") == Some(&true.into()))
         .map(|(_, id, body)| (id.to_owned(), text(&body, "/type").to_owned()))
         .collect();
     for (id, kind) in found {
         catch_all(world, &id, &kind);
         if kind == "OKTA_SIGN_ON" {
-            let sign_on = object([("access", "ALLOW".into()), ("requireFactor", false.into())]);
+            let sign_on = object([
+                ("access", "ALLOW".into()),
+                ("requireFactor", false.into()),
+                ("primaryFactor", "PASSWORD_IDP_ANY_FACTOR".into()),
+            ]);
             put_first(world, &id, ("SIGN_ON", "Default Rule"), object([("signon", sign_on)]));
         }
     }

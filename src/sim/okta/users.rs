@@ -155,6 +155,7 @@ pub(super) fn deleted(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(
         let links = ["group_membership", "group_owner", "app_user_assignment", "idp_user_link"]
             .map(|kind| world.kind(kind));
         unlink(world, links, &work.id);
+        named_no_more(world, &work.id);
         return Ok(());
     }
     let now = world.time();
@@ -164,6 +165,24 @@ pub(super) fn deleted(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(
     world.put(ask.route.kind, &ask.parents, &work.id, work.body.clone());
     work.stays = true;
     Ok(())
+}
+
+/// Nobody appoints, or is appointed by, who is gone, and nobody's linked object is him.
+fn named_no_more(world: &mut World, id: &str) {
+    let places = [
+        (world.number("delegate_appointment"), "/delegator/externalId"),
+        (world.number("delegate_appointment"), "/delegate/externalId"),
+        (world.number("user_linked_object"), "/_links/self/href"),
+    ];
+    for (kind, pointer) in places {
+        let names = |body: &Value| text(body, pointer).rsplit('/').next() == Some(id);
+        let gone: Vec<(Vec<String>, String)> = world
+            .all(kind)
+            .filter(|(_, _, body)| names(body))
+            .map(|(above, own, _)| (above.to_vec(), own.to_owned()))
+            .collect();
+        gone.into_iter().for_each(|(above, own)| drop(world.remove(kind, &above, &own)));
+    }
 }
 
 /// Takes away what links to something that is gone.

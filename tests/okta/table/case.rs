@@ -22,6 +22,12 @@ pub(super) struct KindCase {
     /// What a place is changed to; null: taken away.
     #[serde(default)]
     pub(super) changed: BTreeMap<Pointer, Json>,
+    /// Places that name an instance of a kind: another one of it is named.
+    #[serde(default)]
+    pub(super) another: BTreeMap<Pointer, String>,
+    /// Placeholders of a call's path that a field of the instance fills, by what that ends in.
+    #[serde(default)]
+    pub(super) named_by: BTreeMap<String, Pointer>,
     /// Places that are not sent with a change, because the vendor takes them only whole.
     #[serde(default)]
     pub(super) sent_whole: Vec<Pointer>,

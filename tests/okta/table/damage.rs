@@ -1,8 +1,8 @@
 //! The damage: as an administrator does it, by the calls that the catalogue names.
 
 use lastgood::base::key::ResourceKey;
-use lastgood::catalog::{Action, Body, KindSpec, Shape};
-use lastgood::json::{Pattern, Pointer, Value};
+use lastgood::catalog::{Action, Body, KindSpec, Shape, Write};
+use lastgood::json::{Object, Pattern, Pointer, Value};
 
 use super::case::KindCase;
 use super::reader::{filled, ids, raw};
@@ -17,11 +17,76 @@ fn send(org: &Org, method: &str, path: &str, body: Option<&Value>) -> Result<Str
     }
 }
 
+/// The path of a call about an instance: its ids in order, but for those that only its body tells.
+fn path_of(write: &Write, spec: &KindSpec, case: &KindCase, key: &ResourceKey, body: &Value) -> String {
+    let mut own = ids(spec, key).into_iter();
+    let told =
+        |at: &Pointer| last_part(at.get(body).and_then(Value::as_str).unwrap_or_default()).1.to_owned();
+    let each = write.call.path.placeholders();
+    let ids: Vec<String> =
+        each.filter_map(|name| case.named_by.get(name).map(told).or_else(|| own.next())).collect();
+    filled(write.call.path.as_str().split('?').next().unwrap(), &ids)
+}
+
+/// A URL or an ORN, and the id in which it ends.
+fn last_part(text: &str) -> (&str, &str) {
+    let place = text.rfind(['/', ':']).map_or(0, |place| place + 1);
+    text.split_at(place)
+}
+
+/// Places that name something name something else of that kind.
+fn name_others(case: &KindCase, key: &ResourceKey, keys: &[ResourceKey], body: &mut Value) {
+    for (at, kind) in &case.another {
+        let text = at.get(body).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (before, id) = last_part(&text);
+        let fits = |other: &&ResourceKey| {
+            other.kind.as_str() == kind && other.id() != id && !key.ids.iter().any(|own| own == other.id())
+        };
+        let other = keys.iter().find(fits).unwrap_or_else(|| panic!("there is no other {kind}"));
+        at.set(body, format!("{before}{}", other.id())).unwrap();
+    }
+}
+
+/// What is sent about a body: itself, or what the call wraps it in.
+fn sent(write: &Write, body: &Value) -> Option<Value> {
+    fn wrapped(around: &Value, body: &Value) -> Value {
+        match around {
+            Value::String(text) => match text.strip_prefix("$body") {
+                Some(at) if at.contains('*') => Pattern::parse(at)
+                    .unwrap()
+                    .find(body)
+                    .into_iter()
+                    .map(|(_, value)| value.clone())
+                    .collect(),
+                Some(at) => Pointer::parse(at).unwrap().get(body).cloned().unwrap_or_default(),
+                None => around.clone(),
+            },
+            Value::Array(items) => items.iter().map(|item| wrapped(item, body)).collect(),
+            Value::Object(members) => {
+                let kept = members.iter().map(|(name, member)| (name.to_owned(), wrapped(member, body)));
+                Object::from_pairs(kept.filter(|(_, member)| !member.is_null())).into()
+            }
+            other => other.clone(),
+        }
+    }
+    match write.body {
+        Body::None => None,
+        Body::Envelope => Some(wrapped(write.envelope.as_ref().unwrap(), body)),
+        _ => Some(body.clone()),
+    }
+}
+
 /// Changes every field that a call changes; what was refused.
-pub(super) fn change(org: &Org, spec: &KindSpec, case: &KindCase, key: &ResourceKey) -> Result<bool, String> {
+pub(super) fn change(
+    org: &Org,
+    spec: &KindSpec,
+    case: &KindCase,
+    key: &ResourceKey,
+    keys: &[ResourceKey],
+) -> Result<bool, String> {
     let Some(before) = raw(org, spec, key) else { return Err(format!("{key} is not there")) };
     let write = spec.update.iter().find(|write| {
-        write.body != Body::None
+        (write.body != Body::None || !case.another.is_empty())
             && write.only.iter().all(|condition| condition.of.is_some() || condition.holds(&before))
     });
     let mut changed = false;
@@ -52,12 +117,13 @@ pub(super) fn change(org: &Org, spec: &KindSpec, case: &KindCase, key: &Resource
         for (at, value) in &case.changed {
             lastgood_set(&mut other, at, value.0.clone());
         }
+        name_others(case, key, keys, &mut other);
         for at in &case.sent_whole {
             at.remove(&mut other);
         }
         if other != body {
-            let path = filled(write.call.path.as_str().split('?').next().unwrap(), &ids(spec, key));
-            send(org, write.call.method.as_str(), &path, Some(&other))?;
+            let path = path_of(write, spec, case, key, &other);
+            send(org, write.call.method.as_str(), &path, sent(write, &other).as_ref())?;
             changed = true;
         }
     }
@@ -133,7 +199,7 @@ fn mutate(value: &mut Value, at: &mut Pointer, held: &[Pattern], case: &KindCase
 }
 
 /// Deletes it; `false` where no call does.
-pub(super) fn delete(org: &Org, spec: &KindSpec, key: &ResourceKey) -> Result<bool, String> {
+pub(super) fn delete(org: &Org, spec: &KindSpec, case: &KindCase, key: &ResourceKey) -> Result<bool, String> {
     let Some(before) = raw(org, spec, key) else { return Ok(true) };
     let fits = |write: &&lastgood::catalog::Write| {
         write.only.iter().all(|condition| condition.of.is_some() || condition.holds(&before))
@@ -145,8 +211,8 @@ pub(super) fn delete(org: &Org, spec: &KindSpec, key: &ResourceKey) -> Result<bo
             flip(org, spec, action, key)?;
         }
     }
-    let path = filled(write.call.path.as_str(), &ids(spec, key));
-    send(org, write.call.method.as_str(), &path, None)?;
+    let path = path_of(write, spec, case, key, &before);
+    send(org, write.call.method.as_str(), &path, sent(write, &before).as_ref())?;
     match raw(org, spec, key) {
         None => Ok(true),
         // What there is always one of is as it was in the beginning.

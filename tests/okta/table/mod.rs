@@ -97,9 +97,9 @@ impl Table {
                 let done = match round {
                     _ if round == Round::Changed && !case.never_changed.is_empty() => Ok(false),
                     _ if round == Round::Deleted && !case.never_deleted.is_empty() => Ok(false),
-                    Round::Changed => damage::change(&self.org, spec, &case, key),
+                    Round::Changed => damage::change(&self.org, spec, &case, key, keys),
                     Round::Deleted if self.is_system(key) => Ok(false),
-                    Round::Deleted => damage::delete(&self.org, spec, key),
+                    Round::Deleted => damage::delete(&self.org, spec, &case, key),
                 };
                 match done {
                     Ok(true) => {

@@ -54,7 +54,11 @@ pub(super) fn raw(org: &Org, spec: &KindSpec, key: &ResourceKey) -> Option<Value
         let path = read.below.as_ref().or(read.path.as_ref())?;
         let answer = asked(org, &filled(path.as_str(), &ids));
         if alone {
-            return answer;
+            // The one row of a list whose rows do not say which they are.
+            return match answer {
+                Some(Value::Array(rows)) if spec.shape == Shape::Object => rows.into_iter().next(),
+                answer => answer,
+            };
         }
         let id = spec.id.as_ref()?;
         let items = read.items.first().cloned().unwrap_or_default();
