@@ -246,7 +246,8 @@ impl Scene<'_> {
         let code = if output.json {
             let ended =
                 command.stderr(Stdio::inherit()).output().await.map_err(|error| failed(error.to_string()))?;
-            output.document(&told(args, &ended.stdout, ended.status.code()));
+            let told = told(args, &ended.stdout, ended.status.code());
+            output.document(&told.ok_or_else(|| failed("printed what is no JSON".into()))?);
             ended.status.code()
         } else {
             let cyan = Style::new().fg_color(Some(AnsiColor::Cyan.into()));
@@ -302,14 +303,15 @@ fn typed(args: &[&str]) -> String {
     std::iter::once("lastgood".to_owned()).chain(quoted).collect::<Vec<_>>().join(" ")
 }
 
-/// A command and what it printed, for programs.
-fn told(args: &[&str], printed: &[u8], code: Option<i32>) -> Value {
+/// A command and what it printed, for programs; `None` where a line of it is no document.
+fn told(args: &[&str], printed: &[u8], code: Option<i32>) -> Option<Value> {
     let lines = printed.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let documents = lines.filter_map(|line| json::parse(line, &Limits::default()).ok());
-    Value::from(Object::from_pairs([
+    let documents: Option<Vec<Value>> =
+        lines.map(|line| json::parse(line, &Limits::default()).ok()).collect();
+    Some(Value::from(Object::from_pairs([
         ("format", Value::from(FORMAT)),
         ("command", Value::from(typed(args))),
         ("exit", code.map(i64::from).into()),
-        ("output", documents.collect()),
-    ]))
+        ("output", Value::Array(documents?)),
+    ])))
 }

@@ -43,6 +43,72 @@ fn the_damage_is_undone_the_morning_stays_and_the_picture_is_true() {
     picture::is_true(&told);
 }
 
+/// What a program gets: one document for each command, in order, with all that the command itself printed as JSON.
+#[test]
+fn as_json_it_is_one_document_for_each_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_str().unwrap();
+    let (code, told) = lastgood(folder.path(), &[&["--json", "demo", "--dir", dir], &SHORT[..]].concat());
+    assert_eq!(code, 0, "{told}");
+    let told = documents(&told);
+    let digest: Vec<String> = told.iter().map(digest).collect();
+    insta::with_settings!({ filters => vec![
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[time]"),
+    ]}, {
+        insta::assert_snapshot!(digest.join("\n"), @r#"
+        lastgood.demo/1 lastgood log halden --since [time] --until [time] → 0
+          actor,address,at,change,fields,id,kind,name,op
+        lastgood.demo/1 lastgood show 'halden/policy_rule/Money/Two factors, none of them phishable' --at [time] → 0
+          lastgood.show/1
+        lastgood.demo/1 lastgood diff [time] latest 'halden/policy_rule/Money/Two factors, none of them phishable' → 0
+          actor,address,at,change,fields,id,kind,name,op
+        lastgood.demo/1 lastgood plan halden --actor 203.0.113.66 --since [time] --until [time] --out plan.json → 0
+          lastgood/plan/1
+        lastgood.demo/1 lastgood apply plan.json --allow-delete 1 → 0
+          address,detail,id,name,op,outcome,step
+          lastgood/apply/1
+        lastgood.demo/1 lastgood diff [time] latest halden → 0
+          actor,address,at,change,fields,id,kind,name,op
+        lastgood.demo/1 lastgood check → 0
+          lastgood.check/1
+        lastgood.demo/1 lastgood stats → 0
+          lastgood.stats/1
+        "#);
+    });
+    let output = |verb: &str| -> &Vec<Value> {
+        let start = format!("lastgood {verb}");
+        let one = told.iter().find(|document| document["command"].as_str().unwrap().starts_with(&start));
+        one.unwrap()["output"].as_array().unwrap()
+    };
+    // What stands there is what the commands themselves say when they are asked again.
+    let (code, stats) = lastgood(folder.path(), &["--json", "stats"]);
+    assert_eq!((code, output("stats")), (0, &documents(&stats)));
+    let plan: Value =
+        serde_json::from_slice(&std::fs::read(folder.path().join("plan.json")).unwrap()).unwrap();
+    assert_eq!(output("plan")[0]["id"], plan["id"]);
+    let steps = plan["steps"].as_array().unwrap().len();
+    assert_eq!(output("apply").len(), steps + 1, "a line a step, and the sum");
+}
+
+/// A document less what differs from day to day: the command, how it ended, and the forms of what it printed: a
+/// version, or in a list without one the members of a row.
+fn digest(document: &Value) -> String {
+    let text = |at: &str| document[at].as_str().unwrap().to_owned();
+    let rows = document["output"].as_array().unwrap();
+    let mut forms: Vec<String> = rows
+        .iter()
+        .map(|row| match row["format"].as_str() {
+            Some(format) => format.to_owned(),
+            None => row.as_object().unwrap().keys().map(String::as_str).collect::<Vec<_>>().join(","),
+        })
+        .collect();
+    forms.sort();
+    forms.dedup();
+    let members: Vec<&str> = document.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(members.len(), 4, "{members:?}");
+    format!("{} {} → {}\n  {}", text("format"), text("command"), document["exit"], forms.join("\n  "))
+}
+
 /// What differs from the evening before and is not the morning's ordinary work.
 fn left(dir: &std::path::Path, plan: &Value) -> Vec<String> {
     let night = plan["undoes"][0]["at"].as_str().unwrap()[..10].to_owned();
