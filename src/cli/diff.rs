@@ -6,7 +6,7 @@ use crate::access::Blast;
 use crate::base::key::{Kind, ResourceKey};
 use crate::base::when::When;
 use crate::cli::args::{DiffArgs, Global};
-use crate::cli::open::{Opened, Purpose, connect, environment, open, when};
+use crate::cli::open::{Opened, Purpose, connect, environment, note_pruned, open, when};
 use crate::cli::output::plain;
 use crate::cli::{Exit, Failure, access, log};
 use crate::history::diff::{Comparison, Past, Present, compare};
@@ -33,6 +33,7 @@ pub async fn run(global: &Global, args: &DiffArgs) -> Result<Exit, Failure> {
     for address in opened.addresses(address.as_deref())? {
         let history = opened.history(&address.tenant)?;
         let base = history.moment(&from)?;
+        note_pruned(global.output, &address.tenant, &base);
         let (comparison, blast) = one(&opened, &history, &base, &to, &address, args.access).await?;
         found |= !comparison.changes.is_empty();
         gaps |= comparison.unknown.iter().any(|(kind, _)| !accepted(&address.tenant, kind));

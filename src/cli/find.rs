@@ -1,7 +1,7 @@
 //! `find`: a jq expression asked of every body.
 
 use crate::cli::args::Global;
-use crate::cli::open::{open, past};
+use crate::cli::open::{note_pruned, open, past};
 use crate::cli::output::{brief, plain};
 use crate::cli::{Exit, Failure};
 use crate::history::Address;
@@ -27,6 +27,7 @@ pub fn run(
     for tenant in opened.tenants(tenant)? {
         let history = opened.history(&tenant)?;
         let moment = history.moment(&at)?;
+        note_pruned(global.output, &tenant, &moment);
         let address = Address { tenant: tenant.clone(), kind: kind.map(str::to_owned), reference: None };
         let mut failed = 0;
         let mut found = Vec::new();

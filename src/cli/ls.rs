@@ -1,7 +1,7 @@
 //! `ls`: what was there.
 
 use crate::cli::args::Global;
-use crate::cli::open::{open, past};
+use crate::cli::open::{note_pruned, open, past};
 use crate::cli::output::{plain, table};
 use crate::cli::{Exit, Failure};
 use crate::json::{Object, Value};
@@ -17,6 +17,7 @@ pub fn run(global: &Global, address: Option<&str>, at: &str) -> Result<Exit, Fai
     for address in opened.addresses(address)? {
         let history = opened.history(&address.tenant)?;
         let moment = history.moment(&at)?;
+        note_pruned(global.output, &address.tenant, &moment);
         let names = history.names_for(&address, &moment)?;
         for key in history.select(&address, &moment, &names)?.keys {
             let name = names.of(&key);

@@ -11,9 +11,9 @@ use crate::base::when::When;
 use crate::catalog::{self, Provider};
 use crate::cli::args::Global;
 use crate::cli::config::{AuthConfig, Config, ConfigError, TenantConfig, xdg};
-use crate::cli::output::Output;
+use crate::cli::output::{Output, time};
 use crate::cli::{Exit, Failure, reference};
-use crate::history::{Address, History};
+use crate::history::{Address, History, Moment};
 use crate::provider::{Credential, Live, SigningKey, Target};
 use crate::storage::{Local, Storage, StorageError};
 use crate::store::{Environment, Repository, StoreError, Unlock};
@@ -153,6 +153,18 @@ pub fn past(text: &str) -> Result<When, Failure> {
             .hint("`lastgood diff latest live` compares the two")),
         past => Ok(past),
     }
+}
+
+/// Says where an answer is of the last reading that was kept, and later ones were pruned.
+pub fn note_pruned(output: Output, tenant: &str, moment: &Moment) {
+    let Some(next) = moment.next.as_ref().filter(|_| moment.pruned > 0) else { return };
+    output.note(format!(
+        "{tenant}: as kept of {}; {} later snapshot{} up to {} were pruned",
+        time(moment.snapshot.finished),
+        moment.pruned,
+        if moment.pruned == 1 { "" } else { "s" },
+        time(next.finished)
+    ));
 }
 
 impl Opened {

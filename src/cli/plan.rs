@@ -11,7 +11,7 @@ use crate::base::when::When;
 use crate::catalog::Provider;
 use crate::cli::args::{Global, PlanArgs};
 use crate::cli::config::TenantConfig;
-use crate::cli::open::{Opened, Purpose, connect, open, when};
+use crate::cli::open::{Opened, Purpose, connect, note_pruned, open, when};
 use crate::cli::{Exit, Failure, changes, snapshot, undo};
 use crate::history::{Address, Choice, History, HistoryError, Moment};
 use crate::json::{Pointer, Value};
@@ -88,6 +88,7 @@ pub async fn make(global: &Global, opened: &Opened, args: &PlanArgs) -> Result<P
     opened.tenants(Some(name))?;
     let history = opened.history(name)?;
     let moment = back.moment(&history, args)?;
+    note_pruned(global.output, name, &moment);
     let into = args.to.as_deref().filter(|to| to != name);
     let into = into.map(|to| Another::new(opened, &history, args, to)).transpose()?;
     let tenant = opened.config.tenant(into.as_ref().map_or(name, |into| into.to))?;

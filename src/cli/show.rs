@@ -2,7 +2,7 @@
 
 use crate::base::when::When;
 use crate::cli::args::Global;
-use crate::cli::open::{open, past};
+use crate::cli::open::{note_pruned, open, past};
 use crate::cli::output::{plain, time};
 use crate::cli::{Exit, Failure};
 use crate::history::{Address, Between, HistoryError, Moment, Names, Reveal, Shown};
@@ -25,6 +25,7 @@ pub fn run(global: &Global, written: &str, at: &str, reveal: Reveal) -> Result<E
     let history = opened.history(&address.tenant)?;
     let at = past(at)?;
     let moment = history.moment(&at)?;
+    note_pruned(global.output, &address.tenant, &moment);
     let names = history.names_for(&address, &moment)?;
     let selection = history.select(&address, &moment, &names)?;
     let key = match selection.keys.as_slice() {
@@ -62,6 +63,7 @@ fn document(tenant: &str, at: jiff::Timestamp, shown: &Shown, names: &Names, mom
         ("read_at", time(shown.read_at)),
         ("next_read_at", shown.next_read_at.map_or(Value::Null, time)),
         ("between", Value::from(shown.between.as_str())),
+        ("pruned_between", Value::from(moment.pruned)),
         ("valid_from", Value::Array(valid_from)),
         ("valid_to", shown.valid_to.map_or(Value::Null, time)),
         ("coverage", coverage(shown, moment)),

@@ -9,7 +9,7 @@ use crate::base::coverage::{Row, State as Coverage};
 use crate::base::key::Kind;
 use crate::base::when::When;
 use crate::history::{History, HistoryError};
-use crate::store::{Flags, Snapshot, State};
+use crate::store::{Flags, Gap, Snapshot, State};
 
 /// A snapshot that answers for a time.
 pub struct Moment {
@@ -19,6 +19,8 @@ pub struct Moment {
     pub next: Option<Snapshot>,
     /// What it saw.
     pub state: State,
+    /// Snapshots that were taken between the two and that retention let go.
+    pub pruned: u64,
 }
 
 impl Moment {
@@ -108,7 +110,12 @@ impl History<'_> {
         let mut rest = snapshots.into_iter().skip(position);
         let snapshot = rest.next().ok_or_else(|| HistoryError::NotFound { address: self.tenant.into() })?;
         let state = self.repository.state(self.tenant, snapshot.seq)?;
-        Ok(Moment { snapshot, next: rest.next(), state })
+        let next = rest.next();
+        let between =
+            |gap: &Gap| gap.from > snapshot.seq && next.as_ref().is_some_and(|next| gap.to < next.seq);
+        let gaps = self.repository.gaps(self.tenant)?;
+        let pruned = gaps.iter().filter(|gap| between(gap)).map(|gap| gap.snapshots).sum();
+        Ok(Moment { snapshot, next, state, pruned })
     }
 
     fn by_prefix(&self, snapshots: &[Snapshot], prefix: &str) -> Result<usize, HistoryError> {

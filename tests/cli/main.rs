@@ -9,6 +9,7 @@ mod absent;
 mod configuration;
 mod damage;
 mod demo;
+mod keeping;
 mod kill;
 mod limits;
 #[path = "../falsified/realm.rs"]

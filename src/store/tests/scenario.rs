@@ -12,7 +12,7 @@ pub(super) fn small() -> Tuning {
 }
 
 /// Bodies that do not compress, so that a session writes data segments too.
-fn noise(seed: u8, bytes: usize) -> Vec<u8> {
+pub(super) fn noise(seed: u8, bytes: usize) -> Vec<u8> {
     let mut body = vec![0; bytes];
     blake3::Hasher::new().update(&[seed]).finalize_xof().fill(&mut body);
     body

@@ -1,0 +1,268 @@
+//! Pruning beside everything else: sessions under way, other machines, writers that open nothing, applies,
+//! people who say something at the last moment.
+
+use std::sync::Mutex;
+
+use super::pruned::{World, compare, hour, last};
+use super::scenario::{noise, small};
+use super::writers::put_only;
+use super::*;
+use crate::base::ids::PlanId;
+use crate::base::time::Clock;
+use crate::storage::{Entry as Listed, Got, Path, Span, StorageError, Version, list_all};
+use crate::store::{Fate, Keep, LateEvent, Phase};
+
+fn hours(world: &World, repository: &Repository, count: u64) -> BTreeMap<u64, Model> {
+    let mut all = BTreeMap::new();
+    for n in 0..count {
+        all.insert(world.take(repository, &hour(n)).seq, hour(n));
+        world.pass(1);
+    }
+    all
+}
+
+fn newest(all: &BTreeMap<u64, Model>, count: usize) -> BTreeMap<u64, Model> {
+    all.iter().skip(all.len() - count).map(|(seq, model)| (*seq, model.clone())).collect()
+}
+
+#[test]
+fn a_session_on_what_stays_commits_and_one_on_what_went_does_not() {
+    let (world, repository) = World::new();
+    let mut all = hours(&world, &repository, 4);
+    let other = world.open(8, None);
+    let mut late = other.session(TENANT).unwrap();
+    late.put(&key("user/7"), parts(b"built on what goes")).unwrap();
+    all.extend([(world.take(&repository, &hour(5)).seq, hour(5))]);
+    let mut good = other.session(TENANT).unwrap();
+    let mut next = hour(5);
+    // Nearly what it was: a delta on a body that lies in a segment whose own snapshot goes.
+    let body = [next["user/9"].0.clone(), b"!".to_vec()].concat();
+    next.insert("user/9".into(), (body.clone(), None));
+    good.put(&key("user/9"), parts(&body)).unwrap();
+    assert_eq!(world.prune(&repository, &last(1)).dropped(), 4);
+
+    let error = late.commit(meta(1)).unwrap_err();
+    assert!(matches!(error, StoreError::Overtaken { .. }) && error.hint().is_some(), "{error:?}");
+    let made = good.commit(meta(1)).unwrap();
+    world.pass(73);
+    assert!(world.prune(&repository, &last(1)).deleted.count > 0);
+    let kept = [(made.seq, next)].into();
+    compare(&repository, &kept);
+    compare(&world.open(9, None), &kept);
+}
+
+#[test]
+fn what_a_session_left_behind_goes_when_no_session_can_be_so_old() {
+    let (world, repository) = World::new();
+    let repository = repository.tuned(small());
+    let kept = hours(&world, &repository, 1);
+    let mut session = repository.session(TENANT).unwrap();
+    for n in 0..9_u8 {
+        session.put(&key(&format!("blob/{n}")), parts(&noise(n, 1_500))).unwrap();
+    }
+    let left = repository.stats().unwrap().tenants[TENANT].data_segments;
+    assert!(left > 1);
+    world.pass(71);
+    assert!(world.prune(&repository, &last(1)).record.is_none(), "it may be under way");
+    world.pass(2);
+    let report = world.prune(&repository, &last(1));
+    assert_eq!((report.marked.count, report.dropped()), (left, 0));
+    assert!(matches!(session.commit(meta(9)), Err(StoreError::TooOld { .. })));
+    world.pass(73);
+    assert_eq!(world.prune(&repository, &last(1)).deleted.count, left);
+    assert_eq!(repository.stats().unwrap().tenants[TENANT].data_segments, 0);
+    compare(&repository, &kept);
+}
+
+#[test]
+fn another_machine_that_saw_what_went_goes_on_and_still_refuses_a_rollback() {
+    let (world, repository) = World::new();
+    let folder = tempfile::tempdir().unwrap();
+    let mut all = hours(&world, &repository, 3);
+    assert_eq!(world.open(7, Some(folder.path())).snapshots(TENANT).unwrap().len(), 3);
+    let back = world.memory.copy();
+    all.extend([(world.take(&repository, &hour(8)).seq, hour(8))]);
+    world.prune(&repository, &last(1));
+    for waited in [0, 73] {
+        world.pass(waited);
+        world.prune(&repository, &last(1));
+        compare(&world.open(8, Some(folder.path())), &newest(&all, 1));
+    }
+    let rolled = open(Arc::new(back), Some(folder.path()), 9).unwrap();
+    assert!(matches!(rolled.snapshots(TENANT), Err(StoreError::RolledBack { .. })));
+}
+
+#[test]
+fn snapshots_of_a_writer_that_opens_nothing_are_pruned_too() {
+    let (world, repository) = World::new();
+    let mut all = hours(&world, &repository, 2);
+    let writer = put_only(world.memory.clone(), &repository, 30).unwrap();
+    for n in 3..8 {
+        let mut session = writer.session(TENANT).unwrap();
+        for (path, (main, secret)) in &hour(n) {
+            session.put(&key(path), Parts { secret: secret.clone(), ..parts(main) }).unwrap();
+        }
+        let now = world.clock.now();
+        let made = session.commit(Meta { started: now, finished: now, ..meta(11) }).unwrap();
+        all.insert(made.seq, hour(n));
+        world.pass(1);
+        all.extend([(world.take(&repository, &hour(n + 20)).seq, hour(n + 20))]);
+        world.pass(1);
+    }
+    repository.tag(TENANT, 3, "a whole base").unwrap();
+    repository.tag(TENANT, 6, "one after").unwrap();
+    world.prune(&repository, &last(2));
+    let mut kept = newest(&all, 2);
+    kept.extend([3, 6].map(|seq| (seq, all[&seq].clone())));
+    for waited in [0, 73] {
+        world.pass(waited);
+        world.prune(&repository, &last(2));
+        compare(&repository, &kept);
+        compare(&world.open(12, None), &kept);
+        assert!(repository.check(true, &|_, _| {}).unwrap().is_clean());
+    }
+}
+
+#[test]
+fn what_an_apply_that_has_not_ended_may_need_stays() {
+    let (world, repository) = World::new();
+    let all = hours(&world, &repository, 3);
+    let plan = PlanId([5; 32]);
+    let mut lease = repository.lease(TENANT).unwrap();
+    lease.append(plan, Phase::Accepted, 0, b"{}".to_vec()).unwrap();
+    let held = repository.prune_tenant(TENANT, &last(1), world.clock.now(), false);
+    assert!(matches!(held, Err(StoreError::Locked { .. })), "an apply is under way");
+    let during = world.take(&repository, &hour(9));
+    lease.append(plan, Phase::Intent, 0, b"{}".to_vec()).unwrap();
+    drop(lease);
+    world.pass(1);
+    hours(&world, &repository, 3);
+    let report = world.prune(&repository, &last(1));
+    let why = |seq: u64| report.fates.iter().find(|(s, _)| s.seq == seq).unwrap().1.clone();
+    let before = *all.keys().next_back().unwrap();
+    for seq in [before, during.seq] {
+        assert!(matches!(why(seq), Fate::Kept(why) if why.contains(&Keep::Apply)), "{seq}");
+    }
+    assert!(matches!(why(1), Fate::Goes(_)));
+
+    // It is taken up again and ends: then nothing needs them.
+    let mut lease = repository.lease(TENANT).unwrap();
+    lease.append(plan, Phase::Accepted, 0, b"{}".to_vec()).unwrap();
+    lease.append(plan, Phase::Finished, 1, b"{}".to_vec()).unwrap();
+    drop(lease);
+    world.pass(1);
+    let last_taken = world.take(&repository, &hour(12));
+    world.prune(&repository, &last(1));
+    compare(&repository, &[(last_taken.seq, hour(12))].into());
+    assert_eq!(repository.apply_records(TENANT).unwrap().len(), 4, "what was done stays told");
+}
+
+#[test]
+fn events_that_came_late_show_at_what_is_kept() {
+    let (world, repository) = World::new();
+    let mut all = hours(&world, &repository, 3);
+    let mut session = repository.session(TENANT).unwrap();
+    let event =
+        |seq| LateEvent { seq, path: "user/1".into(), event: b"{\"who\":1}".to_vec(), explains: true };
+    session.tell(&[event(2), event(3)]).unwrap();
+    drop(session);
+    repository.annotate(TENANT, 2, BTreeMap::from([("n".to_owned(), "v".to_owned())])).unwrap();
+    all.extend([(world.take(&repository, &hour(4)).seq, hour(4))]);
+    let (told, noted, newest_seq) = (4, 5, 6);
+    world.prune(&repository, &last(1));
+    for waited in [0, 73] {
+        world.pass(waited);
+        world.prune(&repository, &last(1));
+        let seqs: Vec<u64> = repository.late_events(TENANT).unwrap().iter().map(|event| event.seq).collect();
+        assert_eq!(seqs, [newest_seq, newest_seq]);
+        compare(&world.open(20, None), &newest(&all, 1));
+    }
+    let there = |number: u64| {
+        let ending = format!("/{number:012}");
+        list_all(world.memory.as_ref(), None, None)
+            .unwrap()
+            .iter()
+            .any(|row| row.path.as_str().ends_with(&ending))
+    };
+    assert!(there(told), "it says who did what");
+    assert!(!there(noted), "it was about nothing but a snapshot that went");
+}
+
+/// A storage in which something happens just before an object of a given ending is written.
+struct Meddled {
+    inner: Arc<Memory>,
+    before: String,
+    happens: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Storage for Meddled {
+    fn put_new(&self, path: &Path, bytes: &[u8]) -> Result<Version, StorageError> {
+        if path.as_str().ends_with(&self.before) {
+            let happens = self.happens.lock().unwrap().take();
+            happens.into_iter().for_each(|happens| happens());
+        }
+        self.inner.put_new(path, bytes)
+    }
+
+    fn get(&self, path: &Path, span: Span, seen: Option<&Version>) -> Result<Got, StorageError> {
+        self.inner.get(path, span, seen)
+    }
+
+    fn list(
+        &self,
+        folder: Option<&Path>,
+        after: Option<&Path>,
+        max: usize,
+    ) -> Result<Vec<Listed>, StorageError> {
+        self.inner.list(folder, after, max)
+    }
+
+    fn replace_if(&self, path: &Path, seen: &Version, bytes: &[u8]) -> Result<Version, StorageError> {
+        self.inner.replace_if(path, seen, bytes)
+    }
+
+    fn delete(&self, path: &Path) -> Result<(), StorageError> {
+        self.inner.delete(path)
+    }
+
+    fn place(&self) -> String {
+        self.inner.place()
+    }
+}
+
+#[test]
+fn a_tag_at_the_last_moment_still_keeps_its_snapshot() {
+    let (world, repository) = World::new();
+    let all = hours(&world, &repository, 4);
+    let other = world.open(31, None);
+    let happens = move || other.tag(TENANT, 2, "wait").unwrap();
+    let meddled = Meddled {
+        inner: world.memory.clone(),
+        before: format!("/{:012}", 5),
+        happens: Mutex::new(Some(Box::new(happens))),
+    };
+    let env = Environment { clock: world.clock.clone(), entropy: Arc::new(SeededEntropy::new(32)) };
+    let pruner = Repository::open(Arc::new(meddled), &words("horse"), env, None).unwrap();
+    let report = world.prune(&pruner, &last(1));
+    assert_eq!((report.record, report.dropped()), (Some(6), 2));
+    compare(&repository, &[2, 4].map(|seq| (seq, all[&seq].clone())).into());
+}
+
+#[test]
+fn where_nothing_goes_nothing_is_written_and_old_marks_do_not_pile_up() {
+    let (world, repository) = World::new();
+    hours(&world, &repository, 3);
+    assert_eq!(world.prune(&repository, &last(9)).record, None);
+    assert_eq!(repository.stats().unwrap().tenants[TENANT].records, 3);
+    for n in 0..30 {
+        world.take(&repository, &hour(n));
+        world.pass(80);
+        world.prune(&repository, &last(2));
+    }
+    // Two snapshots, a few marks under way, and what kept bodies lie in: one user in ten changes seldom.
+    let records = repository.stats().unwrap().tenants[TENANT].records;
+    assert!(records < 22, "{records}");
+    let empty =
+        repository.prune_tenant(TENANT, &crate::store::Retention::default(), world.clock.now(), false);
+    assert_eq!(empty.unwrap().dropped(), 0, "no rule lets nothing go");
+}

@@ -1,0 +1,74 @@
+//! What is kept and what goes: tags, holds, the baseline, retention and prune, as a person meets them.
+
+use crate::world::World;
+
+#[test]
+fn people_say_what_must_stay_and_prune_heeds_it() {
+    let world = World::with_history();
+    let ids = world.ids();
+    let short: Vec<&str> = ids.iter().map(|id| &id[..8]).collect();
+
+    let tagged = world.run(&["tag", short[0], "before go-live"]).ok();
+    assert!(tagged.out.contains("is tagged before go-live"), "{tagged:?}");
+    world.run(&["tag", "2026-11-03T13:30:00Z", "--hold", "case 7"]).ok();
+    world.run(&["baseline", "show", "kc"]).code(1);
+    let pinned = world.run(&["baseline", "set", "kc", "--at", short[0], "--json"]).ok().lines();
+    assert_eq!((&pinned[0]["snapshot"], &pinned[0]["baseline"]), (&ids[0].as_str().into(), &true.into()));
+    let listed = world.run(&["snapshots"]).ok().out;
+    assert!(listed.contains("before go-live, baseline") && listed.contains("hold: case 7"), "{listed}");
+    let kept = world.run(&["prune", "--keep-last", "1", "--json"]).ok().lines();
+    assert_eq!((&kept[0]["kept"], &kept[0]["dropped"]), (&3.into(), &0.into()), "{kept:?}");
+
+    // Said otherwise, it goes.
+    world.run(&["tag", short[1], "--end-hold"]).ok();
+    let dry = world.run(&["prune", "--keep-last", "1", "--dry-run"]).ok().out;
+    assert!(dry.contains("1 would go") && dry.contains("older than every rule"), "{dry}");
+    assert_eq!(world.ids().len(), 3);
+    let gone = world.run(&["prune", "kc", "--keep-last", "1", "--json"]).ok().lines();
+    assert_eq!((&gone[0]["kept"], &gone[0]["dropped"]), (&2.into(), &1.into()));
+    assert!(gone[0]["snapshots"][1]["why"][0] == "older than every rule", "{gone:?}");
+    assert_eq!(world.ids(), [ids[0].clone(), ids[2].clone()]);
+    world.run(&["check", "--read-data"]).ok();
+}
+
+#[test]
+fn a_time_in_what_was_pruned_answers_with_what_is_kept_and_says_so() {
+    let world = World::with_history();
+    let ids = world.ids();
+    world.run(&["tag", &ids[0], "stays"]).ok();
+    world.run(&["prune", "--keep-last", "1"]).ok();
+    let at = ["--at", "2026-11-03T13:30:00Z"];
+    for command in [vec!["ls", "kc"], vec!["show", "kc/realm/-"], vec!["find", ".id", "--kind", "realm"]] {
+        let ran = world.run(&[command.as_slice(), &at].concat()).ok();
+        assert!(ran.err.contains("as kept of 2026-11-03 12:02"), "{command:?}: {ran:?}");
+        assert!(ran.err.contains("1 later snapshot up to 2026-11-03 14:02"), "{command:?}: {ran:?}");
+    }
+    let shown = world.run(&["show", "kc/realm/-", "--at", "2026-11-03T13:30:00Z", "--json"]).ok().lines();
+    assert_eq!((&shown[0]["pruned_between"], &shown[0]["between"]), (&1.into(), &"changed".into()));
+    let gone = world.run(&["show", "kc/realm/-", "--at", &ids[1]]).code(2);
+    assert!(gone.err.contains("no snapshot"), "{gone:?}");
+    // What changed in between shows once, at the snapshot that is kept.
+    let log = world.run(&["log", "kc/user/e003", "--json"]).ok().lines();
+    assert_eq!(log.len(), 1, "{log:?}");
+    let latest = world.run(&["ls", "kc"]).ok();
+    assert!(!latest.err.contains("pruned"), "{latest:?}");
+}
+
+#[test]
+fn rules_come_from_the_configuration_and_their_faults_are_named() {
+    let world = World::with_history();
+    let none = world.run(&["prune"]).code(2);
+    assert!(none.err.contains("no rule says what is kept") && none.err.contains("[retention]"), "{none:?}");
+    world.configure("[retention]\nhourly = \"1 day\"\n");
+    for command in [["prune"].as_slice(), &["config", "check"]] {
+        let wrong = world.run(command).code(2);
+        assert!(wrong.err.contains("`hourly` under [retention]: `1 day` is no period"), "{wrong:?}");
+    }
+    world.configure("[retention]\nlast = 1\ndaily = \"1y\"\n");
+    let pruned = world.run(&["prune", "--json"]).ok().lines();
+    assert_eq!(pruned[0]["dropped"], 2, "{pruned:?}");
+    let wrong = world.run(&["prune", "--keep-daily", "soon"]).code(2);
+    assert!(wrong.err.contains("is no period"), "{wrong:?}");
+    let several = world.run(&["tag", "latest"]).code(2);
+    assert!(several.err.contains("NAME"), "{several:?}");
+}
