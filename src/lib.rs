@@ -12,6 +12,7 @@
 //! access → base, json, catalog
 //! restore → base, json, catalog, provider, store, history, access, crypto
 //! export → base, json, catalog, store, history, access
+//! daemon → base, catalog, provider, store, storage, collect, history, restore, access
 //! sim → base, json, catalog       demo → base, sim, collect, history, restore, store
 //! cli → all
 //! ```
@@ -26,6 +27,7 @@ pub mod catalog;
 pub mod cli;
 pub mod collect;
 pub mod crypto;
+pub mod daemon;
 pub mod demo;
 pub mod export;
 pub mod format;

@@ -97,7 +97,7 @@ pub async fn carry_out(
         Some(state) => Start::Begin { before: &before_id, state },
         None => Start::Resume,
     };
-    let gently = Gently::begin();
+    let gently = Gently::begin("stopping after the call under way; Ctrl-C once more ends at once");
     let apply = Apply {
         catalog: live.catalog(),
         plan,

@@ -9,7 +9,7 @@ use crate::cli::output::{Color, Output, ProgressForm};
 use crate::cli::{Exit, Failure};
 use crate::cli::{
     apply, baseline, care, config, demo, diff, find, import, init, kinds, log, ls, plan, prune, reference,
-    restore, show, simulate, snapshot, snapshots, tag, tenant,
+    restore, serve, show, simulate, snapshot, snapshots, tag, tenant,
 };
 use crate::store::Period;
 
@@ -41,6 +41,7 @@ pub struct Cli {
 }
 
 /// What every command needs.
+#[derive(Clone)]
 pub struct Global {
     /// Where the configuration is, if given.
     pub config: Option<PathBuf>,
@@ -130,6 +131,8 @@ pub enum Command {
     RebuildIndex,
     /// Show what the repository holds and what it costs.
     Stats,
+    /// Read every tenant by its schedule, until it is stopped; answers `/metrics` and `/healthz`.
+    Serve(serve::ServeArgs),
     /// Serve a made-up tenant on this machine: prints one JSON line with its URL and a tenant table.
     Simulate(simulate::SimulateArgs),
     /// A company, weeks of its history, a bad night, and the way back: all on this machine.
@@ -466,6 +469,7 @@ pub async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Prune(args) => prune::run(&global, &args),
         Command::RebuildIndex => care::rebuild_index(&global),
         Command::Stats => care::stats(&global),
+        Command::Serve(args) => serve::run(&global, args).await,
         Command::Simulate(args) => simulate::run(&global, args).await,
         Command::Demo(args) => demo::run(&global, args).await,
         Command::Kinds { provider } => kinds::run(&global, provider.as_deref()),

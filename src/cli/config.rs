@@ -1,18 +1,22 @@
 //! The configuration: `lastgood.toml` in the working directory, else in the XDG folder.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use jiff::SignedDuration;
 use serde::Deserialize;
 
 use crate::store::{Period, Retention};
 
 /// The whole file.
-#[derive(Deserialize, Debug, Default)]
+#[derive(Deserialize, Debug, Clone, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Where the history is kept.
     pub repository: RepositoryConfig,
+    /// What `serve` does.
+    pub serve: ServeConfig,
     /// Whose history.
     #[serde(rename = "tenant")]
     pub tenants: Vec<TenantConfig>,
@@ -24,7 +28,7 @@ pub struct Config {
 }
 
 /// The `[repository]` table.
-#[derive(Deserialize, Debug, Default)]
+#[derive(Deserialize, Debug, Clone, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct RepositoryConfig {
     /// A path or a URL.
@@ -71,6 +75,16 @@ impl RetentionConfig {
     }
 }
 
+/// The `[serve]` table.
+#[derive(Deserialize, Debug, Clone, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServeConfig {
+    /// Where `/metrics` and `/healthz` are answered: an address and a port.
+    pub listen: Option<SocketAddr>,
+    /// Over how long the tenants of one schedule are spread: `2m`.
+    pub spread: Option<String>,
+}
+
 /// A `[[tenant]]` table. Settings of the provider (`realm`, `directory`, …) stand beside these.
 #[derive(Deserialize, Debug, Clone)]
 pub struct TenantConfig {
@@ -96,6 +110,10 @@ pub struct TenantConfig {
     pub per_user: bool,
     /// Share of each rate bucket that may be used: `20%`.
     pub budget: Option<String>,
+    /// When `serve` reads it, as cron has it; every hour where nothing is said.
+    pub schedule: Option<String>,
+    /// When everything is read, where that is to have a schedule of its own.
+    pub full_sweep: Option<String>,
     /// The provider's own settings.
     #[serde(flatten)]
     pub settings: BTreeMap<String, toml::Value>,
@@ -183,6 +201,9 @@ pub enum ConfigError {
         /// What.
         why: String,
     },
+    /// Something under `[serve]` is not of its form.
+    #[error("[serve] {0}")]
+    Serve(String),
     /// No repository is named anywhere.
     #[error("no repository is named")]
     NoRepository,
@@ -228,6 +249,18 @@ pub fn locate(given: Option<&Path>) -> PathBuf {
 pub fn xdg(variable: &str, below_home: &str) -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     set(variable).or_else(|| set("HOME").map(|home| home.join(below_home)))
+}
+
+impl ServeConfig {
+    /// Over how long the tenants of one schedule are spread; two minutes where nothing is said.
+    ///
+    /// # Errors
+    /// It is no length of time.
+    pub fn spread(&self) -> Result<SignedDuration, ConfigError> {
+        let Some(text) = &self.spread else { return Ok(SignedDuration::from_mins(2)) };
+        let read = text.parse::<SignedDuration>().ok().filter(|most| !most.is_negative());
+        read.ok_or_else(|| ConfigError::Serve(format!("`spread = \"{text}\"`: write a time as `2m` or `0s`")))
+    }
 }
 
 impl Config {

@@ -15,7 +15,6 @@ use crate::base::secret::Secret;
 use crate::base::time::{Clock as _, SystemClock};
 use crate::catalog;
 use crate::cli::args::Global;
-use crate::cli::open::PROVIDER_NOTE;
 use crate::cli::progress::Counter;
 use crate::cli::simulate::{folder, new_token, write_secret};
 use crate::cli::{Exit, Failure};
@@ -151,7 +150,6 @@ impl Scene<'_> {
         let bounds = Bounds { clock: clock.clone(), ..Bounds::default() };
         let live = Live::connect_in(known, target, bounds)?;
         let shown = Counter::new(self.global.output, "hours");
-        let notes = [(PROVIDER_NOTE.to_owned(), "okta".to_owned())];
         let mut hours = 0;
         loop {
             let run = Run {
@@ -159,7 +157,7 @@ impl Scene<'_> {
                 live: &live,
                 fingerprints: repository.fingerprints(TENANT)?,
                 clock: clock.clone(),
-                options: Options { notes: notes.clone().into(), ..Options::default() },
+                options: Options::default(),
                 progress: &Silent,
             };
             if story.hour(run, &repository, TENANT).await?.is_none() {

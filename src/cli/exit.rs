@@ -3,6 +3,7 @@
 use crate::catalog::CatalogError;
 use crate::cli::config::ConfigError;
 use crate::collect::CollectError;
+use crate::daemon::{AttemptError, CannotConnect};
 use crate::demo::StoryError;
 use crate::export::ExportError;
 use crate::history::HistoryError;
@@ -86,7 +87,9 @@ impl From<StoreError> for Failure {
         let exit = match &error {
             StoreError::NoRepository { .. } => Exit::NoRepository,
             StoreError::WrongKey { .. } => Exit::WrongKey,
-            StoreError::Locked { .. } | StoreError::LeaseLost { .. } => Exit::Locked,
+            StoreError::Locked { .. } | StoreError::LeaseLost { .. } | StoreError::TurnLost { .. } => {
+                Exit::Locked
+            }
             StoreError::RolledBack { .. } | StoreError::Replaced { .. } => Exit::Refused,
             _ => Exit::Error,
         };
@@ -124,6 +127,26 @@ impl From<CollectError> for Failure {
                 Self::of(Exit::Error, &error, error.hint())
             }
         }
+    }
+}
+
+impl From<AttemptError> for Failure {
+    fn from(error: AttemptError) -> Self {
+        match error {
+            AttemptError::Collect(error) => error.into(),
+            AttemptError::Store(error) => error.into(),
+            AttemptError::Connect(CannotConnect { words, hint, misconfigured }) => {
+                Self { exit: if misconfigured { Exit::Usage } else { Exit::Error }, chain: words, hint }
+            }
+            AttemptError::Done | AttemptError::Broke => Self::of(Exit::Error, &error, error.hint()),
+        }
+    }
+}
+
+impl From<Failure> for CannotConnect {
+    fn from(failure: Failure) -> Self {
+        let misconfigured = failure.exit == Exit::Usage;
+        Self { words: failure.chain, hint: failure.hint, misconfigured }
     }
 }
 

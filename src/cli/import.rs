@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::base::time::{Clock, SystemClock};
 use crate::base::when::When;
 use crate::cli::args::{Global, ImportArgs};
-use crate::cli::open::{PROVIDER_NOTE, open, when};
+use crate::cli::open::{open, when};
 use crate::cli::output::{bytes, plain};
 use crate::cli::{Exit, Failure, coverage, snapshot};
 use crate::collect::imported::Import;
@@ -36,7 +36,6 @@ pub fn run(global: &Global, args: &ImportArgs) -> Result<Exit, Failure> {
         files: read,
         at,
         accept_missing: args.accept_missing,
-        notes: std::iter::once((PROVIDER_NOTE.to_owned(), catalog.provider.clone())).collect(),
     };
     let brought = import.commit(opened.repository.session(name)?)?;
     let taken = &brought.snapshot;

@@ -1,23 +1,25 @@
-//! What Ctrl-C means: the end, or, where a call is under way that changes a tenant, the wish to stop
-//! after it. A second one is always the end.
+//! What Ctrl-C means: the end, or, where something is under way that is to end well, the wish to stop after
+//! it. A second one is always the end. What asks a service to stop is heard here too.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::output::Output;
 
-static GENTLE: AtomicBool = AtomicBool::new(false);
+/// What is said to the first Ctrl-C where it is only a wish.
+static GENTLE: Mutex<Option<&'static str>> = Mutex::new(None);
 static WANTED: AtomicBool = AtomicBool::new(false);
 
 /// As long as it lives, the first Ctrl-C only says that the person wants to stop.
 pub struct Gently(());
 
 impl Gently {
-    /// From here on.
+    /// From here on; a person who interrupts is told this.
     #[must_use]
-    pub fn begin() -> Self {
-        GENTLE.store(true, Ordering::SeqCst);
+    pub fn begin(words: &'static str) -> Self {
+        *GENTLE.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
         Self(())
     }
 
@@ -30,7 +32,7 @@ impl Gently {
 
 impl Drop for Gently {
     fn drop(&mut self) {
-        GENTLE.store(false, Ordering::SeqCst);
+        *GENTLE.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
@@ -51,10 +53,9 @@ impl Signals {
 pub async fn the_end(mut signals: Signals, output: Output) {
     while signals.0.recv().await.is_some() {
         let first = !WANTED.swap(true, Ordering::SeqCst);
-        if !(first && GENTLE.load(Ordering::SeqCst)) {
-            return;
-        }
-        output.note("stopping after the call under way; Ctrl-C once more ends at once");
+        let words = *GENTLE.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(words) = words.filter(|_| first) else { return };
+        output.note(words);
     }
     // No signal comes any more.
     std::future::pending().await

@@ -28,6 +28,7 @@ pub mod progress;
 pub mod prune;
 pub mod reference;
 pub mod restore;
+pub mod serve;
 pub mod show;
 pub mod simulate;
 pub mod snapshot;
@@ -77,7 +78,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         .build()
         .map_err(|error| Failure::new(Exit::Error, format!("the runtime did not start: {error}")))?;
     let output = output::Output::new(cli.json, cli.quiet, cli.color, cli.progress);
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let signals = interrupt::Signals::listen()
             .map_err(|error| Failure::new(Exit::Error, format!("signals cannot be heard: {error}")))?;
         tokio::select! {
@@ -85,7 +86,10 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
             // What was begun and not committed is absent; what was committed is whole.
             () = interrupt::the_end(signals, output) => Ok(Exit::Interrupted),
         }
-    })
+    });
+    // Whoever interrupts twice does not wait for what still computes.
+    runtime.shutdown_background();
+    ended
 }
 
 fn start_logs() {

@@ -13,14 +13,15 @@ use crate::cli::args::Global;
 use crate::cli::config::{AuthConfig, Config, ConfigError, TenantConfig, xdg};
 use crate::cli::output::{Output, time};
 use crate::cli::{Exit, Failure, reference};
+use crate::collect::PROVIDER_NOTE;
+use crate::daemon::{Place, Schedule, Watched};
 use crate::history::{Address, History, Moment};
 use crate::provider::{Credential, Live, SigningKey, Target};
 use crate::storage::{Local, Storage, StorageError};
 use crate::store::{Environment, Repository, StoreError, Unlock};
 
-/// Note under which a snapshot says which provider's catalogue explains it, so that a history can
-/// be read on a machine that has no configuration.
-pub const PROVIDER_NOTE: &str = "provider";
+/// When a tenant is read of which nothing is said.
+const HOURLY: &str = "0 * * * *";
 
 /// An open repository with the configuration around it.
 pub struct Opened {
@@ -114,6 +115,15 @@ fn index(config: &Config, url: &str) -> Option<PathBuf> {
     let name = blake3::hash(whole.as_os_str().as_encoded_bytes()).to_hex();
     let name = name.get(..16).unwrap_or_default().to_owned();
     xdg("XDG_CACHE_HOME", ".cache").map(|cache| cache.join("lastgood").join("index").join(name))
+}
+
+/// The place of the repository, for whoever opens it now and then.
+///
+/// # Errors
+/// As [`open`].
+pub fn place(global: &Global, config: &Config) -> Result<Place, Failure> {
+    let url = repository_url(global, config)?;
+    Ok(Place::new(storage(&url, false)?, &unlock(config)?, environment()?, index(config, &url))?)
 }
 
 /// Opens the repository.
@@ -299,6 +309,31 @@ pub enum Purpose {
     Read,
     /// Writing, with `restore_auth` and nothing else.
     Restore,
+}
+
+/// A tenant as schedules see it.
+///
+/// # Errors
+/// A schedule that is none, or no such provider.
+pub fn watched(config: &Config, tenant: &TenantConfig) -> Result<Watched, Failure> {
+    let plain = catalog::provider(&tenant.provider)?;
+    let schedule = |field: &str, text: &str| {
+        let read = Schedule::parse(text, &jiff::tz::TimeZone::system());
+        let read = read.map_err(|error| ConfigError::Tenant {
+            tenant: tenant.name.clone(),
+            why: format!("`{field}`: {error}"),
+        })?;
+        Ok::<Schedule, Failure>(read.spread(&tenant.name, config.serve.spread()?))
+    };
+    let (given, own) = (config.clone(), tenant.clone());
+    Ok(Watched {
+        name: tenant.name.clone(),
+        catalog: plain.given(&tenant.provider_settings(plain)?),
+        accept: tenant.accept.clone(),
+        connect: Box::new(move || Ok(connect(&given, &own, Purpose::Read)?)),
+        schedule: schedule("schedule", tenant.schedule.as_deref().unwrap_or(HOURLY))?,
+        full_sweep: tenant.full_sweep.as_deref().map(|text| schedule("full_sweep", text)).transpose()?,
+    })
 }
 
 /// Connects to a tenant.

@@ -7,17 +7,18 @@ use jiff::Timestamp;
 use crate::base::coverage::Row;
 use crate::base::ids::PlanId;
 use crate::base::key::Kind;
-use crate::base::time::{Clock, SystemClock};
+use crate::base::time::SystemClock;
 use crate::cli::args::{Global, SnapshotArgs};
 use crate::cli::coverage;
-use crate::cli::open::{Opened, PROVIDER_NOTE, Purpose, connect, open};
+use crate::cli::open::{Opened, open, watched};
 use crate::cli::output::{bytes, plain};
 use crate::cli::progress::Shown;
 use crate::cli::{Exit, Failure};
 use crate::collect::due::{FULL_SWEEP_EVERY, Full};
 use crate::collect::imported::FILES_NOTE;
 use crate::collect::mark::Mark;
-use crate::collect::{self, Collected, Options, Run};
+use crate::collect::{self, Collected};
+use crate::daemon::{Attempt, Wish};
 use crate::json::{Object, Value};
 use crate::provider::Live;
 use crate::store::{Flags, Snapshot};
@@ -112,7 +113,7 @@ pub async fn run(global: &Global, args: SnapshotArgs) -> Result<Exit, Failure> {
 /// One snapshot of one tenant.
 ///
 /// # Errors
-/// As [`Run::snapshot`].
+/// As [`Attempt::in_turn`].
 pub async fn collect(
     global: &Global,
     opened: &Opened,
@@ -120,29 +121,27 @@ pub async fn collect(
     args: &SnapshotArgs,
     occasion: Occasion,
 ) -> Result<Collected, Failure> {
-    let tenant = opened.config.tenant(name)?;
-    let live = connect(&opened.config, tenant, Purpose::Read)?;
-    let session = opened.repository.session(name)?;
+    let watched = watched(&opened.config, opened.config.tenant(name)?)?;
     let shown = Shown::new(global.output);
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let run = Run {
-        catalog: opened.catalog(name)?,
-        live: &live,
-        fingerprints: opened.repository.fingerprints(name)?,
-        clock,
-        options: Options {
-            accept: tenant.accept.clone(),
+    let attempt = Attempt {
+        repository: &opened.repository,
+        watched: &watched,
+        clock: Arc::new(SystemClock),
+        wish: Wish {
+            only_if_due: false,
+            full: args.full,
             accept_rights: args.accept_rights,
-            // What an apply goes by, and what it left, is read and not carried.
-            full: args.full || occasion != Occasion::Asked,
             flags: occasion.flags(),
-            notes: std::iter::once((PROVIDER_NOTE.to_owned(), tenant.provider.clone()))
-                .chain(occasion.note().map(|note| (AROUND_NOTE.to_owned(), note)))
-                .collect(),
+            notes: occasion.note().map(|note| (AROUND_NOTE.to_owned(), note)).into_iter().collect(),
         },
         progress: &shown,
     };
-    Ok(run.snapshot(session).await?)
+    match occasion {
+        Occasion::Asked => Ok(attempt.in_turn().await?),
+        // What an apply goes by, and what it left, is read and not carried, and whoever restores waits for
+        // nobody's run.
+        Occasion::Before(_) | Occasion::After { .. } => Ok(attempt.out_of_turn(true).await?.0),
+    }
 }
 
 /// Refuses a tenant that is not the one of the history.
@@ -155,6 +154,24 @@ pub async fn same_tenant(live: &Live, snapshot: &Snapshot) -> Result<(), Failure
 
 fn print(global: &Global, name: &str, collected: &Collected) {
     let snapshot = &collected.snapshot;
+    summary(global, name, snapshot);
+    if global.output.json {
+        return;
+    }
+    match (collected.full, full_sweep_by(snapshot)) {
+        (None, Some(by)) => {
+            global.output.note(format!("  what the vendor's log named; everything is read again after {by}"));
+        }
+        (Some(full), Some(_)) if full != Full::First => {
+            global.output.note(format!("  everything: {}", full.reason()));
+        }
+        _ => {}
+    }
+    coverage(global, snapshot, &collected.gaps);
+}
+
+/// What a snapshot found, on one line.
+pub(super) fn summary(global: &Global, name: &str, snapshot: &Snapshot) {
     if global.output.json {
         global.output.document(&document(snapshot));
         return;
@@ -170,16 +187,6 @@ fn print(global: &Global, name: &str, collected: &Collected) {
         (snapshot.finished.as_millisecond() - snapshot.started.as_millisecond()) / 1000,
         bytes(snapshot.bytes),
     ));
-    match (collected.full, full_sweep_by(snapshot)) {
-        (None, Some(by)) => {
-            global.output.note(format!("  what the vendor's log named; everything is read again after {by}"));
-        }
-        (Some(full), Some(_)) if full != Full::First => {
-            global.output.note(format!("  everything: {}", full.reason()));
-        }
-        _ => {}
-    }
-    coverage(global, snapshot, &collected.gaps);
 }
 
 /// When everything is read again at the latest: until then a change that no event told of may be unseen.

@@ -65,6 +65,8 @@ pub struct Case<'a> {
     pub now: Timestamp,
     /// Somebody asked for everything.
     pub asked: bool,
+    /// A full sweep is too old after a day.
+    pub ages: bool,
 }
 
 /// The mark to go on from, or why everything has to be read.
@@ -90,7 +92,7 @@ pub fn decide(case: &Case<'_>) -> Result<Mark, Full> {
     if case.now.duration_since(mark.read_to) >= SignedDuration::from_hours(24 * i64::from(follow.kept_days)) {
         return Err(Full::Forgotten);
     }
-    if case.now.duration_since(mark.swept) >= FULL_SWEEP_EVERY {
+    if case.ages && case.now.duration_since(mark.swept) >= FULL_SWEEP_EVERY {
         return Err(Full::Old);
     }
     Ok(mark)
@@ -111,6 +113,15 @@ mod tests {
     fn decided(
         provider: &str,
         hour: i64,
+        change: impl Fn(&mut Snapshot, &mut Mark),
+    ) -> Result<Timestamp, Full> {
+        decided_where(provider, hour, true, change)
+    }
+
+    fn decided_where(
+        provider: &str,
+        hour: i64,
+        ages: bool,
         change: impl Fn(&mut Snapshot, &mut Mark),
     ) -> Result<Timestamp, Full> {
         let catalog = crate::catalog::provider(provider).unwrap();
@@ -151,7 +162,7 @@ mod tests {
         change(&mut snapshot, &mut mark);
         snapshot.notes.extend(mark.to_notes());
         let now = at(hour);
-        decide(&Case { catalog, previous: Some(&snapshot), permission: [8; 32], now, asked: false })
+        decide(&Case { catalog, previous: Some(&snapshot), permission: [8; 32], now, asked: false, ages })
             .map(|mark| mark.swept)
     }
 
@@ -161,6 +172,11 @@ mod tests {
         assert_eq!(okta(1, &|_, _| {}), Ok(at(0)));
         assert_eq!(okta(23, &|_, _| {}), Ok(at(0)));
         assert_eq!(okta(24, &|_, _| {}), Err(Full::Old));
+        assert_eq!(
+            decided_where("okta", 240, false, |_, mark| mark.read_to = at(239)),
+            Ok(at(0)),
+            "by a schedule"
+        );
         assert_eq!(okta(90 * 24, &|_, mark| mark.swept = at(90 * 24)), Err(Full::Forgotten));
         assert_eq!(okta(1, &|was, _| was.permission = [9; 32]), Err(Full::Rights));
         assert_eq!(okta(1, &|was, _| was.rules += 1), Err(Full::Rules));

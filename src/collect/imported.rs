@@ -17,7 +17,7 @@ use crate::base::time::Clock;
 use crate::catalog::{Exported, InFile, KindSpec, Provider, canonicalize, in_file};
 use crate::collect::absence::{Case, Gone, Verdict, judge};
 use crate::collect::mark::Mark;
-use crate::collect::run::carried_notes;
+use crate::collect::run::{PROVIDER_NOTE, carried_notes};
 use crate::collect::{CollectError, ledger, main_of};
 use crate::json::Value;
 use crate::store::{Fingerprints, Flags, Meta, Parts, Put, Snapshot, WriteSession};
@@ -50,8 +50,6 @@ pub struct Import {
     pub at: Option<Timestamp>,
     /// Take for deleted what the files' folders lack, however much it is.
     pub accept_missing: bool,
-    /// Short texts that go with the snapshot.
-    pub notes: BTreeMap<String, String>,
 }
 
 /// What came of it.
@@ -247,8 +245,8 @@ impl Import {
         let mut ledger = ledger;
         ledger.unknown.sort();
         ledger.unknown.dedup();
-        let mut notes = self.notes.clone();
-        notes.extend(carried_notes(parent));
+        let mut notes = carried_notes(parent);
+        notes.insert(PROVIDER_NOTE.into(), self.catalog.provider.clone());
         if let Some(mark) = Mark::from_notes(&parent.notes) {
             // Nothing was heard here, and nothing was missed: the next run goes on from the same place.
             let silent = Heard { since: mark.read_to, until: mark.read_to, named: BTreeMap::new() };

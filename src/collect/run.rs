@@ -20,6 +20,9 @@ use crate::collect::{CollectError, explain, late, ledger, notes};
 use crate::provider::{Known, Live};
 use crate::store::{Fingerprints, Flags, Meta, Snapshot, WriteSession};
 
+/// Note by which a snapshot says which provider's catalogue explains it, so that a history can be read on a
+/// machine that has no configuration.
+pub const PROVIDER_NOTE: &str = "provider";
 /// Note under which a snapshot keeps the rights against which absences are judged.
 const RIGHTS_NOTE: &str = "rights.";
 /// Note under which a snapshot keeps the tenant's identity in the vendor's words.
@@ -51,6 +54,8 @@ pub struct Options {
     pub accept_rights: bool,
     /// Read everything, whatever the vendor's log says.
     pub full: bool,
+    /// Full sweeps come by a schedule of their own: that the last one is a day old is no reason for one.
+    pub sweeps_apart: bool,
     /// Set by an apply on the snapshots around it.
     pub flags: Flags,
     /// Short texts that go with the snapshot.
@@ -169,6 +174,7 @@ impl Run<'_> {
             permission: permission(&start.rights),
             now: start.started,
             asked: self.options.full,
+            ages: !self.options.sweeps_apart,
         });
         if self.catalog.audit.as_ref().is_none_or(|audit| audit.follow.is_none()) {
             self.sweep_all(gathering, previous).await?;
@@ -224,6 +230,7 @@ impl Run<'_> {
     fn meta(&self, start: &Start, finished: Timestamp, ledger: Ledger, full_sweep: bool) -> Meta {
         let mut kept = self.options.notes.clone();
         kept.extend(notes::pack(RIGHTS_NOTE, start.kept_rights.iter().map(String::as_str)));
+        kept.insert(PROVIDER_NOTE.into(), self.catalog.provider.clone());
         kept.insert(IDENTITY_NOTE.into(), start.identity.clone());
         Meta {
             started: start.started,

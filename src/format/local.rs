@@ -1,4 +1,5 @@
-//! Files that never leave the machine, and the lease: trust file, sealed state, fencing.
+//! Files that never leave the machine, and the two objects that are replaced: trust file, sealed state; lease
+//! and book.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,9 @@ use crate::format::{FormatError, MAGIC, VERSION};
 const TRUST_CHECK: Purpose = Purpose::new("lastgood/1 trust file check");
 const TYPE_TRUST: u8 = 3;
 const TYPE_STATE: u8 = 4;
+const TYPE_BOOK: u8 = 5;
+/// A book is as long as a multiple of this, so that its length tells little.
+const BOOK_STEP: usize = 4096;
 
 /// What this machine has seen of a repository; whoever shows it less is not believed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -73,10 +77,52 @@ impl Trust {
     }
 }
 
-fn state_head(repository: &RepositoryId, prefix: TenantPrefix) -> Writer {
-    let mut w = Writer::new();
-    w.raw(&MAGIC).u8(VERSION).u8(Suite::One.code()).u8(TYPE_STATE).u8(0).raw(&repository.0).raw(&prefix.0);
-    w
+/// What is sealed under one long-lived key, and what it is called in errors.
+struct Sealed<'a> {
+    kind: u8,
+    what: &'static str,
+    repository: &'a RepositoryId,
+    prefix: TenantPrefix,
+}
+
+impl Sealed<'_> {
+    fn head(&self) -> Writer {
+        let mut w = Writer::new();
+        w.raw(&MAGIC).u8(VERSION).u8(Suite::One.code()).u8(self.kind).u8(0);
+        w.raw(&self.repository.0).raw(&self.prefix.0);
+        w
+    }
+
+    fn seal(
+        &self,
+        key: Secret<[u8; 32]>,
+        mut plain: Vec<u8>,
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, FormatError> {
+        let mut w = self.head();
+        let nonce = draw(entropy)?;
+        SealKey::new(key).seal(&nonce, w.as_slice(), &mut plain)?;
+        w.raw(&nonce).raw(&plain);
+        Ok(w.finish())
+    }
+
+    fn open(&self, key: Secret<[u8; 32]>, bytes: &[u8]) -> Result<Vec<u8>, FormatError> {
+        let mut r = Reader::new(bytes, self.what);
+        let head = self.head();
+        if r.take(head.len())? != head.as_slice() {
+            return Err(r.damaged("it is another repository's or tenant's"));
+        }
+        let nonce = r.array()?;
+        let mut plain = r.take(r.left())?.to_vec();
+        SealKey::new(key)
+            .open(&nonce, head.as_slice(), &mut plain)
+            .map_err(|_| FormatError::Damaged { what: self.what, why: "it does not open with this key" })?;
+        Ok(plain)
+    }
+}
+
+fn state<'a>(repository: &'a RepositoryId, prefix: TenantPrefix) -> Sealed<'a> {
+    Sealed { kind: TYPE_STATE, what: "state of the writer", repository, prefix }
 }
 
 /// Seals a writer's state under the machine's key.
@@ -87,15 +133,10 @@ pub fn seal_state(
     machine: &Secret<[u8; 32]>,
     repository: &RepositoryId,
     prefix: TenantPrefix,
-    state: &[u8],
+    bytes: &[u8],
     entropy: &dyn Entropy,
 ) -> Result<Vec<u8>, FormatError> {
-    let mut w = state_head(repository, prefix);
-    let nonce = draw(entropy)?;
-    let mut sealed = state.to_vec();
-    SealKey::new(machine.clone()).seal(&nonce, w.as_slice(), &mut sealed)?;
-    w.raw(&nonce).raw(&sealed);
-    Ok(w.finish())
+    state(repository, prefix).seal(machine.clone(), bytes.to_vec(), entropy)
 }
 
 /// Opens a writer's state.
@@ -108,17 +149,44 @@ pub fn open_state(
     prefix: TenantPrefix,
     bytes: &[u8],
 ) -> Result<Vec<u8>, FormatError> {
-    let mut r = Reader::new(bytes, "state of the writer");
-    let head = state_head(repository, prefix);
-    if r.take(head.len())? != head.as_slice() {
-        return Err(r.damaged("it is another repository's or tenant's"));
-    }
-    let nonce = r.array()?;
-    let mut state = r.take(r.left())?.to_vec();
-    SealKey::new(machine.clone()).open(&nonce, head.as_slice(), &mut state).map_err(|_| {
-        FormatError::Damaged { what: "state of the writer", why: "it does not open with this machine's key" }
-    })?;
-    Ok(state)
+    state(repository, prefix).open(machine.clone(), bytes)
+}
+
+fn book<'a>(repository: &'a RepositoryId, prefix: TenantPrefix) -> Sealed<'a> {
+    Sealed { kind: TYPE_BOOK, what: "book of runs", repository, prefix }
+}
+
+/// Seals what is known of the runs over a tenant, under a key of the tenant's that a put-only writer has too.
+///
+/// # Errors
+/// No randomness.
+pub fn seal_book(
+    domain: &Domain,
+    repository: &RepositoryId,
+    prefix: TenantPrefix,
+    bytes: &[u8],
+    entropy: &dyn Entropy,
+) -> Result<Vec<u8>, FormatError> {
+    let mut w = Writer::new();
+    w.vb(bytes);
+    let mut plain = w.finish();
+    plain.resize(plain.len().next_multiple_of(BOOK_STEP), 0);
+    book(repository, prefix).seal(domain.ids.local("book of runs"), plain, entropy)
+}
+
+/// Opens what [`seal_book`] sealed.
+///
+/// # Errors
+/// Another repository's or tenant's, or damaged.
+pub fn open_book(
+    domain: &Domain,
+    repository: &RepositoryId,
+    prefix: TenantPrefix,
+    bytes: &[u8],
+) -> Result<Vec<u8>, FormatError> {
+    let plain = book(repository, prefix).open(domain.ids.local("book of runs"), bytes)?;
+    let mut r = Reader::new(&plain, "book of runs");
+    Ok(r.vb(plain.len())?.to_vec())
 }
 
 /// The right to maintain or apply, for a while.
@@ -202,6 +270,27 @@ mod tests {
         assert!(open_state(&Secret::new([2; 32]), &repository, prefix, &bytes).is_err());
         assert!(open_state(&machine, &repository, TenantPrefix([3; 16]), &bytes).is_err());
         every_flip_is_refused(&bytes, |bytes| open_state(&machine, &repository, prefix, bytes).is_ok());
+    }
+
+    #[test]
+    fn a_book_opens_for_its_tenant_and_hides_its_length() {
+        let (master, entropy) = (Master::random(1, &SeededEntropy::new(1)).unwrap(), SeededEntropy::new(2));
+        let (repository, prefix) = (RepositoryId([1; 32]), TenantPrefix([2; 16]));
+        let domain = master.domain(prefix).unwrap();
+        let bytes = seal_book(&domain, &repository, prefix, b"{}", &entropy).unwrap();
+        assert_eq!(open_book(&domain, &repository, prefix, &bytes).unwrap(), b"{}");
+        let long = seal_book(&domain, &repository, prefix, &[b'x'; 4000], &entropy).unwrap();
+        assert_eq!(bytes.len(), long.len());
+        let other = master.domain(TenantPrefix([3; 16])).unwrap();
+        assert!(open_book(&other, &repository, prefix, &bytes).is_err());
+        assert!(open_book(&domain, &repository, TenantPrefix([3; 16]), &bytes).is_err());
+        assert!(open_book(&domain, &RepositoryId([2; 32]), prefix, &bytes).is_err());
+        for at in (0..bytes.len()).step_by(7) {
+            let mut broken = bytes.clone();
+            broken[at] ^= 1;
+            assert!(open_book(&domain, &repository, prefix, &broken).is_err(), "byte {at}");
+            assert!(open_book(&domain, &repository, prefix, &bytes[..at]).is_err(), "cut at {at}");
+        }
     }
 
     #[test]

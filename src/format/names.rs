@@ -23,6 +23,10 @@ pub enum Name {
     Data(TenantPrefix, SegmentId),
     /// A tenant's lease.
     Lease(TenantPrefix),
+    /// The lease for runs over a tenant.
+    Turn(TenantPrefix),
+    /// What is known of the runs over a tenant.
+    Book(TenantPrefix),
     /// What `init` tests the storage with.
     Probe([u8; 8]),
 }
@@ -36,6 +40,8 @@ impl Name {
             Self::Record(prefix, sequence) => format!("{prefix}/{sequence:012}"),
             Self::Data(prefix, id) => format!("{prefix}.d/{id}"),
             Self::Lease(prefix) => format!("{prefix}.lease"),
+            Self::Turn(prefix) => format!("{prefix}.turn"),
+            Self::Book(prefix) => format!("{prefix}.book"),
             Self::Probe(random) => format!("probe/{}", data_encoding::HEXLOWER.encode(random)),
         }
     }
@@ -54,7 +60,14 @@ impl Name {
                 Self::Record(TenantPrefix::from_hex(folder)?, number(rest, SEQUENCE_MAX)?)
             }
         } else {
-            Self::Lease(TenantPrefix::from_hex(path.strip_suffix(".lease")?)?)
+            let (prefix, ending) = path.split_once('.')?;
+            let prefix = TenantPrefix::from_hex(prefix)?;
+            match ending {
+                "lease" => Self::Lease(prefix),
+                "turn" => Self::Turn(prefix),
+                "book" => Self::Book(prefix),
+                _ => return None,
+            }
         };
         (name.path() == path).then_some(name)
     }
@@ -90,6 +103,8 @@ mod tests {
             Name::Record(prefix, SEQUENCE_MAX),
             Name::Data(prefix, SegmentId([7; 32])),
             Name::Lease(prefix),
+            Name::Turn(prefix),
+            Name::Book(prefix),
             Name::Probe([1; 8]),
         ] {
             assert_eq!(Name::parse(&name.path()), Some(name));

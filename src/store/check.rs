@@ -175,7 +175,14 @@ impl Check<'_> {
                     }
                     self.done();
                 }
-                Some(Name::Lease(_) | Name::Probe(_)) => self.done(),
+                Some(Name::Book(prefix)) => {
+                    let read = self.core.tenant_of(prefix).and_then(|tenant| self.core.book(&tenant));
+                    if let Err(error) = read {
+                        self.fault(error, None)?;
+                    }
+                    self.done();
+                }
+                Some(Name::Lease(_) | Name::Turn(_) | Name::Probe(_)) => self.done(),
                 None => {
                     self.report.strangers.push(row.path.to_string());
                     self.done();

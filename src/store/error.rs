@@ -133,7 +133,7 @@ pub enum StoreError {
         /// Whose.
         tenant: String,
     },
-    /// Another process applies to the tenant (exit 11).
+    /// Another process applies to the tenant, or makes a run over it (exit 11).
     #[error("tenant {tenant} is held by {holder}, until {until} unless that is put off")]
     Locked {
         /// Whose.
@@ -146,6 +146,12 @@ pub enum StoreError {
     /// Another process took the lease, or this one waited too long (exit 11).
     #[error("the right to apply to tenant {tenant} was lost to another process; nothing more was sent")]
     LeaseLost {
+        /// Whose.
+        tenant: String,
+    },
+    /// Another process took the runs over, or this one waited too long.
+    #[error("the runs over tenant {tenant} were taken over by another process")]
+    TurnLost {
         /// Whose.
         tenant: String,
     },
@@ -222,6 +228,7 @@ impl StoreError {
             Self::LeaseLost { .. } => {
                 "find out who applies; when it has ended, `lastgood apply --resume` goes on"
             }
+            Self::TurnLost { .. } => "nothing is lost: the other process goes on with them",
             Self::TooOld { .. } | Self::Overtaken { .. } | Self::Contended { .. } | Self::Unknown { .. } => {
                 "run the command again"
             }

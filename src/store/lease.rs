@@ -1,4 +1,4 @@
-//! The lease: one apply, or one maintenance, a tenant.
+//! The lease: one apply, or one maintenance, a tenant; and one run a tenant, under a name of its own (`turn`).
 //!
 //! No answer here rests on a clock of this machine. When a lease ends is said in the storage's time,
 //! which both sides read from the date that the storage gives a fresh object; between two such dates
@@ -71,13 +71,24 @@ impl Repository {
             return Err(StoreError::ReadOnly);
         }
         let floor = self.core.fencing(self.at_newest(tenant)?)?;
-        Lease::take(self.core.clone(), self.core.tenant(tenant)?, tenant, floor)
+        let keys = self.core.tenant(tenant)?;
+        Lease::take(self.core.clone(), Name::Lease(keys.prefix), keys, tenant, floor)
     }
 }
 
 impl Lease {
-    fn take(core: Arc<Core>, tenant: Arc<Tenant>, name: &str, floor: u64) -> Result<Self, StoreError> {
-        let path = object_path(Name::Lease(tenant.prefix))?;
+    /// Takes the lease of this name, with a higher number than the last holder's and than `floor`.
+    ///
+    /// # Errors
+    /// As [`Repository::lease`].
+    pub(super) fn take(
+        core: Arc<Core>,
+        object: Name,
+        tenant: Arc<Tenant>,
+        name: &str,
+        floor: u64,
+    ) -> Result<Self, StoreError> {
+        let path = object_path(object)?;
         let holder: [u8; 16] = draw(core.entropy.as_ref())?;
         let alive = core.folder().map(|folder| Alive::mark(folder, &holder)).transpose()?;
         for _ in 0..ATTEMPTS {

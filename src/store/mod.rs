@@ -42,6 +42,7 @@ mod state;
 mod tenant;
 mod told;
 mod trust;
+mod turn;
 
 use std::sync::Arc;
 
@@ -63,6 +64,7 @@ pub use session::WriteSession;
 pub use snapshot::{Meta, Snapshot};
 pub use state::State;
 pub use told::LateEvent;
+pub use turn::Turn;
 
 /// Where a repository takes time and randomness from.
 #[derive(Clone)]

@@ -137,9 +137,11 @@ impl History {
         }
     }
 
-    /// Temporary files and records in the repository.
+    /// Temporary files and records of the tenant; the book and the turn lie elsewhere.
     fn files(&self) -> (usize, usize) {
-        let files = files_below(&self.world.path("repo"));
+        let mut files = files_below(&self.world.path("repo"));
+        let is_tenant = |name: &std::ffi::OsStr| name.len() == 32;
+        files.retain(|path| path.parent().and_then(std::path::Path::file_name).is_some_and(is_tenant));
         let temporary = files.iter().filter(|path| path.to_string_lossy().contains("/.tmp-")).count();
         (temporary, files.len() - temporary)
     }

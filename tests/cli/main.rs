@@ -20,6 +20,7 @@ mod questions;
 mod realm;
 mod reference;
 mod refused;
+mod serve;
 mod simulate;
 mod terminal;
 mod world;

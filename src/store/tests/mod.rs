@@ -14,6 +14,7 @@ mod prune_model;
 mod pruned;
 mod reads;
 mod scenario;
+mod turns;
 mod writers;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,140 @@
+//! `serve`: every tenant by its schedule, until the service is stopped.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::base::time::SystemClock;
+use crate::cli::args::Global;
+use crate::cli::config::Config;
+use crate::cli::interrupt::Gently;
+use crate::cli::output::plain;
+use crate::cli::{Exit, Failure, coverage, open, snapshot};
+use crate::daemon::notify::Notify;
+use crate::daemon::status::Status;
+use crate::daemon::{AttemptError, Listen, Outcome, Report, Scheduler, Watched};
+
+/// Where `/metrics` and `/healthz` are answered where nothing is said.
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7420);
+
+/// `serve`.
+#[derive(Args, Debug)]
+pub struct ServeArgs {
+    /// Where `/metrics` and `/healthz` are answered; port 0 takes a free one [default: what the
+    /// configuration says, else 127.0.0.1:7420].
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// Says what came of each run.
+struct Told {
+    global: Global,
+}
+
+impl Listen for Told {
+    fn begins(&self, tenant: &str) {
+        tracing::info!(tenant, "a run begins");
+    }
+
+    fn ended(&self, report: &Report) {
+        let name = plain(&report.tenant);
+        match &report.outcome {
+            Outcome::Kept(collected) => {
+                snapshot::summary(&self.global, &name, &collected.snapshot);
+                let all = coverage::lines(&collected.snapshot.ledger, &collected.gaps);
+                for line in all.into_iter().filter(|line| line.warns) {
+                    self.global.output.warn(format!("{name}: {}", line.text.trim_start()));
+                }
+            }
+            Outcome::Failed(error) if error.is_anothers() => {
+                tracing::info!(tenant = report.tenant, "another process makes the run");
+            }
+            Outcome::Failed(error) => self.failed(&name, error),
+            Outcome::Stopped => {
+                self.global.output.note(format!("{name}  the run was stopped; nothing is left of it"))
+            }
+        }
+    }
+
+    fn blind(&self, tenant: &str, why: &AttemptError) {
+        self.failed(&plain(tenant), why);
+    }
+}
+
+impl Told {
+    fn failed(&self, name: &str, error: &AttemptError) {
+        let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        self.global.output.warn(format!("{name}: {}{hint}", plain(&error.to_string())));
+    }
+}
+
+/// Serves until it is told to stop.
+///
+/// # Errors
+/// The configuration, the repository, or the address to listen on.
+pub async fn run(global: &Global, args: ServeArgs) -> Result<Exit, Failure> {
+    let config = Config::load(global.config.as_deref())?;
+    if config.tenants.is_empty() {
+        return Err(Failure::usage("no tenant is configured").hint("`lastgood tenant add` adds one"));
+    }
+    let watched: Vec<Watched> =
+        config.tenants.iter().map(|tenant| open::watched(&config, tenant)).collect::<Result<_, _>>()?;
+    let place = Arc::new(open::place(global, &config)?);
+    let address = args.listen.or(config.serve.listen).unwrap_or(LISTEN);
+    let cannot =
+        |error: std::io::Error| Failure::new(Exit::Error, format!("cannot listen on {address}: {error}"));
+    let listener = Status::listen(address).await.map_err(cannot)?;
+    let address = listener.local_addr().map_err(cannot)?;
+    let clock = Arc::new(SystemClock);
+    let listen = Arc::new(Told { global: global.clone() });
+    let scheduler = Arc::new(Scheduler::new(place, clock.clone(), watched, listen));
+    // Nobody is told that it is ready before it knows what was.
+    scheduler.look();
+    let status = Status { scheduler: scheduler.clone(), clock };
+    let (stop, stopped) = watch::channel(false);
+    let answering = tokio::spawn(status.clone().answer(listener, stopped.clone()));
+    let notify = Notify::from_environment();
+    global.output.note(format!("{} tenants; http://{address}/metrics", config.tenants.len()));
+    let gently = Gently::begin("stopping; Ctrl-C once more ends at once");
+    let serving = scheduler.serve(stopped);
+    tokio::pin!(serving);
+    notify.ready();
+    let exit = tokio::select! {
+        () = &mut serving => Exit::Done,
+        exit = asked_to_stop() => exit?,
+        () = watchdog(&notify, &status) => Exit::Done,
+    };
+    notify.stopping();
+    // Whoever was told has ended if nobody listens any more.
+    let _ = stop.send(true);
+    serving.await;
+    // The answering ends with the same word; what it was asked meanwhile nobody waits for.
+    let _ = answering.await;
+    drop(gently);
+    Ok(exit)
+}
+
+/// Returns when the service is to end, and with which code: a supervisor's SIGTERM is the ordinary end.
+async fn asked_to_stop() -> Result<Exit, Failure> {
+    let deaf = |error: std::io::Error| Failure::new(Exit::Error, format!("signals cannot be heard: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(deaf)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(deaf)?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(Exit::Done),
+        _ = interrupt.recv() => Ok(Exit::Interrupted),
+    }
+}
+
+/// Tells the supervisor that all is well for as long as it is; never returns.
+async fn watchdog(notify: &Notify, status: &Status) {
+    let Some(every) = notify.every() else { return std::future::pending().await };
+    loop {
+        tokio::time::sleep(every).await;
+        if status.is_healthy() {
+            notify.alive();
+        }
+    }
+}

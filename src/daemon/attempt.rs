@@ -1,0 +1,232 @@
+//! One run over one tenant, by whoever has its turn, and its lines in the book.
+//!
+//! The beginning is noted before anything is asked and the end after the snapshot is committed: a process
+//! that dies between the two leaves a run of which the next one knows that nobody saw its end.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::base::coverage::State;
+use crate::base::time::Clock;
+use crate::collect::{CollectError, Collected, Options, Progress, Run};
+use crate::daemon::book::{Book, Good};
+use crate::daemon::watched::{CannotConnect, Watched};
+use crate::store::{Flags, Repository, Snapshot, StoreError, Turn};
+
+/// How often the turn is put off while a run goes on; it ends after 30 s without that.
+const KEEP_EVERY: Duration = Duration::from_secs(10);
+
+/// Why no snapshot came of a run.
+#[derive(Debug, thiserror::Error)]
+pub enum AttemptError {
+    /// The tenant could not be read, or the snapshot not be kept.
+    #[error(transparent)]
+    Collect(#[from] CollectError),
+    /// The repository could not be opened, or the turn not be taken.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The configuration gives no connection.
+    #[error(transparent)]
+    Connect(#[from] CannotConnect),
+    /// Another process has made the run that was due.
+    #[error("another process has made the run already")]
+    Done,
+    /// A fault of this program.
+    #[error("the run broke off by a fault of lastgood itself")]
+    Broke,
+}
+
+impl AttemptError {
+    /// What a person can do next.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Collect(error) => error.hint(),
+            Self::Store(error) => error.hint().map(str::to_owned),
+            Self::Connect(error) => error.hint.clone(),
+            Self::Done => None,
+            Self::Broke => {
+                Some("report it with what stands before it in the log; the next run begins anew".into())
+            }
+        }
+    }
+
+    /// Whether another process makes the run, or has made it: nothing is wrong then.
+    #[must_use]
+    pub fn is_anothers(&self) -> bool {
+        matches!(self, Self::Done | Self::Store(StoreError::Locked { .. } | StoreError::TurnLost { .. }))
+    }
+}
+
+/// How a run is to be made.
+#[derive(Clone, Default, Debug)]
+pub struct Wish {
+    /// Only if the book says, once the turn is had, that a run is due.
+    pub only_if_due: bool,
+    /// Read everything, whatever the vendor's log and the schedule say.
+    pub full: bool,
+    /// Take the rights of today as the new baseline.
+    pub accept_rights: bool,
+    /// Set by an apply on the snapshots around it.
+    pub flags: Flags,
+    /// Short texts that go with the snapshot.
+    pub notes: BTreeMap<String, String>,
+}
+
+/// One run, about to be made.
+pub struct Attempt<'a> {
+    /// The repository.
+    pub repository: &'a Repository,
+    /// The tenant.
+    pub watched: &'a Watched,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// How it is to be made.
+    pub wish: Wish,
+    /// Who watches.
+    pub progress: &'a dyn Progress,
+}
+
+impl Attempt<'_> {
+    /// Takes the turn, reads the tenant, commits, and notes all of it in the book.
+    ///
+    /// # Errors
+    /// Another process has the turn, or no snapshot came of the run: that stands in the book then, as far
+    /// as the repository takes it.
+    pub async fn in_turn(self) -> Result<Collected, AttemptError> {
+        let turn = self.repository.turn(&self.watched.name)?;
+        let mut book = turn.book().ok().flatten().map(|bytes| Book::from_bytes(&bytes)).unwrap_or_default();
+        let now = self.clock.now();
+        if self.wish.only_if_due && self.watched.due(&book, now) > now {
+            return Err(AttemptError::Done);
+        }
+        let full = self.wish.full || self.watched.is_sweep_due(&book, now);
+        book.begin(now);
+        let (turn, lost) = Kept::new(turn);
+        turn.write(&book)?;
+        let ended = tokio::select! {
+            ended = self.out_of_turn(full) => ended,
+            Ok(error) = lost => Err(error.into()),
+        };
+        let now = self.clock.now();
+        match ended {
+            Ok((collected, throttled)) => {
+                book.end_well(good(&collected), throttled, now);
+                turn.write(&book)?;
+                Ok(collected)
+            }
+            Err(error) => {
+                book.end_badly(&said(&error), now);
+                // Where the repository takes nothing, that is the error to tell.
+                let _ = turn.write(&book);
+                Err(error)
+            }
+        }
+    }
+
+    /// The same without a turn and without a line in the book: a snapshot around an apply, which waits for
+    /// nobody. Says also how often the vendor asked us to slow down.
+    ///
+    /// # Errors
+    /// No snapshot came of it.
+    pub async fn out_of_turn(&self, full: bool) -> Result<(Collected, u64), AttemptError> {
+        let live = (self.watched.connect)()?;
+        let run = Run {
+            catalog: self.watched.catalog,
+            live: &live,
+            fingerprints: self.repository.fingerprints(&self.watched.name)?,
+            clock: self.clock.clone(),
+            options: Options {
+                accept: self.watched.accept.clone(),
+                accept_rights: self.wish.accept_rights,
+                full,
+                sweeps_apart: self.watched.full_sweep.is_some(),
+                flags: self.wish.flags,
+                notes: self.wish.notes.clone(),
+            },
+            progress: self.progress,
+        };
+        let collected = run.snapshot(self.repository.session(&self.watched.name)?).await?;
+        Ok((collected, live.tally().throttled))
+    }
+}
+
+/// An error with its causes, as it stands in a book.
+fn said(error: &AttemptError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let words = cause.to_string();
+        if !text.ends_with(&words) {
+            text = format!("{text}: {words}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+fn good(collected: &Collected) -> Good {
+    let snapshot: &Snapshot = &collected.snapshot;
+    let suspect = snapshot.ledger.rows.iter().filter(|(_, row)| row.state == State::Suspect);
+    Good {
+        snapshot: snapshot.id.to_string(),
+        started: snapshot.started,
+        finished: snapshot.finished,
+        resources: snapshot.total,
+        changes: snapshot.added + snapshot.changed + snapshot.removed,
+        requests: snapshot.requests,
+        bytes: snapshot.bytes,
+        gaps: collected.gaps.iter().map(ToString::to_string).collect(),
+        suspect: suspect.map(|(kind, _)| kind.to_string()).collect(),
+        full: collected.full.is_some(),
+    }
+}
+
+/// A turn that a task of its own puts off, however long the run takes. Given back when this is dropped.
+struct Kept {
+    turn: Arc<Mutex<Option<Turn>>>,
+    keeper: tokio::task::JoinHandle<()>,
+}
+
+impl Kept {
+    /// Keeps a turn; what comes out of the channel is that it was lost.
+    fn new(turn: Turn) -> (Self, oneshot::Receiver<StoreError>) {
+        let (tell, lost) = oneshot::channel();
+        let turn = Arc::new(Mutex::new(Some(turn)));
+        let kept = turn.clone();
+        let keeper = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(KEEP_EVERY).await;
+                match locked(&kept).as_mut().map(Turn::keep) {
+                    None => return,
+                    Some(Err(error @ StoreError::TurnLost { .. })) => {
+                        // Nobody listens any more where the run has just ended.
+                        let _ = tell.send(error);
+                        return;
+                    }
+                    // What the storage refuses now it may take before the turn ends.
+                    Some(Ok(()) | Err(_)) => {}
+                }
+            }
+        });
+        (Self { turn, keeper }, lost)
+    }
+
+    fn write(&self, book: &Book) -> Result<(), StoreError> {
+        locked(&self.turn).as_mut().map_or(Ok(()), |turn| turn.write_book(&book.to_bytes()))
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.keeper.abort();
+        drop(locked(&self.turn).take());
+    }
+}
+
+fn locked(turn: &Mutex<Option<Turn>>) -> MutexGuard<'_, Option<Turn>> {
+    turn.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,147 @@
+//! What Prometheus asks for, out of the books: the same numbers whichever process is asked, and none lost
+//! when one is started anew.
+//!
+//! Times are seconds since the epoch, as is the custom: a rule computes an age by itself, and goes on
+//! doing so when nobody answers any more.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+use crate::daemon::book::Book;
+
+/// What is known of a tenant when metrics are asked for.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Whose.
+    pub tenant: String,
+    /// Its book.
+    pub book: Book,
+    /// When its next run is due.
+    pub due: Timestamp,
+}
+
+/// Answers one scrape.
+#[derive(Debug)]
+struct Scrape(Vec<Seen>);
+
+type Reading = fn(&Seen) -> Option<f64>;
+type Count = fn(&Book) -> u64;
+
+/// Name, help, what it is of a tenant. Nothing is said of a tenant of which it is not known.
+const GAUGES: &[(&str, &str, Reading)] = &[
+    ("snapshot_finished_timestamp_seconds", "When the last good snapshot was read to its end", |seen| {
+        seen.book.good.as_ref().map(|good| seconds(good.finished))
+    }),
+    (
+        "snapshot_started_timestamp_seconds",
+        "When the first request of the last good snapshot was sent",
+        |seen| seen.book.good.as_ref().map(|good| seconds(good.started)),
+    ),
+    ("full_sweep_timestamp_seconds", "When the last sweep over everything began", |seen| {
+        seen.book.swept.map(seconds)
+    }),
+    ("resources", "Resources in the newest state", |seen| {
+        seen.book.good.as_ref().map(|good| good.resources as f64)
+    }),
+    ("coverage_gaps", "Kinds that should have been read and were not", |seen| {
+        seen.book.good.as_ref().map(|good| good.gaps.len() as f64)
+    }),
+    ("suspect_kinds", "Kinds of which so much vanished at once that it is not believed", |seen| {
+        seen.book.good.as_ref().map(|good| good.suspect.len() as f64)
+    }),
+    ("failing", "1 while runs fail, else 0", |seen| {
+        Some(f64::from(u8::from(seen.book.failing_since.is_some())))
+    }),
+    ("next_run_timestamp_seconds", "When the next run is due", |seen| {
+        (seen.due < Timestamp::MAX).then(|| seconds(seen.due))
+    }),
+];
+
+/// The same for what only grows.
+const COUNTERS: &[(&str, &str, Count)] = &[
+    ("runs_good", "Runs that left a snapshot", |book| book.totals.good),
+    ("runs_failed", "Runs that left none", |book| book.totals.failed),
+    ("requests", "Requests sent to the tenant", |book| book.totals.requests),
+    ("throttled", "Answers that asked to slow down", |book| book.totals.throttled),
+    ("changes", "Resources added, changed or removed, as snapshots found them", |book| book.totals.changes),
+];
+
+fn seconds(at: Timestamp) -> f64 {
+    at.as_millisecond() as f64 / 1000.0
+}
+
+/// The answer to a scrape, in the OpenMetrics text form.
+///
+/// # Errors
+/// None that a text can have.
+pub fn text(seen: Vec<Seen>) -> Result<String, fmt::Error> {
+    let mut registry = Registry::with_prefix("lastgood");
+    registry.register_collector(Box::new(Scrape(seen)));
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        for (name, help, reading) in GAUGES {
+            let kind = ConstGauge::new(0.0).metric_type();
+            let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+            for tenant in &self.0 {
+                let Some(value) = reading(tenant) else { continue };
+                let labels = [("tenant", tenant.tenant.as_str())];
+                ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        for (name, help, reading) in COUNTERS {
+            let kind = ConstCounter::new(0u64).metric_type();
+            let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+            for tenant in &self.0 {
+                let labels = [("tenant", tenant.tenant.as_str())];
+                ConstCounter::new(reading(&tenant.book)).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        let mut build =
+            encoder.encode_descriptor("build", "The program", None, ConstGauge::new(1i64).metric_type())?;
+        let labels = [("version", env!("CARGO_PKG_VERSION"))];
+        ConstGauge::new(1i64).encode(build.encode_family(&labels)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::book::Good;
+
+    #[test]
+    fn a_scrape_shows_what_the_books_say() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut good = Book::default();
+        good.begin(at(1_800_000_000));
+        let found = Good {
+            started: at(1_800_000_000),
+            finished: at(1_800_000_060),
+            resources: 604,
+            changes: 3,
+            requests: 290,
+            gaps: vec!["workflow".into()],
+            full: true,
+            ..Good::default()
+        };
+        good.end_well(found, 2, at(1_800_000_061));
+        let mut bad = Book::default();
+        bad.begin(at(1_800_000_000));
+        bad.end_badly("no answer", at(1_800_000_001));
+        let seen = vec![
+            Seen { tenant: "acme".into(), book: good, due: at(1_800_003_600) },
+            Seen { tenant: "a \"b\"\n".into(), book: bad, due: Timestamp::MAX },
+        ];
+        insta::assert_snapshot!(text(seen).unwrap());
+    }
+}

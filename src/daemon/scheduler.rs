@@ -1,0 +1,293 @@
+//! All tenants, each in its turn: what is due is begun, what has ended is told.
+//!
+//! Runs of different tenants go on beside each other, as a large one may take hours of waiting for its
+//! vendor. Each has a thread of its own, so that one that computes holds up neither the others nor what
+//! answers for the health of this process.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::{Id, JoinSet};
+
+use crate::base::time::Clock;
+use crate::collect::{Collected, Silent};
+use crate::daemon::attempt::{Attempt, AttemptError, Wish};
+use crate::daemon::book::Book;
+use crate::daemon::place::Place;
+use crate::daemon::schedule::patience;
+use crate::daemon::watched::Watched;
+
+/// How long nothing is looked at, at the most: a clock that was set, or a book that another process
+/// wrote, is noticed after that.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
+/// How long a tenant is left alone of which another process has the turn.
+const ANOTHERS_FOR: SignedDuration = SignedDuration::from_secs(60);
+
+/// Who is told what came of runs.
+pub trait Listen: Send + Sync {
+    /// A run over a tenant begins.
+    fn begins(&self, tenant: &str);
+    /// A run has ended.
+    fn ended(&self, report: &Report);
+    /// The repository does not let it be seen what is due; that is tried again.
+    fn blind(&self, tenant: &str, why: &AttemptError);
+}
+
+/// What came of a run.
+pub struct Report {
+    /// Whose.
+    pub tenant: String,
+    /// When it ended.
+    pub at: Timestamp,
+    /// How.
+    pub outcome: Outcome,
+}
+
+/// The end of a run.
+pub enum Outcome {
+    /// A snapshot.
+    Kept(Box<Collected>),
+    /// None, and why.
+    Failed(AttemptError),
+    /// This process was told to stop; the next one begins the run anew.
+    Stopped,
+}
+
+/// What this process knows of a tenant.
+#[derive(Clone, Default)]
+struct Known {
+    book: Book,
+    running: bool,
+    /// A run came to nothing, or was another's, and the book does not say so.
+    not_before: Option<Timestamp>,
+    /// Failures that could not be written into the book, one after the other.
+    unwritten: u32,
+}
+
+/// Reads tenants by their schedules.
+pub struct Scheduler {
+    place: Arc<Place>,
+    clock: Arc<dyn Clock>,
+    watched: Vec<Arc<Watched>>,
+    listen: Arc<dyn Listen>,
+    known: Mutex<BTreeMap<String, Known>>,
+    /// When everything was looked at last.
+    looked: Mutex<Option<Timestamp>>,
+}
+
+impl Scheduler {
+    /// Over these tenants.
+    #[must_use]
+    pub fn new(
+        place: Arc<Place>,
+        clock: Arc<dyn Clock>,
+        watched: Vec<Watched>,
+        listen: Arc<dyn Listen>,
+    ) -> Self {
+        let watched = watched.into_iter().map(Arc::new).collect();
+        Self { place, clock, watched, listen, known: Mutex::default(), looked: Mutex::default() }
+    }
+
+    /// Reads every tenant when it is due, until `stop` says so; then every run is cut off at once, and
+    /// leaves nothing behind.
+    pub async fn serve(&self, mut stop: watch::Receiver<bool>) {
+        let mut running = Running::default();
+        self.look();
+        while !*stop.borrow_and_update() {
+            let next = self.begin_due(&mut running, &stop);
+            let wait = next.duration_since(self.clock.now()).unsigned_abs().min(LOOK_EVERY);
+            tokio::select! {
+                Some(report) = running.next(self.clock.as_ref()) => self.settle(&report),
+                () = tokio::time::sleep(wait) => self.look(),
+                _ = stop.changed() => {}
+            }
+        }
+        while let Some(report) = running.next(self.clock.as_ref()).await {
+            self.settle(&report);
+        }
+    }
+
+    /// Makes every run that is due now and waits for their ends; says when the next one is due.
+    pub async fn round(&self) -> Timestamp {
+        let (_never, stop) = watch::channel(false);
+        let mut running = Running::default();
+        self.look();
+        self.begin_due(&mut running, &stop);
+        while let Some(report) = running.next(self.clock.as_ref()).await {
+            self.settle(&report);
+        }
+        self.next()
+    }
+
+    /// When the next run is due.
+    #[must_use]
+    pub fn next(&self) -> Timestamp {
+        let (now, known) = (self.clock.now(), self.known());
+        let due = self.watched.iter().map(|watched| due(watched, known.get(&watched.name), now));
+        due.min().unwrap_or(Timestamp::MAX)
+    }
+
+    /// When everything was looked at last: long ago means that this process hangs.
+    #[must_use]
+    pub fn looked(&self) -> Option<Timestamp> {
+        *self.looked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The books as they were seen last, by tenant, and when each is due.
+    #[must_use]
+    pub fn books(&self) -> Vec<(String, Book, Timestamp)> {
+        let (now, known) = (self.clock.now(), self.known());
+        let of = |watched: &Arc<Watched>| {
+            let here = known.get(&watched.name);
+            let book = here.map(|here| here.book.clone()).unwrap_or_default();
+            (watched.name.clone(), book, due(watched, here, now))
+        };
+        self.watched.iter().map(of).collect()
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<String, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads every book: another process may have made a run.
+    pub fn look(&self) {
+        match self.place.repository() {
+            Ok(repository) => {
+                for watched in &self.watched {
+                    match repository.book(&watched.name) {
+                        Ok(book) => {
+                            let book = book.map(|bytes| Book::from_bytes(&bytes)).unwrap_or_default();
+                            self.known().entry(watched.name.clone()).or_default().book = book;
+                        }
+                        Err(error) => self.listen.blind(&watched.name, &error.into()),
+                    }
+                }
+            }
+            Err(error) => self.listen.blind("", &error.into()),
+        }
+        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.clock.now());
+    }
+
+    /// Begins every run that is due; says when the next one is.
+    fn begin_due(&self, running: &mut Running, stop: &watch::Receiver<bool>) -> Timestamp {
+        let now = self.clock.now();
+        let mut next = Timestamp::MAX;
+        for watched in &self.watched {
+            let here = self.known().get(&watched.name).cloned();
+            if here.as_ref().is_some_and(|here| here.running) {
+                continue;
+            }
+            let due = due(watched, here.as_ref(), now);
+            if due > now {
+                next = next.min(due);
+                continue;
+            }
+            self.known().entry(watched.name.clone()).or_default().running = true;
+            self.listen.begins(&watched.name);
+            let run = One {
+                place: self.place.clone(),
+                clock: self.clock.clone(),
+                watched: watched.clone(),
+                stop: stop.clone(),
+            };
+            let runtime = Handle::current();
+            let task = running.tasks.spawn_blocking(move || runtime.block_on(run.make()));
+            running.names.insert(task.id(), watched.name.clone());
+        }
+        next
+    }
+
+    /// Notes what came of a run.
+    fn settle(&self, report: &Report) {
+        let book = self.place.repository().and_then(|repository| repository.book(&report.tenant));
+        let book = book.ok().flatten().map(|bytes| Book::from_bytes(&bytes));
+        {
+            let mut known = self.known();
+            let here = known.entry(report.tenant.clone()).or_default();
+            here.running = false;
+            let told = book.as_ref().is_some_and(Book::has_failed);
+            (here.not_before, here.unwritten) = match &report.outcome {
+                Outcome::Failed(error) if error.is_anothers() => {
+                    (report.at.checked_add(ANOTHERS_FOR).ok(), 0)
+                }
+                Outcome::Failed(_) if !told => {
+                    let times = here.unwritten + 1;
+                    (report.at.checked_add(patience(times)).ok(), times)
+                }
+                Outcome::Failed(_) | Outcome::Kept(_) | Outcome::Stopped => (None, 0),
+            };
+            if let Some(book) = book {
+                here.book = book;
+            }
+        }
+        self.listen.ended(report);
+    }
+}
+
+/// The runs under way.
+#[derive(Default)]
+struct Running {
+    tasks: JoinSet<Report>,
+    names: HashMap<Id, String>,
+}
+
+impl Running {
+    /// The next one that ends; `None` where none is under way.
+    async fn next(&mut self, clock: &dyn Clock) -> Option<Report> {
+        let (id, report) = match self.tasks.join_next_with_id().await? {
+            Ok((id, report)) => (id, Some(report)),
+            Err(error) => (error.id(), None),
+        };
+        let tenant = self.names.remove(&id).unwrap_or_default();
+        Some(report.unwrap_or_else(|| Report {
+            tenant,
+            at: clock.now(),
+            outcome: Outcome::Failed(AttemptError::Broke),
+        }))
+    }
+}
+
+fn due(watched: &Watched, here: Option<&Known>, now: Timestamp) -> Timestamp {
+    let Some(here) = here else { return now };
+    let due = watched.due(&here.book, now);
+    // A clock that was set back holds nothing up for longer than it would have waited.
+    let bound = now.checked_add(patience(u32::MAX)).unwrap_or(Timestamp::MAX);
+    here.not_before.map_or(due, |not_before| due.max(not_before.min(bound)))
+}
+
+/// One run, with all that it needs on a thread of its own.
+struct One {
+    place: Arc<Place>,
+    clock: Arc<dyn Clock>,
+    watched: Arc<Watched>,
+    stop: watch::Receiver<bool>,
+}
+
+impl One {
+    async fn make(mut self) -> Report {
+        let outcome = match self.place.repository() {
+            Err(error) => Outcome::Failed(error.into()),
+            Ok(repository) => {
+                let attempt = Attempt {
+                    repository: &repository,
+                    watched: &self.watched,
+                    clock: self.clock.clone(),
+                    wish: Wish { only_if_due: true, ..Wish::default() },
+                    progress: &Silent,
+                };
+                tokio::select! {
+                    ended = attempt.in_turn() => match ended {
+                        Ok(collected) => Outcome::Kept(Box::new(collected)),
+                        Err(error) => Outcome::Failed(error),
+                    },
+                    _ = self.stop.wait_for(|stop| *stop) => Outcome::Stopped,
+                }
+            }
+        };
+        Report { tenant: self.watched.name.clone(), at: self.clock.now(), outcome }
+    }
+}
