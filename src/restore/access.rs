@@ -6,17 +6,15 @@
 //! snapshot that was.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
 
 use crate::access::source::EachBody;
 use crate::access::{Blast, Later, Source, compare};
 use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::Provider;
-use crate::json::{Pointer, Value};
-use crate::restore::form::{Guard, Op, Plan, Step};
-use crate::restore::placeholder::{self, Found};
+use crate::json::Value;
+use crate::restore::form::{Guard, Plan};
+use crate::restore::left::left;
 use crate::restore::sides::{Recorded, Seen, gap_of};
-use crate::restore::wish::set_or_remove;
 use crate::restore::{RestoreError, Stored};
 
 /// What a plan does to who gets into what.
@@ -126,7 +124,7 @@ pub fn weigh(
         return Ok(plan);
     }
     let before = Overlaid { base: newest, seen: Some(seen), over: BTreeMap::new() };
-    let after = Overlaid { base: newest, seen: Some(seen), over: outcome(&plan.steps, seen) };
+    let after = Overlaid { base: newest, seen: Some(seen), over: left(&plan.steps, seen) };
     let touched: BTreeSet<ResourceKey> = after.over.keys().cloned().collect();
     let Some(blast) = compare(catalog, &before, &after, Later::Planned, &touched)? else { return Ok(plan) };
     let known = plan.guards.iter().any(|guard| matches!(guard, Guard::Lockout { .. }));
@@ -136,41 +134,6 @@ pub fn weigh(
     plan.access = Some(AccessChange { newest: id.to_owned(), blast });
     plan.id = plan.content_id();
     Ok(plan)
-}
-
-/// What the steps leave of each resource that they touch. What gets its id in the apply is known by
-/// the id that it had.
-fn outcome(steps: &[Step], seen: &Seen) -> BTreeMap<ResourceKey, Option<Value>> {
-    let mut over: BTreeMap<ResourceKey, Option<Value>> = BTreeMap::new();
-    for step in steps {
-        let key = step.known_target().unwrap_or_else(|| step.key.clone());
-        step.takes_along.iter().for_each(|gone| drop(over.insert(gone.clone(), None)));
-        if step.op == Op::Delete {
-            over.insert(key, None);
-            continue;
-        }
-        let held = over.get(&key).cloned().flatten().or_else(|| seen.body(&key).cloned());
-        let whole = step.whole().and_then(|change| change.to.clone());
-        let mut body = whole.or(held).unwrap_or_else(|| crate::json::Object::new().into());
-        for change in step.fields.iter().filter(|change| !change.pointer.is_empty()) {
-            // A field that has no place in the body is none that access depends on.
-            let _ = set_or_remove(&mut body, &change.pointer, change.to.clone());
-        }
-        over.insert(key, Some(with_old_ids(&body)));
-    }
-    over
-}
-
-/// The body with old ids for those that are still to come.
-fn with_old_ids(body: &Value) -> Value {
-    let mut old = |_: &Pointer, found: Found<'_>| -> Result<Option<Value>, Infallible> {
-        Ok(match found {
-            Found::Id(of) => Some(of.id().into()),
-            _ => None,
-        })
-    };
-    let Ok(filled) = placeholder::fill(body, &mut Pointer::root(), &mut old);
-    filled
 }
 
 /// Who gains and who loses what between two snapshots; `None` where the catalogue does not say how

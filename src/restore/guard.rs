@@ -7,9 +7,9 @@ use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{Context, KindSpec, Provider, Shape};
 use crate::json::Value;
 use crate::restore::form::{Guard, Op, Step};
+use crate::restore::left::left;
 use crate::restore::own::Holding;
 use crate::restore::sides::Seen;
-use crate::restore::wish::set_or_remove;
 
 /// Why a step hands out power; empty where it does not.
 pub(crate) fn privileged(
@@ -59,36 +59,33 @@ pub(crate) fn takes_power(catalog: &Provider, key: &ResourceKey, off: Option<&Va
 
 /// Whether nobody might be left who can administer the tenant, Lastgood's own accounts not counted.
 pub(crate) fn lockout(catalog: &Provider, seen: &Seen, own: &Holding, steps: &[Step]) -> Option<Guard> {
-    let after = |step: &Step| ended(seen, step);
-    let shut = steps.iter().find(|step| {
-        let spec = catalog.kind(&step.key.kind);
+    let end = left(steps, seen);
+    let shut = end.iter().find(|(key, body)| {
+        let spec = catalog.kind(&key.kind);
         let alone = spec.is_some_and(|spec| spec.shape == Shape::Singleton && spec.parent.is_empty());
-        alone && after(step).is_some_and(|body| takes_power(catalog, &step.key, Some(&body)))
+        alone && body.is_some() && takes_power(catalog, key, body.as_ref())
     });
-    if let Some(step) = shut {
-        let why = format!("it switches `{}` off, and nobody can sign in then", step.key.kind);
+    if let Some((key, _)) = shut {
+        let why = format!("it switches `{}` off, and nobody can sign in then", key.kind);
         return Some(Guard::Lockout { why });
     }
-    let taking = steps.iter().any(|step| takes_power(catalog, &step.key, after(step).as_ref()));
-    if !taking {
+    if !end.iter().any(|(key, body)| takes_power(catalog, key, body.as_ref())) {
         return None;
     }
-    let mut left: BTreeMap<ResourceKey, Value> = catalog
+    let mut all: BTreeMap<ResourceKey, Value> = catalog
         .kinds
         .iter()
         .flat_map(|spec| seen.of_kind(&spec.kind))
         .map(|(key, body)| (key.clone(), body.clone()))
         .collect();
-    let before = people(catalog, own, &left);
-    for step in steps {
-        let key = step.known_target().unwrap_or_else(|| step.key.clone());
-        step.takes_along.iter().for_each(|gone| drop(left.remove(gone)));
-        match after(step) {
-            Some(body) => drop(left.insert(key, body)),
-            None => drop(left.remove(&key)),
+    let before = people(catalog, own, &all);
+    for (key, body) in end {
+        match body {
+            Some(body) => drop(all.insert(key, body)),
+            None => drop(all.remove(&key)),
         }
     }
-    let after = people(catalog, own, &left);
+    let after = people(catalog, own, &all);
     (!before.is_empty() && after.is_empty()).then(|| Guard::Lockout {
         why: format!(
             "of the {} who can administer the tenant now, Lastgood's own accounts not counted, none can afterwards",
@@ -106,20 +103,4 @@ fn people(catalog: &Provider, own: &Holding, bodies: &BTreeMap<ResourceKey, Valu
         person && !own.is_own(key) && !bodies.get(key).is_none_or(off)
     };
     access::administrators(catalog, bodies.iter()).into_iter().filter(can).collect()
-}
-
-/// The body that a step leaves; `None` where it removes.
-fn ended(seen: &Seen, step: &Step) -> Option<Value> {
-    if step.op == Op::Delete {
-        return None;
-    }
-    let whole = step.whole().and_then(|change| change.to.clone());
-    whole.or_else(|| {
-        let mut body = seen.body(&step.known_target()?)?.clone();
-        for change in &step.fields {
-            // A field that has no place in the body cannot be what switches it off.
-            let _ = set_or_remove(&mut body, &change.pointer, change.to.clone());
-        }
-        Some(body)
-    })
 }

@@ -35,6 +35,7 @@ mod drafts;
 mod elsewhere;
 mod guard;
 mod ids;
+mod left;
 mod links;
 mod order;
 mod outcome;
