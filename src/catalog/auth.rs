@@ -45,6 +45,8 @@ pub struct Auth {
     /// Whom a credential makes of Lastgood in the tenant.
     #[serde(default)]
     pub own: Vec<OwnIdentity>,
+    /// Who stands behind a credential that does not say so itself.
+    pub owner: Option<OwnerOf>,
     /// Two settings that are equal where those identities lie in the tenant itself.
     pub own_where: Option<[String; 2]>,
 }
@@ -62,6 +64,31 @@ pub struct OwnIdentity {
     /// What stands before the name there.
     #[serde(default)]
     pub prefix: String,
+}
+
+/// How the tenant says whose a credential is.
+#[derive(Deserialize, Clone, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct OwnerOf {
+    /// Of which form of credential.
+    pub form: AuthForm,
+    /// What is asked with it.
+    pub path: Template,
+    /// Where the answer holds the owner's id.
+    pub at: Pointer,
+    /// What else is the owner's, by the fields that hold that id.
+    #[serde(default)]
+    pub holds: Vec<HeldBy>,
+}
+
+/// A field that says whose something is.
+#[derive(Deserialize, Clone, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct HeldBy {
+    /// Of which kind.
+    pub kind: Kind,
+    /// Which field.
+    pub at: Pointer,
 }
 
 fn bearer() -> String {
@@ -84,4 +111,19 @@ pub enum AuthForm {
     Token,
     /// User name and password, sent with every request.
     Basic,
+}
+
+impl AuthForm {
+    /// As the configuration names it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::ClientSecret => "client_secret",
+            Self::PrivateKeyJwt => "private_key_jwt",
+            Self::Certificate => "certificate",
+            Self::Token => "token",
+            Self::Basic => "basic",
+        }
+    }
 }

@@ -83,7 +83,7 @@ pub async fn carry_out(
         return Err(RestoreError::Begun { id: plan.id }.into());
     }
     let allow = allowed(options);
-    let own = plan::own(&tenant, &live);
+    let own = plan::own(global, &opened.config, &tenant, &live).await?;
     admit(live.catalog(), plan, &own, allow, (!begun).then(|| environment.clock.now()))?;
     // The state before is what `plan --undo` comes from, so it is kept before anything is written.
     let before = if begun {

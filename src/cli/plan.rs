@@ -10,7 +10,7 @@ use crate::base::key::{Kind, ResourceKey};
 use crate::base::when::When;
 use crate::catalog::Provider;
 use crate::cli::args::{Global, PlanArgs};
-use crate::cli::config::TenantConfig;
+use crate::cli::config::{AuthConfig, Config, TenantConfig};
 use crate::cli::open::{Opened, Purpose, connect, note_pruned, open, when};
 use crate::cli::{Exit, Failure, changes, snapshot, undo};
 use crate::history::{Address, Choice, History, HistoryError, Moment};
@@ -115,7 +115,7 @@ pub async fn make(global: &Global, opened: &Opened, args: &PlanArgs) -> Result<P
         live: &nothing,
         scope: &scope,
         mode,
-        own: &own(tenant, &live),
+        own: &own(global, &opened.config, tenant, &live).await?,
         outlook: &before,
         now,
         valid_for: VALID,
@@ -351,8 +351,15 @@ async fn add_later(
 }
 
 /// What Lastgood signs in with, for reading and for restoring: nothing may change it.
-#[must_use]
-pub fn own(tenant: &TenantConfig, live: &Live) -> Own {
+///
+/// # Errors
+/// The tenant does not say whose a credential is that does not say so itself.
+pub async fn own(
+    global: &Global,
+    config: &Config,
+    tenant: &TenantConfig,
+    live: &Live,
+) -> Result<Own, Failure> {
     let mut own = Own::default();
     let catalog = live.catalog();
     let settings = live.settings();
@@ -362,7 +369,28 @@ pub fn own(tenant: &TenantConfig, live: &Live) -> Own {
     for auth in tenant.auth.iter().chain(&tenant.restore_auth).filter(|_| !elsewhere) {
         own.add(catalog, |field| auth.fields.get(field).cloned());
     }
-    own
+    let asked =
+        |auth: &AuthConfig| catalog.auth.owner.as_ref().is_some_and(|owner| owner.form.as_str() == auth.kind);
+    let ways = [(&tenant.auth, Purpose::Read), (&tenant.restore_auth, Purpose::Restore)];
+    for (auth, purpose) in ways {
+        let Some(auth) = auth.as_ref().filter(|auth| asked(auth)) else { continue };
+        let same = |other: &AuthConfig| other.kind == auth.kind && other.fields == auth.fields;
+        if purpose == Purpose::Restore && tenant.auth.as_ref().is_some_and(same) {
+            continue;
+        }
+        match connect(config, tenant, purpose) {
+            Ok(asking) => {
+                if let Some(id) = asking.owner().await? {
+                    own.add_owner(catalog, id);
+                }
+            }
+            // A plan can be made where the credential to write with is not at hand; an apply cannot.
+            Err(_) => global
+                .output
+                .note("a credential is not at hand here: whoever owns it is not protected by this plan"),
+        }
+    }
+    Ok(own)
 }
 
 fn write(file: &Path, plan: &Plan) -> Result<(), Failure> {

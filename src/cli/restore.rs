@@ -19,7 +19,7 @@ pub async fn run(global: &Global, args: RestoreArgs) -> Result<Exit, Failure> {
         return Ok(plan::ended(&made, &args.plan));
     }
     let (tenant, live) = apply::connected(&opened, &made.tenant, &args.options)?;
-    let own = plan::own(&tenant, &live);
+    let own = plan::own(global, &opened.config, &tenant, &live).await?;
     let now = environment()?.clock.now();
     restore::admit(live.catalog(), &made, &own, apply::allowed(&args.options), Some(now))?;
     if !args.yes && !agreed(&made)? {

@@ -15,7 +15,7 @@ use crate::base::time::{Clock, SystemClock};
 use crate::catalog::Provider;
 use crate::cli::args::Global;
 use crate::cli::{Exit, Failure};
-use crate::json::{Object, Value};
+use crate::json::{Object, Pointer, Value};
 use crate::sim::door::Door;
 use crate::sim::faults::Faults;
 use crate::sim::rate::Windows;
@@ -56,6 +56,9 @@ pub struct SimulateArgs {
     /// Put in at least one instance of every kind that can be read.
     #[arg(long)]
     pub every_kind: bool,
+    /// The login of the user whose the token is [default: an administrator who is in no list].
+    #[arg(long, value_name = "LOGIN")]
+    pub owner: Option<String>,
     /// Speak TLS, with a certificate of an authority made for this run: `ca_file` in the printed line.
     #[arg(long)]
     pub https: bool,
@@ -105,6 +108,9 @@ pub async fn run(global: &Global, args: SimulateArgs) -> Result<Exit, Failure> {
     if args.every_kind {
         sample(&mut world).map_err(|why| Failure::new(Exit::Error, why))?;
     }
+    if let Some(login) = &args.owner {
+        world.org.me = owner(&world, login)?;
+    }
     world.token = Some(token);
     if args.rate > 0 {
         world.windows = Windows::of(world.provider(), args.rate);
@@ -129,6 +135,15 @@ pub async fn run(global: &Global, args: SimulateArgs) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// The id of the user with this login.
+fn owner(world: &World, login: &str) -> Result<String, Failure> {
+    let at = Pointer::from_segments(["profile", "login"]);
+    let mut users = world.kind("user").into_iter().flat_map(|kind| world.rows(kind, &[], None));
+    let found = users.find(|(_, _, body)| at.get(body).and_then(Value::as_str) == Some(login));
+    let found = found.map(|(_, id, _)| id.to_owned());
+    found.ok_or_else(|| Failure::usage(format!("no user of the simulated tenant has the login `{login}`")))
 }
 
 /// The host of the flows: another port of the same machine.

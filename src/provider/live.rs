@@ -212,6 +212,21 @@ impl Live {
         })
     }
 
+    /// The id of whoever stands behind the credential, where it does not say so itself and the tenant does.
+    ///
+    /// # Errors
+    /// Where the tenant does not answer, or not with an id.
+    pub async fn owner(&self) -> Result<Option<String>, ProviderError> {
+        let Some(owner) = &self.catalog.auth.owner else { return Ok(None) };
+        let target = self.fill_plain(&owner.path)?;
+        let (value, _) = self.json(&target, &[], &[]).await?;
+        let id = owner.at.get(&value).and_then(ident::text).filter(|id| !id.is_empty());
+        id.map(Some).ok_or_else(|| ProviderError::Shape {
+            path: path_of(&target),
+            what: format!("there is no owner at `{}`", owner.at),
+        })
+    }
+
     /// Writes, exactly once. Any status is an answer; what it means is for the caller to say.
     ///
     /// # Errors

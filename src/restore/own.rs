@@ -1,7 +1,7 @@
 //! What Lastgood signs in with. Nothing may change it, and no flag overrides that: a restore that
 //! takes its own rights away can be neither finished nor undone.
 //!
-//! Three things are its own: the identities behind its credentials (`own` in the catalogue), what
+//! Three things are its own: the identities behind its credentials (`own` and `owner` in the catalogue), what
 //! hangs on them and leads to them, and the roles and groups through which its rights come to them. Of
 //! the last only changes that can take a right away are refused: everybody's default role may gain one.
 
@@ -34,6 +34,13 @@ impl Own {
                 self.marks.insert((identity.kind.clone(), identity.at.clone(), text));
             }
         }
+    }
+
+    /// Whoever stands behind a credential that does not say so itself, and what is his by the catalogue.
+    pub fn add_owner(&mut self, catalog: &Provider, id: String) {
+        let held = catalog.auth.owner.iter().flat_map(|owner| &owner.holds);
+        self.marks.extend(held.map(|held| (held.kind.clone(), held.at.clone(), id.to_lowercase())));
+        self.ids.insert(id);
     }
 
     /// Whether a body is one of these identities. Vendors do not tell names apart by case.
@@ -192,5 +199,22 @@ mod tests {
         let key = ResourceKey::from_path("app/0oa1").unwrap();
         assert!(own.is_touched_by(&key, Some(&app("0oaReader"))));
         assert!(!own.is_touched_by(&key, Some(&app("0oaShop"))));
+    }
+
+    /// The owner of an API token of Okta: he, what hangs on him, and his tokens.
+    #[test]
+    fn the_owner_of_a_token_and_his_tokens_are_its_own() {
+        let catalog = crate::catalog::provider("okta").unwrap();
+        let mut own = Own::default();
+        own.add_owner(catalog, "00uOwner".to_owned());
+        let token = |owner: &str| {
+            let text = format!(r#"{{"id":"00T1","userId":"{owner}"}}"#);
+            crate::json::parse(text.as_bytes(), &crate::json::Limits::default()).unwrap()
+        };
+        let key = |path: &str| ResourceKey::from_path(path).unwrap();
+        assert!(own.is_touched_by(&key("user_role_assignment/00uOwner/ra1"), None));
+        assert!(own.is_touched_by(&key("api_token/00T1"), Some(&token("00uOwner"))));
+        assert!(!own.is_touched_by(&key("api_token/00T1"), Some(&token("00uOther"))));
+        assert!(!own.is_touched_by(&key("user/00uOther"), None));
     }
 }

@@ -224,3 +224,42 @@ fn what_came_later_is_switched_off_before_it_is_removed() {
     apply(&org, &["--allow-delete", "1"]);
     assert_eq!(org.answer("GET", &path, "").0, 404);
 }
+
+/// A token says nothing of whose it is: the vendor does, and no plan may touch him, his roles or his tokens.
+#[test]
+fn the_owner_of_the_token_is_left_alone() {
+    let org = Org::start(&["--users", "3", "--every-kind", "--owner", "lars@example.com"]);
+    org.configure("restore_auth = { kind = \"token\", token = \"file:sim/token\" }");
+    let lars = row(&org, "/api/v1/users", "/profile/login", "lars@example.com");
+    let noor = row(&org, "/api/v1/users", "/profile/login", "noor@example.com");
+    let roles = format!("/api/v1/users/{}/roles", id(&lars));
+    let role = org.ask("POST", &roles, r#"{"type":"SUPER_ADMIN"}"#);
+    let token = row(&org, "/api/v1/api-tokens", "/name", "Night job");
+    assert_eq!(org.ask("GET", "/api/v1/users/me", "")["id"], lars["id"]);
+    let (snapshot, _) = org.snapshot(0);
+
+    for user in [&lars, &noor] {
+        org.ask("POST", &format!("/api/v1/users/{}", id(user)), r#"{"profile":{"firstName":"Somebody"}}"#);
+    }
+    org.ask("DELETE", &format!("{roles}/{}", id(&role)), "");
+    let mut loosened = token.clone();
+    loosened["network"] = json!({"connection": "ZONE", "include": [], "exclude": []});
+    org.ask("PUT", &format!("/api/v1/api-tokens/{}", id(&token)), &loosened.to_string());
+    let addresses = [
+        format!("user/{}", id(&lars)),
+        format!("user/{}", id(&noor)),
+        format!("user_role_assignment/{}/{}", id(&lars), id(&role)),
+        format!("api_token/{}", id(&token)),
+    ];
+    let planned = plan(&org, snapshot["snapshot"].as_str().unwrap(), &addresses);
+    let steps: Vec<&str> =
+        planned["steps"].as_array().unwrap().iter().map(|step| step["address"].as_str().unwrap()).collect();
+    assert_eq!(steps, [format!("{TENANT}/user/{}", id(&noor))], "everybody else comes back");
+    let refused = planned["refused"].as_array().unwrap();
+    let own = |row: &&Value| row["reason"].as_str().unwrap().starts_with("Lastgood itself signs in with it");
+    let own: Vec<String> =
+        refused.iter().filter(own).map(|row| row["address"].as_str().unwrap().to_owned()).collect();
+    for address in [&addresses[0], &addresses[2], &addresses[3]] {
+        assert!(own.contains(&format!("{TENANT}/{address}")), "{address} is not refused: {refused:?}");
+    }
+}

@@ -217,8 +217,9 @@ def head(catalog):
         "settings": {"team_name": "", "workflows": ""},
         "auth": {
             "token": "/oauth2/v1/token", "forms": ["token", "private_key_jwt"], "scheme": "SSWS", "names_scopes": True, "rights": ["/scp/*"],
-            # A token does not say whose it is; a service app is an app.
+            # A service app is an app; a token does not say whose it is, and the vendor does.
             "own": [{"credential": "client_id", "kind": "app", "at": "/credentials/oauthClient/client_id"}],
+            "owner": {"form": "token", "path": "/api/v1/users/me", "at": "/id", "holds": [{"kind": "api_token", "at": "/userId"}]},
         },
         "identity": {"path": "/api/v1/org", "at": "/id"},
         "paging": {"helper": {"style": "cursor", "cursor": "after", "next": "/next"}},

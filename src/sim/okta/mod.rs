@@ -87,6 +87,7 @@ pub(super) const BODY_HOOKS: &[(&str, BodyHook)] = &[
 /// Calculations of a whole answer.
 pub(super) const CALL_HOOKS: &[(&str, CallHook)] = &[
     ("user_patched", users::patched),
+    ("user_me", users::me),
     ("user_groups", users::groups),
     ("user_recovery_question", users::recovery_question),
     ("user_password", users::password),

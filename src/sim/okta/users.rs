@@ -344,3 +344,19 @@ fn credentials(world: &World, ask: &Ask) -> Result<Response, Refusal> {
     }
     Ok(Response::json(200, shown))
 }
+
+/// The one whose token is used. The first administrator of a new organisation is in no list.
+pub(super) fn me(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let (kind, me) = (world.number("user"), world.org.me.clone());
+    let id = world.acting.as_ref().map_or(me, |person| person.id.clone());
+    let route = crate::sim::routes::Route { kind, ..ask.route.clone() };
+    let params = ask.params.clone();
+    let other = Ask { request: ask.request, route, params, parents: Vec::new(), own: Some(id.clone()) };
+    if world.has(kind, &[], &id) {
+        return crate::sim::okta::show(world, &other, 200);
+    }
+    let login = format!("admin@{}", world.org.host());
+    let profile = object([("login", login.as_str().into()), ("email", login.as_str().into())]);
+    let body = object([("id", id.into()), ("status", "ACTIVE".into()), ("profile", profile)]);
+    Ok(Response::json(200, body))
+}
