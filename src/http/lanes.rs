@@ -5,7 +5,7 @@
 //! catalogue names for it. Which lanes of a bucket really share a window is learnt: those for which
 //! the vendor tells the same limit.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// One form of path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,11 @@ pub struct Lane {
     pub bucket: String,
     /// Requests a minute that the vendor states for the bucket; 0 where he states none.
     pub limit: u32,
+}
+
+/// A path whatever its placeholders are called.
+fn form<'p>(path: impl Iterator<Item = &'p str>) -> String {
+    path.map(|part| if is_open(part) { "{}" } else { part }).collect::<Vec<_>>().join("/")
 }
 
 /// All lanes of a tenant; the one after the last is for paths of no known form.
@@ -47,8 +52,11 @@ impl Lanes {
         }
         // A literal segment says more than a placeholder, so it is looked at first.
         out.lanes.sort_by_key(|(path, _)| path.iter().map(|part| is_open(part)).collect::<Vec<_>>());
-        let forms = out.lanes.iter().enumerate().map(|(place, (path, _))| (path.join("/"), place));
-        out.forms = forms.collect();
+        // Two kinds may name the same path, each with its own words between braces: that is one lane.
+        let mut kept = HashSet::new();
+        out.lanes.retain(|(path, _)| kept.insert(form(path.iter().map(String::as_str))));
+        let forms = out.lanes.iter().enumerate();
+        out.forms = forms.map(|(place, (path, _))| (form(path.iter().map(String::as_str)), place)).collect();
         out
     }
 
@@ -69,7 +77,7 @@ impl Lanes {
             segments(path).count() == lane.len()
                 && segments(path).zip(lane).all(|(part, form)| is_open(form) || part == form)
         };
-        let named = self.forms.get(path.trim_matches('/')).copied();
+        let named = self.forms.get(&form(segments(path))).copied();
         let place = named.or_else(|| self.lanes.iter().position(|(lane, _)| fits(lane)));
         place.map_or((self.lanes.len(), self.buckets.len()), |place| (place, self.lanes[place].1))
     }
@@ -88,6 +96,7 @@ mod tests {
             lane("/api/v1/groups/{groupId}", "groups"),
             lane("/api/v1/groups/rules", "groups"),
             lane("/api/v1/apps/{appId}/users", "apps"),
+            lane("/api/v1/apps/{id}/users", "apps"),
         ]);
         let bucket = |target: &str| lanes.buckets.get(lanes.of(target).1).map(|(name, _)| name.as_str());
         assert_eq!(bucket("/api/v1/apps?limit=200"), Some("apps"));
@@ -99,6 +108,8 @@ mod tests {
             lanes.of("/api/v1/groups/00g1"),
             "a form stands for itself"
         );
+        let named = lanes.of("/api/v1/apps/{id}/users");
+        assert_eq!(named, lanes.of("/api/v1/apps/0oa1/users"), "whatever the placeholder is called");
         assert_ne!(lanes.of("/api/v1/groups/rules").0, lanes.of("/api/v1/groups/00g1").0);
     }
 }

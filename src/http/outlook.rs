@@ -156,8 +156,24 @@ impl Outlook {
         match beside.iter().flatten().min() {
             Some(least) => Some(*least),
             None if !beside.is_empty() => None,
-            None => self.lanes.stated(bucket),
+            None => self.lanes.stated(bucket).map(|stated| stated.saturating_mul(self.times_stated())),
         }
+    }
+
+    /// How many times what is stated this tenant is allowed, in the middle of the buckets of which answers told: the
+    /// catalogue states the vendor's smallest, and a tenant that has more of one has more of the others.
+    fn times_stated(&self) -> u64 {
+        let mut least: HashMap<usize, u64> = HashMap::new();
+        for (lane, told) in &self.told {
+            if let Some(told) = told {
+                let of = least.entry(self.lanes.bucket(*lane)).or_insert(*told);
+                *of = (*of).min(*told);
+            }
+        }
+        let times = |(bucket, told): (usize, u64)| Some(told / self.lanes.stated(bucket)?);
+        let mut times: Vec<u64> = least.into_iter().filter_map(times).collect();
+        times.sort_unstable();
+        times.get(times.len().saturating_sub(1) / 2).copied().unwrap_or(1).max(1)
     }
 }
 
@@ -220,7 +236,8 @@ mod tests {
         let wide = told(&[("/apps", Some(1000))]);
         assert_eq!(seconds(&wide, &[("/apps", 201)]), 10);
         assert_eq!(seconds(&wide, &[("/apps/{id}/users", 201)]), 10, "told of another of the bucket");
-        assert_eq!(seconds(&wide, &[("/groups", 101)]), 10, "the catalogue's");
+        assert_eq!(seconds(&wide, &[("/groups", 1001)]), 10, "ten times the catalogue's, as for the apps");
+        assert_eq!(seconds(&wide, &[("/groups", 1000)]), 0);
         assert_eq!(seconds(&told(&[("/apps", None)]), &[("/apps", 9999)]), 0, "the vendor tells none");
     }
 
