@@ -103,7 +103,7 @@ pub struct StatusMeaning {
     pub status: u16,
     /// A code in the error body that must be there too, at any depth of a member of any name.
     pub code: Option<String>,
-    /// What it says about the kind.
+    /// What it says about the kind; `complete`: that there is none, where the path names what is one at most.
     #[serde(deserialize_with = "state_word")]
     pub state: State,
     /// Why, for people.

@@ -176,11 +176,13 @@ impl Report {
     fn add(&mut self, outcome: Outcome) {
         self.rows += outcome.rows;
         self.requests += outcome.requests;
-        let refused = outcome.fault.as_ref().is_some_and(|fault| fault.state == State::NotPermitted);
+        // An answer by which the vendor says that there is none is an answer.
+        let fault = outcome.fault.filter(|fault| fault.state != State::Complete);
+        let refused = fault.as_ref().is_some_and(|fault| fault.state == State::NotPermitted);
         if outcome.idle {
             return;
         }
-        if outcome.fault.is_none() && (outcome.rows > 0 || outcome.faults.is_empty()) {
+        if fault.is_none() && (outcome.rows > 0 || outcome.faults.is_empty()) {
             self.good += 1;
         }
         self.refusals = if refused && self.good == 0 { self.refusals + 1 } else { 0 };
@@ -188,7 +190,7 @@ impl Report {
             self.stopped =
                 Some(format!("the first {REFUSALS_MAX} were all refused and the others not asked for"));
         }
-        let all = outcome.fault.map(|fault| (outcome.at, fault)).into_iter().chain(outcome.faults);
+        let all = fault.map(|fault| (outcome.at, fault)).into_iter().chain(outcome.faults);
         for (at, fault) in all {
             if fault.sort == Sort::Fatal {
                 self.stopped.get_or_insert_with(|| "the others were not asked for".into());

@@ -81,6 +81,15 @@ pub struct Form {
     pub envelope: Option<Json>,
     /// A list shows the bodies of this kind, whose ids the rows hold.
     pub far: Option<Kind>,
+    /// There is one at most, and none until somebody makes it.
+    #[serde(default)]
+    pub absent: bool,
+    /// What is made comes in a list, and so does the answer.
+    #[serde(default)]
+    pub several: bool,
+    /// A change is a list of operations on members: `op`, `path`, `value`.
+    #[serde(default)]
+    pub operations: bool,
     /// A body may be put where there was none.
     #[serde(default)]
     pub upsert: bool,

@@ -90,10 +90,8 @@ pub(super) fn note(world: &mut World, ask: &Ask, work: &Work, stage: Stage) {
         Stage::Delete => "delete",
         _ => ask.route.path.rsplit('/').next().unwrap_or_default(),
     };
-    let verb = match ask.params.get("lifecycle") {
-        Some(word) => word.to_ascii_lowercase(),
-        None => verb.to_owned(),
-    };
+    // Some words of switches stand in the path in capitals.
+    let verb = if verb.chars().all(char::is_uppercase) { verb.to_ascii_lowercase() } else { verb.to_owned() };
     note_verb(world, ask, work, &verb);
 }
 

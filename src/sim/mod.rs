@@ -27,6 +27,7 @@ pub mod world;
 
 mod links;
 mod okta;
+mod operations;
 mod page;
 mod reading;
 mod shelf;

@@ -37,7 +37,8 @@ pub(super) fn existing(world: &mut World, ask: &Ask) -> Result<String, Refusal> 
     let vendor = world.vendor;
     let form = vendor.form(kind);
     let single = vendor.provider.kinds[kind].shape == Shape::Singleton;
-    if single && form.is_none_or(|form| form.initial.is_empty()) || form.is_some_and(|form| form.always) {
+    let born_with = form.is_none_or(|form| form.initial.is_empty() && !form.absent);
+    if single && born_with || form.is_some_and(|form| form.always) {
         let body = born(world, ask, &part)?;
         world.put(kind, &ask.parents, &part, body);
         return Ok(part);

@@ -6,16 +6,24 @@ use crate::json::{Pattern, Pointer, Value};
 use crate::sim::fill::{merge, time_text};
 use crate::sim::form::{Answer, Form, Gives, Refuse, Stage, Update};
 use crate::sim::handle::{Ask, Work, answer, sent};
+use crate::sim::operations;
 use crate::sim::reading::{born, existing};
 use crate::sim::vendor::empty_object;
-use crate::sim::wire::{Refusal, Response};
+use crate::sim::wire::{Body, Refusal, Request, Response};
 use crate::sim::world::{World, id_in};
 
-/// Makes an instance.
+/// Makes an instance, or each of a list of them.
 ///
 /// # Errors
 /// What the form refuses.
 pub(super) fn create(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    match world.vendor.form(ask.route.kind) {
+        Some(form) if form.several => several(world, ask),
+        _ => make(world, ask),
+    }
+}
+
+fn make(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
     let vendor = world.vendor;
     let spec = &vendor.provider.kinds[ask.route.kind];
     let form = vendor.form(ask.route.kind);
@@ -23,6 +31,7 @@ pub(super) fn create(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
     refuse(world, ask, form, Stage::Create, &body)?;
     let id = match &ask.own {
         Some(own) if own != SINGLETON => resolved_far(world, form, own)?,
+        Some(own) => own.clone(),
         _ => world.new_id(form),
     };
     let old = world.copy(ask.route.kind, &ask.parents, &id).unwrap_or_default();
@@ -34,6 +43,25 @@ pub(super) fn create(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
     world.put(ask.route.kind, &ask.parents, &id, work.body.clone());
     work.id = id;
     reply(world, ask, work, Stage::Created)
+}
+
+/// Makes an instance of each element of a list.
+fn several(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let given = operations::listed(ask)?;
+    let mut made = Vec::with_capacity(given.len());
+    let mut status = 200;
+    for body in given {
+        let request = Request { body: Some(body), ..ask.request.clone() };
+        let (route, params) = (ask.route.clone(), ask.params.clone());
+        let one =
+            Ask { request: &request, route, params, parents: ask.parents.clone(), own: ask.own.clone() };
+        let answer = make(world, &one)?;
+        status = answer.status;
+        if let Body::Json(body) = answer.body {
+            made.push(body);
+        }
+    }
+    Ok(Response::json(status, made.into()))
 }
 
 /// For a link the id in the path is that of the far end, which must be there.
@@ -88,7 +116,15 @@ pub(super) fn update(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
     let vendor = world.vendor;
     let spec = &vendor.provider.kinds[ask.route.kind];
     let form = vendor.form(ask.route.kind);
-    let body = sent(ask)?;
+    let operations = form.is_some_and(|form| form.operations) && ask.request.method == Method::Patch.as_str();
+    let body = match operations {
+        true => {
+            let id = existing(world, ask)?;
+            let old = world.copy(ask.route.kind, &ask.parents, &id).unwrap_or_default();
+            operations::applied(old, &operations::listed(ask)?)?
+        }
+        false => sent(ask)?,
+    };
     let upsert = form.is_some_and(|form| form.upsert);
     let mut new = false;
     let own = ask.own.clone().unwrap_or_else(|| SINGLETON.into());
@@ -104,8 +140,9 @@ pub(super) fn update(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
     };
     refuse(world, ask, form, Stage::Update, &body)?;
     let old = world.copy(ask.route.kind, &ask.parents, &id).unwrap_or_else(empty_object);
-    let merging =
-        ask.request.method == Method::Patch.as_str() || form.is_some_and(|form| form.update == Update::Merge);
+    let merging = !operations
+        && (ask.request.method == Method::Patch.as_str()
+            || form.is_some_and(|form| form.update == Update::Merge));
     let mut work = Work { id: id.clone(), body, old, stage: Stage::Update, made: new, stays: false };
     drop_assigned(spec, form, &mut work.body);
     if merging {

@@ -115,8 +115,8 @@ fn what_the_catalogue_does_not_know_is_said() {
         "audit event `glitter.strewn` of `UserGroup`",
         "network_zone: field `glitter`",
         "network_zone: link `glitter`",
+        "rate_limit_per_client: field `_links`",
         "rate_limit_per_client: field `glitter`",
-        "rate_limit_per_client: link `glitter`",
     ];
     assert_eq!(unknown, wanted);
 }

@@ -5,6 +5,7 @@ import re
 from form import Catalog, cut_cycles, describe, fill_params, note, pattern, sentence
 from okta_access import access
 from okta_events import audit
+import okta_settings
 import okta_workflows
 import okta_writes
 from openapi import Documents
@@ -23,7 +24,7 @@ DOCUMENTS = ["management.json", "governance.json", "access-gateway.json", "privi
 
 # Where a row's own id stands, where that is not `id`.
 IDS = {
-    "org_contact": "/contactType", "linked_object_definition": "/primary/name",
+    "linked_object_definition": "/primary/name",
     "user_role_governance": "/grantId", "user_subscription": "/notificationType",
     "role_subscription": "/notificationType", "app_feature": "/name", "app_signing_key": "/kid", "authenticator_method": "/type",
     "authenticator_custom_aaguid": "/aaguid", "auth_server_key": "/kid", "idp_key": "/kid", "idp_signing_key": "/kid",
@@ -37,7 +38,7 @@ IDS = {
 # Rows that do not say which they are: the placeholder that says it.
 ID_OF = {
     "brand_well_known_uri": "path", "first_party_app_settings": "appName", "user_schema": "schemaId", "app_ui_schema": "appName",
-    "user_linked_object": "relationshipName",
+    "user_linked_object": "relationshipName", "org_contact": "contactType",
 }
 # Rows that are the far end of a link: only its id belongs to the link.
 EDGES = {
@@ -65,7 +66,7 @@ PARAMS = {
     "staged_service_account_id": "opa_staged_service_account:/id", "namespace": "opa_attribute_option:/namespace",
     "entitlementId": "entitlement:/id", "governance_bundle_entitlement_value.entitlementId": "governance_bundle_entitlement:/id",
     "opa_secret.secret_id": "opa_secret:/id", "capability": "row:/capability",
-    "user_factor.factorId": "user_factor:/id", "lifecycle": "feature:/lifecycle",
+    "user_factor.factorId": "user_factor:/id",
     "clientRoleId": "client_role_assignment:/id",
 }
 POLICY_TYPES = [
@@ -92,12 +93,15 @@ READS = {
         "values": {"trusted": ["false", "true"]}},
     "user": {"path": "/api/v1/users?filter=lastUpdated%20gt%20%221970-01-01T00:00:00.000Z%22"},
     "first_party_app_settings": {"values": {"appName": ["admin-console"]}},
+    # The list says that there are two of them, and not who they are.
+    "org_contact": {"path": "/api/v1/org/contacts/{contactType}", "values": {"contactType": ["BILLING", "TECHNICAL"]}},
     "entitlement": {
         "path": "/governance/api/v1/entitlements?filter=parent.externalId%20eq%20%22{parentId}%22%20AND%20parent.type%20eq%20%22APPLICATION%22",
         "each": ["app"]},
     "entitlement_grant": {
-        "path": "/governance/api/v1/grants?filter=target.externalId%20eq%20%22{parentId}%22%20AND%20target.type%20eq%20%22APPLICATION%22",
+        "path": "/governance/api/v1/grants?filter=target.externalId%20eq%20%22{parentId}%22%20AND%20target.type%20eq%20%22APPLICATION%22&include=full_entitlements",
         "each": ["app"]},
+    "collection_resource": {"path": "/governance/api/v1/collections/{collectionId}/resources?include=entitlements"},
     "entitlement_bundle": {"path": "/governance/api/v1/entitlement-bundles?include=full_entitlements"},
     "governance_resource_label": {
         "path": "/governance/api/v1/resource-labels?filter=orn%20eq%20%22{orn}%22",
@@ -161,7 +165,7 @@ SECRETS = {
     "api_service_integration_secret": [("/client_secret", "once")],
     "api_token": [("/token", "never")],
     "yubikey_otp_token": [("/privateId", "never"), ("/aesKey", "never")],
-    "telephony_provider": [("/authToken", "never"), ("/apiSecret", "never")],
+    "telephony_provider": [("/providerAuthToken", "never")],
     "idp": [("/protocol/credentials/client/client_secret", "clear"), ("/protocol/credentials/signing/privateKey", "never")],
     "event_hook": [("/channel/config/authScheme/value", "never"), ("/channel/config/headers/*/value", "clear")],
     "log_stream": [("/settings/token", "never")],
@@ -494,6 +498,7 @@ def one(catalog, docs, row, known):
     restore(kind, row)
     extras(catalog, kind, row)
     if "unread" not in kind:
+        okta_settings.one(kind)
         okta_writes.one(kind)
     return kind
 
@@ -504,7 +509,7 @@ def known_members(docs, recorded, kind):
         return
     names, links = documented(docs, kind)
     more, further = recorded.of(kind)
-    names |= more
+    names |= more | set(okta_settings.FIELDS.get(kind["kind"], []))
     if not names:
         return
     names |= set(kind["read"][0].get("join", {}))

@@ -36,8 +36,10 @@ ASSIGNED = {
 }
 # What goes with a thing, and hangs on it by more than its path.
 CASCADES = {
-    "app": ["policy_mapping", "governance_resource_label", "governance_resource_owner", "collection_resource"],
-    "user": ["user_linked_object", "delegate_appointment"],
+    "app": [
+        "policy_mapping", "governance_resource_label", "governance_resource_owner", "collection_resource", "app_cross_app_access_connection",
+        "entitlement_grant"],
+    "user": ["user_linked_object", "delegate_appointment", "api_token", "collection_assignment", "entitlement_grant"], "custom_role": ["role_binding"],
 }
 # Of how much less can be said than the facts say, and why.
 PARTIAL = {
@@ -72,7 +74,7 @@ ASKED = {
     "log_stream": {"/settings/token": [{"at": "/type", "is": ["splunk_cloud_logstreaming"]}]},
     "push_provider": {"/configuration/tokenSigningKey": [{"at": "/providerType", "is": ["APNS"]}],
                       "/configuration/serviceAccountJson": [{"at": "/providerType", "is": ["FCM"]}]},
-    "telephony_provider": {"/authToken": [{"at": "/providerName", "is": ["TWILIO"]}]},
+    "telephony_provider": {"/providerAuthToken": []},
     "yubikey_otp_token": {},
 }
 # The parts that a new one must have from the start: where they go, of which kind, which field.
@@ -252,12 +254,6 @@ def policy_mapping(kind):
     }]
     kind["update"] = []
     kind["params"] = {"appId": ["policy_mapping:/_links/application/href:last"]}
-
-
-def telephony_provider(kind):
-    """Whether it is on does not show."""
-    for action in kind["action"]:
-        action.pop("makes", None)
 
 
 def states(kind):

@@ -4,7 +4,7 @@ use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{Context, Shape};
 use crate::json::Value;
 use crate::restore::links::Link;
-use crate::restore::placeholder;
+use crate::restore::placeholder::{self, replace_word};
 use crate::restore::reach::Case;
 use crate::restore::shape::Stand;
 use crate::restore::sides::natural_name;
@@ -17,7 +17,15 @@ impl Draft<'_> {
         if self.item.gets_new_id(self.spec)
             && let Some(at) = self.spec.id.as_ref()
         {
-            let _ = at.set(&mut body, placeholder::id(&self.key));
+            let id = placeholder::id(&self.key);
+            let _ = at.set(&mut body, id.clone());
+            // What the vendor makes of the id (a name of the resource, a URL) has the new one in it.
+            let told = self.spec.assigned.iter().flat_map(|pattern| pattern.find(&body));
+            let told: Vec<_> =
+                told.map(|(at, value)| (at, replace_word(value, self.key.id(), &id))).collect();
+            for (at, value) in told {
+                let _ = at.set(&mut body, value);
+            }
         }
         body
     }

@@ -356,7 +356,23 @@ pub(super) fn gone(world: &mut World, _: &Ask, work: &mut Work) -> Result<(), Re
             of_app.map(|(above, id, _)| (above.to_vec(), id.to_owned())).collect();
         gone.into_iter().for_each(|(above, id)| drop(world.remove(kind, &above, &id)));
     }
+    leave(world, "app_cross_app_access_connection", &work.id);
+    leave(world, "entitlement_grant", &work.id);
     Ok(())
+}
+
+/// Takes away what is of an application that is gone, or has it at one of its ends.
+fn leave(world: &mut World, kind: &str, app: &str) {
+    let kind = world.number(kind);
+    let ends = ["/resourceId", "/requestingAppInstanceId", "/resourceAppInstanceId", "/target/externalId"];
+    let gone: Vec<(Vec<String>, String)> = world
+        .all(kind)
+        .filter(|(_, id, body)| *id == app || ends.iter().any(|end| text(body, end) == app))
+        .map(|(above, id, _)| (above.to_vec(), id.to_owned()))
+        .collect();
+    for (above, id) in gone {
+        world.remove(kind, &above, &id);
+    }
 }
 
 /// An app whose mapping is taken away is under the default policy.

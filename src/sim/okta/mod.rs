@@ -30,6 +30,7 @@ pub(super) const FORMS: &[(&str, &str)] = &[
     ("security.toml", include_str!("security.toml")),
     ("servers.toml", include_str!("servers.toml")),
     ("org.toml", include_str!("org.toml")),
+    ("settings.toml", include_str!("settings.toml")),
     ("brands.toml", include_str!("brands.toml")),
     ("governance.toml", include_str!("governance.toml")),
     ("events.toml", include_str!("events.toml")),
@@ -41,6 +42,7 @@ pub(super) const SAMPLE: &[(&str, &str)] = &[
     ("sample/apps.toml", include_str!("sample/apps.toml")),
     ("sample/security.toml", include_str!("sample/security.toml")),
     ("sample/governance.toml", include_str!("sample/governance.toml")),
+    ("sample/settings.toml", include_str!("sample/settings.toml")),
 ];
 
 /// Calculations on a body.
@@ -81,7 +83,6 @@ pub(super) const BODY_HOOKS: &[(&str, BodyHook)] = &[
     ("server_born", servers::born),
     ("apps_expanded", apps::expanded),
     ("zone_sorted", policies::zone_sorted),
-    ("feature_switched", policies::feature_switched),
 ];
 
 /// Calculations of a whole answer.

@@ -233,20 +233,6 @@ pub(super) fn zone_sorted(_: &mut World, _: &Ask, work: &mut Work) -> Result<(),
     Ok(())
 }
 
-/// Switches a feature on or off.
-pub(super) fn feature_switched(_: &mut World, ask: &Ask, work: &mut Work) -> Result<(), Refusal> {
-    let status = match ask.params.get("lifecycle").map(|word| word.to_ascii_lowercase()).as_deref() {
-        Some("enable") => "ENABLED",
-        Some("disable") => "DISABLED",
-        _ => return Err(Refusal::invalid("lifecycle", vec!["lifecycle: ENABLE or DISABLE".into()])),
-    };
-    set(&mut work.body, "/status", status);
-    if let Some(members) = work.body.as_object_mut() {
-        members.remove("_links");
-    }
-    Ok(())
-}
-
 /// All customizations of a template go.
 pub(super) fn customizations_gone(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
     let kind = world.number("email_customization");

@@ -44,17 +44,59 @@ pub(super) fn permissions(world: &mut World, _: &Ask, work: &mut Work) -> Result
     for permission in given.as_array().into_iter().flatten().filter_map(Value::as_str) {
         put_permission(world, &work.id, permission);
     }
+    tell(world, &work.id);
     Ok(())
 }
 
-/// A custom role takes along what its holders are told of.
+/// A custom role takes along what its holders are told of, and where it is bound.
 pub(super) fn gone(world: &mut World, _: &Ask, work: &mut Work) -> Result<(), Refusal> {
     let (kind, role) = (world.number("role_subscription"), [work.id.clone()]);
-    let ids: Vec<String> = world.rows(kind, &role, None).map(|(_, id, _)| id.to_owned()).collect();
-    for id in ids {
-        world.remove(kind, &role, &id);
+    clear(world, kind, &role);
+    let (bindings, members) = (world.number("role_binding"), world.number("role_binding_member"));
+    let sets = world.all(bindings).filter(|(_, id, _)| *id == work.id);
+    let sets: Vec<Vec<String>> = sets.map(|(above, _, _)| above.to_vec()).collect();
+    for set in sets {
+        clear(world, members, &[set.clone(), role.to_vec()].concat());
+        world.remove(bindings, &set, &work.id);
     }
     Ok(())
+}
+
+fn clear(world: &mut World, kind: usize, above: &[String]) {
+    let ids: Vec<String> = world.rows(kind, above, None).map(|(_, id, _)| id.to_owned()).collect();
+    for id in ids {
+        world.remove(kind, above, &id);
+    }
+}
+
+/// What the holders of a role can be told of.
+const TOLD: [&str; 14] = [
+    "AD_AGENT",
+    "AGENT_AUTO_UPDATE_NOTIFICATION",
+    "AGENT_AUTO_UPDATE_NOTIFICATION_LDAP",
+    "APP_IMPORT",
+    "CONNECTOR_AGENT",
+    "IWA_AGENT",
+    "LDAP_AGENT",
+    "OKTA_ANNOUNCEMENT",
+    "OKTA_ISSUE",
+    "OKTA_UPDATE",
+    "RATELIMIT_NOTIFICATION",
+    "REPORT_SUSPICIOUS_ACTIVITY",
+    "USER_DEPROVISION",
+    "USER_LOCKED_OUT",
+];
+
+/// A new role's holders are told of nothing.
+fn tell(world: &mut World, role: &str) {
+    for of in TOLD {
+        let body = object([
+            ("notificationType", of.into()),
+            ("channels", vec![Value::from("email")].into()),
+            ("status", "unsubscribed".into()),
+        ]);
+        world.put(world.number("role_subscription"), &[role.to_owned()], of, body);
+    }
 }
 
 fn put_permission(world: &mut World, role: &str, label: &str) {

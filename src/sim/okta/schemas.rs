@@ -206,7 +206,8 @@ pub(super) fn app_born(world: &mut World, ask: &Ask, work: &mut Work) -> Result<
 
 /// A partial change: `null` removes a property, and the list of required ones follows.
 pub(super) fn changed(world: &mut World, _: &Ask, work: &mut Work) -> Result<(), Refusal> {
-    let of_user = text(&work.body, "/id").contains("/schemas/user/");
+    let id = text(&work.body, "/id");
+    let of_user = id.contains("/schemas/user/") || id.contains("/schemas/group/");
     for part in ["custom", "base"] {
         let Some(definition) =
             crate::json::Pointer::from_segments(["definitions", part]).get_mut(&mut work.body)

@@ -173,6 +173,9 @@ fn named_no_more(world: &mut World, id: &str) {
         (world.number("delegate_appointment"), "/delegator/externalId"),
         (world.number("delegate_appointment"), "/delegate/externalId"),
         (world.number("user_linked_object"), "/_links/self/href"),
+        (world.number("api_token"), "/userId"),
+        (world.number("collection_assignment"), "/principal/externalId"),
+        (world.number("entitlement_grant"), "/targetPrincipal/externalId"),
     ];
     for (kind, pointer) in places {
         let names = |body: &Value| text(body, pointer).rsplit('/').next() == Some(id);

@@ -19,7 +19,7 @@ pub(super) struct Cases {
 #[derive(Deserialize, Default, Clone)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KindCase {
-    /// What a place is changed to; null: taken away.
+    /// What a place is changed to; null: taken away; `{other:KIND}`: the id of another instance.
     #[serde(default)]
     pub(super) changed: BTreeMap<Pointer, Json>,
     /// Places that name an instance of a kind: another one of it is named.
@@ -28,6 +28,9 @@ pub(super) struct KindCase {
     /// Placeholders of a call's path that a field of the instance fills, by what that ends in.
     #[serde(default)]
     pub(super) named_by: BTreeMap<String, Pointer>,
+    /// What the administrator sends with a change, where the call takes another form than is shown; `{id}`: its id.
+    #[serde(default)]
+    pub(super) sent: Option<Json>,
     /// Places that are not sent with a change, because the vendor takes them only whole.
     #[serde(default)]
     pub(super) sent_whole: Vec<Pointer>,

@@ -2,7 +2,7 @@
 
 use lastgood::base::key::ResourceKey;
 use lastgood::catalog::{Action, Body, KindSpec, Shape, Write};
-use lastgood::json::{Object, Pattern, Pointer, Value};
+use lastgood::json::{Limits, Object, Pattern, Pointer, Value, parse};
 
 use super::case::KindCase;
 use super::reader::{filled, ids, raw};
@@ -115,11 +115,17 @@ pub(super) fn change(
             .collect();
         mutate(&mut other, &mut Pointer::root(), &held, case);
         for (at, value) in &case.changed {
-            lastgood_set(&mut other, at, value.0.clone());
+            let value = with_others(value.0.clone(), at.get(&body), keys);
+            lastgood_set(&mut other, at, value);
         }
         name_others(case, key, keys, &mut other);
         for at in &case.sent_whole {
             at.remove(&mut other);
+        }
+        if let Some(sent) = &case.sent {
+            let text = sent.0.to_line().replace("{id}", key.id());
+            let sent = parse(text.as_bytes(), &Limits::default()).unwrap();
+            other = with_others(sent, Some(&body), keys);
         }
         if other != body {
             let path = path_of(write, spec, case, key, &other);
@@ -138,7 +144,30 @@ fn lastgood_set(body: &mut Value, at: &Pointer, value: Value) {
     if value.is_null() {
         at.remove(body);
     } else {
-        at.set(body, value).unwrap();
+        // An instance that has no such part stays without.
+        let _ = at.set(body, value);
+    }
+}
+
+/// With the id of another instance of the kind in place of each text `{other:KIND}`.
+fn with_others(value: Value, now: Option<&Value>, keys: &[ResourceKey]) -> Value {
+    match value {
+        Value::String(text) => match text.strip_prefix("{other:").and_then(|rest| rest.strip_suffix('}')) {
+            Some(kind) => {
+                let now = now.map(Value::to_line).unwrap_or_default();
+                let other = |key: &&ResourceKey| key.kind.as_str() == kind && !now.contains(key.id());
+                keys.iter().find(other).unwrap_or_else(|| panic!("no other {kind}")).id().into()
+            }
+            None => text.into(),
+        },
+        Value::Array(items) => {
+            items.into_iter().map(|item| with_others(item, now, keys)).collect::<Vec<_>>().into()
+        }
+        Value::Object(members) => {
+            let members = members.iter().map(|(name, member)| (name, with_others(member.clone(), now, keys)));
+            lastgood::json::Object::from_pairs(members).into()
+        }
+        other => other,
     }
 }
 

@@ -215,6 +215,11 @@ impl Table {
                 let new = ids
                     .iter()
                     .find(|(old, _)| old.ids == above && (depth + 1 < key.ids.len() || old.kind == key.kind));
+                // Of an id of several parts, one may be another's.
+                if new.is_none() && key.ids[depth].contains(':') {
+                    out.ids[depth] = parts_moved(&key.ids[depth], ids);
+                    continue;
+                }
                 // An edge names its far end.
                 let far = ids.iter().find(|(old, _)| old.ids.len() == 1 && old.ids[0] == key.ids[depth]);
                 if let Some((_, id)) = new.or(far) {
@@ -267,6 +272,13 @@ impl Table {
             );
         }
     }
+}
+
+/// An id of several parts with the new ids of those that are resources of their own.
+fn parts_moved(id: &str, ids: &BTreeMap<ResourceKey, String>) -> String {
+    let moved = |part: &str| ids.iter().find(|(old, _)| old.ids == [part]).map(|(_, new)| new.clone());
+    let parts = id.split(':').map(|part| moved(part).unwrap_or_else(|| part.to_owned()));
+    parts.collect::<Vec<_>>().join(":")
 }
 
 fn kind_of(address: &Value) -> String {
@@ -324,5 +336,8 @@ fn what_the_catalogue_calls_restorable_comes_back() {
     let restored: BTreeSet<String> =
         kinds.iter().filter(|spec| table.is_restored(spec)).map(|spec| spec.kind.to_string()).collect();
     println!("{} of {} kinds restored", restored.len(), kinds.len());
-    crate::proof::keep("restored", &restored);
+    // A run of some kinds proves nothing of the others.
+    if only.is_none() {
+        crate::proof::keep("restored", &restored);
+    }
 }
