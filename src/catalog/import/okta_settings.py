@@ -21,7 +21,7 @@ ASSIGNED = {
     "resource_request_settings": [
         "/validAccessScopeSettings", "/validRequesterSettings", "/validAccessDurationSettings", "/validRiskSettings",
         "/validRequestOnBehalfOfSettings", "/riskSettings/defaultSetting/error"],
-    "group_schema": ["/definitions/base", "/properties"],
+    "group_schema": ["/definitions/base", "/properties"], "app_provisioning_connection": ["/authScheme"],
     "api_token": ["/tokenWindow"],
     "collection_assignment": ["/principalProfile", "/principalOrn", "/assignmentType"],
     "entitlement_grant": ["/targetPrincipalOrn", "/targetResourceOrn", "/status", "/metadata", *TOLD],
@@ -152,6 +152,11 @@ def telephony_provider(kind):
             action["makes"] = [{"at": at, "is": [value]}]
     kind["delete"][0]["state"] = [{"at": "/enabled", "is": [False]}]
     kind["restore"]["born"] = {"/enabled": True, "/isPrimaryProvider": True}
+
+
+def app_provisioning_connection(kind):
+    """One that nobody set up says so, and no call brings it back to that."""
+    kind["update"][0]["only"] = [{"at": "/profile/authScheme", "is": ["TOKEN", "OAUTH2"]}]
 
 
 def app_feature(kind):
