@@ -129,7 +129,8 @@ pub(super) fn change(
         }
         if other != body {
             let path = path_of(write, spec, case, key, &other);
-            send(org, write.call.method.as_str(), &path, sent(write, &other).as_ref())?;
+            let body = if case.sent.is_some() { Some(other) } else { sent(write, &other) };
+            send(org, write.call.method.as_str(), &path, body.as_ref())?;
             changed = true;
         }
     }
