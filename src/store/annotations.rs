@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::format::builder::SegmentBuilder;
+use crate::format::codec::LEVEL;
 use crate::format::fields::Fields;
 use crate::format::footer::Role;
 use crate::format::payload::{Annotation, Sort as About, decode_annotations, encode_annotations};
@@ -38,7 +40,7 @@ impl Core {
         let entry = Entry {
             fields: Fields::Annotation,
             payload: encode_annotations(annotations)?,
-            extra: Vec::new(),
+            builder: SegmentBuilder::new(LEVEL)?,
             after: None,
             unless: &|_| Ok(()),
         };

@@ -8,9 +8,7 @@ use std::sync::Arc;
 
 use crate::base::ids::RecordId;
 use crate::format::builder::SegmentBuilder;
-use crate::format::codec::LEVEL;
 use crate::format::fields::Fields;
-use crate::format::footer::Role;
 use crate::format::names::Name;
 use crate::format::record::Draft;
 use crate::storage::StorageError;
@@ -29,8 +27,8 @@ pub(super) struct Entry<'a> {
     pub(super) fields: Fields,
     /// The payload.
     pub(super) payload: Vec<u8>,
-    /// Frames that go with the payload.
-    pub(super) extra: Vec<(Role, Vec<u8>)>,
+    /// What else its segment holds.
+    pub(super) builder: SegmentBuilder,
     /// The record that is taken for the newest, so that nothing is listed where that is so; `None`:
     /// look first.
     pub(super) after: Option<Arc<Rec>>,
@@ -43,13 +41,10 @@ impl Core {
     ///
     /// # Errors
     /// [`StoreError::ReadOnly`], [`StoreError::Contended`], what `unless` says, or the storage failed.
-    pub(super) fn append(&self, tenant: &Tenant, entry: Entry<'_>) -> Result<Arc<Rec>, StoreError> {
+    pub(super) fn append(&self, tenant: &Tenant, mut entry: Entry<'_>) -> Result<Arc<Rec>, StoreError> {
         let signer = self.ring.signer.as_ref().ok_or(StoreError::ReadOnly)?;
-        let mut builder = SegmentBuilder::new(LEVEL)?;
+        let builder = &mut entry.builder;
         builder.set_payload(entry.payload);
-        for (role, frame) in &entry.extra {
-            builder.add_extra(*role, frame)?;
-        }
         let mut tried: Vec<RecordId> = Vec::new();
         let mut seen = entry.after.as_ref().map_or(0, |rec| rec.sequence);
         let mut newest = match entry.after {

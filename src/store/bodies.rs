@@ -39,8 +39,10 @@ impl Bodies<'_> {
     /// # Errors
     /// It is missing or damaged, or is not the one that is meant.
     pub(super) fn at(&self, place: &Place) -> Result<Body, StoreError> {
-        let open = self.segments.open(self.tenant, &place.target)?;
-        let (bytes, depth) = self.slot(&open, place.frame, place.slot, DELTA_DEPTH_MAX)?;
+        let (target, frame, slot) =
+            self.segments.resolve(self.tenant, &place.target, place.frame, place.slot)?;
+        let open = self.segments.open(self.tenant, &target)?;
+        let (bytes, depth) = self.slot(&open, frame, slot, DELTA_DEPTH_MAX)?;
         let ids = self.tenant.domains.iter().map(|domain| domain.ids.id(&bytes));
         match ids.into_iter().find(|id| place.mark.fits(id)) {
             Some(id) => Ok(Body { bytes, id, depth }),
@@ -60,13 +62,25 @@ impl Bodies<'_> {
         if self.tenant.domains.len() > 1 {
             return self.at(place).map(|body| newest.ids.id(&body.bytes));
         }
-        let open = self.segments.open(self.tenant, &place.target)?;
-        let ids = self.segments.ids(&open, place.frame, &|body| newest.ids.id(body))?;
-        match usize::try_from(place.slot).ok().and_then(|slot| ids.get(slot)) {
+        let (target, frame, slot) =
+            self.segments.resolve(self.tenant, &place.target, place.frame, place.slot)?;
+        let open = self.segments.open(self.tenant, &target)?;
+        let ids = self.segments.ids(&open, frame, &|body| newest.ids.id(body))?;
+        match usize::try_from(slot).ok().and_then(|slot| ids.get(slot)) {
             Some(Some(id)) if place.mark.fits(id) => Ok(*id),
             Some(Some(_)) => Err(not_meant(&open)),
             _ => self.at(place).map(|body| body.id),
         }
+    }
+
+    /// The body at a spot where it lies, and how many deltas lie between it and a whole one. Nothing says
+    /// which body is meant: whoever asks takes it as it is to another place.
+    ///
+    /// # Errors
+    /// It is missing or damaged.
+    pub(super) fn raw(&self, spot: &(Arc<Target>, u32, u32)) -> Result<(Vec<u8>, u8), StoreError> {
+        let open = self.segments.open(self.tenant, &spot.0)?;
+        self.slot(&open, spot.1, spot.2, DELTA_DEPTH_MAX)
     }
 
     fn slot(
@@ -123,8 +137,9 @@ impl Bodies<'_> {
             .references(open)?
             .get(at.segment)
             .ok_or_else(|| damaged(&open.path, "a location names no segment"))?;
-        let target = Target { prefix: self.tenant.prefix, reference };
-        Ok((self.segments.open(self.tenant, &target)?, at))
+        let target = Arc::new(Target { prefix: self.tenant.prefix, reference });
+        let (target, frame, slot) = self.segments.resolve(self.tenant, &target, at.frame, at.slot)?;
+        Ok((self.segments.open(self.tenant, &target)?, Location { frame, slot, ..at }))
     }
 }
 

@@ -71,11 +71,20 @@ impl Core {
     /// searching.
     fn born(&self, tenant: &Tenant, reference: &SegmentRef) -> Option<i64> {
         match reference.place {
-            SegmentPlace::Record(sequence) => Some(self.record(tenant, sequence).ok()?.written_ms),
+            SegmentPlace::Record(sequence) => self.written(tenant, sequence),
             SegmentPlace::Data | SegmentPlace::OwnData => {
                 self.chain(tenant, |chain| chain.born(&reference.id))
             }
         }
+    }
+
+    /// When a record was written; of one that was pruned, when the next was, if that was in the same year.
+    fn written(&self, tenant: &Tenant, sequence: u64) -> Option<i64> {
+        let written = |sequence: u64| Some(self.record(tenant, sequence).ok()?.written_ms);
+        let pruned = self.pruned(tenant);
+        let Some(void) = pruned.void(sequence) else { return written(sequence) };
+        let (before, after) = (written(void.from.checked_sub(1)?)?, written(void.to + 1)?);
+        (year(before) == year(after)).then_some(after)
     }
 
     /// Remembers the data segments that a record brought.

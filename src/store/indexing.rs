@@ -46,7 +46,7 @@ impl Core {
             return Ok(());
         }
         // It answers from what was pruned since: all of it is made anew from what stays.
-        let head = match head.sequence > 0 && self.pruned(tenant).newest() > head.sequence {
+        let head = match head.sequence > 0 && self.pruned(tenant).voided() > head.sequence {
             true => {
                 self.ask(|index| index.forget_answers(&tenant.index_keys));
                 Head { sequence: 0, record: crate::base::ids::RecordId([0; 32]) }

@@ -17,8 +17,9 @@ use jiff::Timestamp;
 
 use crate::base::entropy::draw;
 use crate::base::ids::PlanId;
+use crate::format::builder::SegmentBuilder;
+use crate::format::codec::LEVEL;
 use crate::format::fields::{Fields, Phase};
-use crate::format::footer::Role;
 use crate::format::local::Lease as Written;
 use crate::format::names::Name;
 use crate::storage::{Path, Span, StorageError, Version};
@@ -150,7 +151,7 @@ impl Lease {
         let entry = Entry {
             fields: Fields::Apply { plan: plan.0, phase, step, fencing },
             payload,
-            extra: Vec::new(),
+            builder: SegmentBuilder::new(LEVEL)?,
             after: self.newest.clone(),
             unless: &|rec| match rec.fencing() {
                 Some(other) if other > fencing => Err(self.lost()),
@@ -170,7 +171,7 @@ impl Lease {
     pub(super) fn mark(
         &mut self,
         fields: &dyn Fn(u64) -> Fields,
-        (payload, extra): (Vec<u8>, Vec<(Role, Vec<u8>)>),
+        (payload, builder): (Vec<u8>, SegmentBuilder),
         (after, highest): (Arc<Rec>, u64),
     ) -> Result<Arc<Rec>, StoreError> {
         self.keep()?;
@@ -179,7 +180,7 @@ impl Lease {
         }
         let fields = fields(self.written.fencing);
         let unless = |_: &Rec| Err(StoreError::Contended { tenant: self.name.clone() });
-        let entry = Entry { fields, payload, extra, after: Some(after), unless: &unless };
+        let entry = Entry { fields, payload, builder, after: Some(after), unless: &unless };
         let rec = self.core.append(&self.tenant, entry)?;
         self.newest = Some(rec.clone());
         Ok(rec)

@@ -19,6 +19,7 @@ use crate::format::payload::{CarriedLog, Maintenance, Void};
 use crate::format::references::{References, SegmentRef};
 use crate::store::StoreError;
 use crate::store::core::{Core, lock};
+use crate::store::entry::Target;
 use crate::store::replay::{Meaning, Step, step};
 use crate::store::repository::Repository;
 use crate::store::segments::{OpenSegment, broken, damaged, object_path};
@@ -60,8 +61,9 @@ pub(super) struct Pruned {
     voids: BTreeMap<u64, Void>,
     logs: BTreeMap<u64, Rewritten>,
     dead: BTreeMap<SegmentId, Dying>,
-    /// The highest prune record.
+    /// The highest prune record, and the highest that made numbers void.
     newest: u64,
+    voided: u64,
 }
 
 /// Whose log it is: the snapshot's number, then that of the prune record.
@@ -103,9 +105,17 @@ impl Pruned {
         self.newest
     }
 
+    /// The highest prune record that made numbers void; 0 for none.
+    pub(super) fn voided(&self) -> u64 {
+        self.voided
+    }
+
     /// Takes what one record says.
     fn add(&mut self, at: u64, payload: &Maintenance) {
         self.newest = self.newest.max(at);
+        if !payload.voids.is_empty() {
+            self.voided = self.voided.max(at);
+        }
         for void in payload.voids.iter().filter(|void| void.to < at) {
             let inside = |outer: &Void, inner: &Void| outer.from <= inner.from && inner.to <= outer.to;
             if self.voids.range(void.to..).next().is_some_and(|(_, known)| inside(known, void)) {
@@ -201,7 +211,14 @@ impl Core {
             }
         }
         if pruned.newest != known.newest {
-            self.segments.refuse(pruned.dead.keys().copied());
+            let mut by: BTreeMap<u64, Option<Arc<Target>>> = BTreeMap::new();
+            for dying in pruned.dead.values() {
+                let says = by.entry(dying.at).or_insert_with(|| {
+                    let rec = self.record(tenant, dying.at).ok()?;
+                    Some(Arc::new(Target { prefix: tenant.prefix, reference: rec.reference() }))
+                });
+                self.segments.refuse(std::iter::once((dying.reference.id, says.clone())));
+            }
             self.forget_state();
         }
         lock(&self.learnt).insert(tenant.prefix, (newest.sequence, Arc::new(pruned)));

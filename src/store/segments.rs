@@ -4,7 +4,7 @@
 //! fetched. Opened tables and decoded frames are cached within bounds, and of frames whose bodies were
 //! hashed the ids. Frames of secrets are never cached.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -21,6 +21,7 @@ use crate::format::names::Name;
 use crate::format::reader::{Opening, Segment, SegmentReader};
 use crate::format::record::{Record, SignedRecord};
 use crate::format::references::References;
+use crate::format::relocations::Relocations;
 use crate::storage::{Path, Span, Storage, StorageError};
 use crate::store::StoreError;
 use crate::store::entry::Target;
@@ -38,6 +39,9 @@ const SEGMENT_CACHE_BYTES: usize = 8 << 20;
 
 /// Bytes of ids that are kept: a quarter of a million bodies.
 const IDS_CACHE_BYTES: usize = 12 << 20;
+
+/// How often a body may have moved.
+const MOVES_MAX: usize = 8;
 
 /// What an opened segment without kept bytes counts for.
 const TABLE_BYTES: usize = 8 << 10;
@@ -67,8 +71,11 @@ pub(super) struct Segments {
     opened: Mutex<Cache<SegmentId, Arc<OpenSegment>>>,
     frames: Mutex<Cache<(SegmentId, u32), Arc<BodyFrame>>>,
     ids: Mutex<Cache<(SegmentId, u32), Ids>>,
-    /// Segments that die: they may lie there still, and nobody reads them.
-    refused: Mutex<HashSet<SegmentId>>,
+    /// Segments that die, each with the one that holds what was moved out of it: they may lie there
+    /// still, and nobody reads them.
+    refused: Mutex<HashMap<SegmentId, Option<Arc<Target>>>>,
+    /// What those others say of where bodies lie now.
+    maps: Mutex<HashMap<SegmentId, Arc<Vec<Relocations>>>>,
 }
 
 /// The ids of a frame's bodies by slot; of one that does not lie there whole there is none.
@@ -82,6 +89,7 @@ impl Segments {
             frames: Mutex::new(Cache::new(FRAME_CACHE_BYTES)),
             ids: Mutex::new(Cache::new(IDS_CACHE_BYTES)),
             refused: Mutex::default(),
+            maps: Mutex::default(),
         }
     }
 
@@ -91,9 +99,8 @@ impl Segments {
     /// It is missing, damaged, or not the one that was meant.
     pub(super) fn open(&self, tenant: &Tenant, target: &Target) -> Result<Arc<OpenSegment>, StoreError> {
         let id = target.reference.id;
-        if lock(&self.refused).contains(&id) {
-            let path = object_path(target.reference.name(target.prefix))?;
-            return Err(damaged(&path, "it was pruned, and something that was kept still refers to it"));
+        if lock(&self.refused).contains_key(&id) {
+            return Err(pruned(target));
         }
         if let Some(found) = lock(&self.opened).get(&id) {
             return Ok(found);
@@ -316,9 +323,48 @@ impl Segments {
         if got.bytes.len() as u64 == got.size { Ok(got.bytes) } else { Err(cut(path)) }
     }
 
-    /// Opens these no more.
-    pub(super) fn refuse(&self, dead: impl Iterator<Item = SegmentId>) {
+    /// Opens these no more; what was moved out of one, the other has.
+    pub(super) fn refuse(&self, dead: impl Iterator<Item = (SegmentId, Option<Arc<Target>>)>) {
         lock(&self.refused).extend(dead);
+    }
+
+    /// Where a body lies now that was written there.
+    ///
+    /// # Errors
+    /// It was pruned; or what says where it lies is missing or damaged.
+    pub(super) fn resolve(
+        &self,
+        tenant: &Tenant,
+        target: &Arc<Target>,
+        frame: u32,
+        slot: u32,
+    ) -> Result<(Arc<Target>, u32, u32), StoreError> {
+        let mut at = (target.clone(), frame, slot);
+        for _ in 0..=MOVES_MAX {
+            let id = at.0.reference.id;
+            let Some(now) = lock(&self.refused).get(&id).cloned() else { return Ok(at) };
+            let Some(now) = now else { break };
+            let maps = self.maps(tenant, &now)?;
+            let found = maps.iter().find_map(|map| map.find(&id, at.1, at.2)).flatten();
+            let Some((frame, slot)) = found else { break };
+            at = (now, frame, slot);
+        }
+        Err(pruned(&at.0))
+    }
+
+    fn maps(&self, tenant: &Tenant, of: &Arc<Target>) -> Result<Arc<Vec<Relocations>>, StoreError> {
+        if let Some(known) = lock(&self.maps).get(&of.reference.id) {
+            return Ok(known.clone());
+        }
+        let open = self.open(tenant, of)?;
+        let mut maps = Vec::new();
+        for frame in open.segment.frames_of(Role::Relocations) {
+            let plain = self.plain(&open, frame)?;
+            maps.push(Relocations::decode(&plain).map_err(|error| broken(&open.path, error))?);
+        }
+        let maps = Arc::new(maps);
+        lock(&self.maps).insert(of.reference.id, maps.clone());
+        Ok(maps)
     }
 
     /// Forgets what is cached, so that the next read sees the storage.
@@ -326,6 +372,7 @@ impl Segments {
         lock(&self.opened).clear();
         lock(&self.frames).clear();
         lock(&self.ids).clear();
+        lock(&self.maps).clear();
     }
 }
 
@@ -363,6 +410,12 @@ pub(super) fn broken(path: &Path, error: FormatError) -> StoreError {
         FormatError::Crypto(_) => StoreError::Format(error),
         error => damaged(path, &error.to_string()),
     }
+}
+
+fn pruned(target: &Target) -> StoreError {
+    let object = target.reference.name(target.prefix).path();
+    let what = "it was pruned, and something that was kept still refers to it".to_owned();
+    StoreError::Damaged { object, what }
 }
 
 /// An object that does not hold what it should.

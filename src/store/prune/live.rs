@@ -1,11 +1,14 @@
-//! What kept snapshots are read from: every place that one of them names, and every place that must be
-//! read to read those, as deltas lie on earlier versions.
+//! What kept snapshots are read from: every body that one of them names, and every body that must be read
+//! to read those, as deltas lie on earlier versions.
+//!
+//! A body is named by where it was written, for ever; where it lies now, earlier prunes may have moved it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::base::ids::SegmentId;
 use crate::format::body::Slot;
+use crate::format::footer::Role;
 use crate::format::limits::DELTA_DEPTH_MAX;
 use crate::store::StoreError;
 use crate::store::core::Core;
@@ -16,16 +19,32 @@ use crate::store::tenant::Tenant;
 /// Frame and slot.
 type At = (u32, u32);
 
-/// The places that must stay, by segment.
+/// One slot of a segment, as it is named or as it lies.
+pub(super) type Spot = (Arc<Target>, u32, u32);
+
+/// The bodies that must stay.
 #[derive(Default)]
 pub(super) struct Live {
-    segments: HashMap<SegmentId, (Arc<Target>, HashSet<At>)>,
+    names: BTreeMap<SegmentId, (Arc<Target>, BTreeSet<At>)>,
+    /// Where they lie.
+    spots: HashSet<(SegmentId, At)>,
+    held: HashSet<SegmentId>,
 }
 
 impl Live {
-    /// Whether anything in a segment must stay.
+    /// Whether anything that lies in a segment must stay.
     pub(super) fn holds(&self, segment: &SegmentId) -> bool {
-        self.segments.contains_key(segment)
+        self.held.contains(segment)
+    }
+
+    /// Whether what lies there must stay.
+    pub(super) fn needs(&self, spot: &Spot) -> bool {
+        self.spots.contains(&(spot.0.reference.id, (spot.1, spot.2)))
+    }
+
+    /// Every name, by segment.
+    pub(super) fn names(&self) -> impl Iterator<Item = (&Arc<Target>, &BTreeSet<At>)> {
+        self.names.values().map(|(target, places)| (target, places))
     }
 
     pub(super) fn entry(&mut self, entry: &Entry) {
@@ -35,72 +54,92 @@ impl Live {
     }
 
     pub(super) fn place(&mut self, place: &Place) {
-        self.at(&place.target, (place.frame, place.slot));
+        self.name(&place.target, (place.frame, place.slot));
     }
 
-    /// Takes a place; `false` when it was taken before.
-    fn at(&mut self, target: &Arc<Target>, at: At) -> bool {
-        let segment = self.segments.entry(target.reference.id);
-        segment.or_insert_with(|| (target.clone(), HashSet::new())).1.insert(at)
+    /// Takes a name; `false` when it was taken before.
+    fn name(&mut self, target: &Arc<Target>, at: At) -> bool {
+        let segment = self.names.entry(target.reference.id);
+        segment.or_insert_with(|| (target.clone(), BTreeSet::new())).1.insert(at)
     }
 
-    /// Adds what the places so far are deltas on, as far as that goes.
+    /// Adds what the bodies so far are deltas on, as far as that goes. One that lies in a segment that dies
+    /// is coded anew where it needs to be, so what it is a delta on is not needed for it.
     ///
     /// # Errors
     /// One of them cannot be read: then nobody knows what it needs.
-    pub(super) fn close(&mut self, core: &Core, tenant: &Tenant) -> Result<(), StoreError> {
-        let mut fresh: Vec<(Arc<Target>, At)> = Vec::new();
-        for (target, places) in self.segments.values() {
-            fresh.extend(places.iter().map(|at| (target.clone(), *at)));
+    pub(super) fn close(
+        &mut self,
+        core: &Core,
+        tenant: &Tenant,
+        dying: &HashSet<SegmentId>,
+    ) -> Result<(), StoreError> {
+        let mut fresh: Vec<Spot> = Vec::new();
+        for (target, places) in self.names.values() {
+            fresh.extend(places.iter().map(|(frame, slot)| (target.clone(), *frame, *slot)));
         }
         for _ in 0..=DELTA_DEPTH_MAX {
             let mut by_frame: BTreeMap<(SegmentId, u32), (Arc<Target>, Vec<u32>)> = BTreeMap::new();
-            for (target, (frame, slot)) in fresh.drain(..) {
-                let key = (target.reference.id, frame);
-                by_frame.entry(key).or_insert_with(|| (target, Vec::new())).1.push(slot);
+            for (target, frame, slot) in fresh.drain(..) {
+                let (target, frame, slot) = core.segments.resolve(tenant, &target, frame, slot)?;
+                let id = target.reference.id;
+                self.held.insert(id);
+                if self.spots.insert((id, (frame, slot))) && !dying.contains(&id) {
+                    by_frame.entry((id, frame)).or_insert_with(|| (target, Vec::new())).1.push(slot);
+                }
             }
             for ((_, frame), (target, slots)) in by_frame {
                 for base in bases(core, tenant, &target, frame, &slots)? {
-                    if self.at(&base.0, base.1) {
+                    if self.name(&base.0, (base.1, base.2)) {
                         fresh.push(base);
                     }
                 }
             }
             if fresh.is_empty() {
-                break;
+                return Ok(());
             }
         }
-        Ok(())
+        let object = format!("the history of tenant {}", core.name_of(tenant));
+        Err(StoreError::Damaged { object, what: "a chain of deltas in it is too long".to_owned() })
     }
 }
 
-/// What the bodies in some slots of a frame are deltas on.
+/// What the bodies in some slots of a frame are deltas on, as they name it.
 fn bases(
     core: &Core,
     tenant: &Tenant,
     target: &Arc<Target>,
     frame: u32,
     slots: &[u32],
-) -> Result<Vec<(Arc<Target>, At)>, StoreError> {
-    let open = core.segments.open(tenant, target)?;
-    let references = core.segments.references(&open)?;
-    let own = open.segment.frames_of(crate::format::footer::Role::Bodies).any(|own| own == frame);
-    // Secrets are never deltas, and neither is a body in a segment that refers to none and has one only.
-    if !own {
-        return Ok(Vec::new());
-    }
-    let bodies = core.segments.bodies(&open, frame)?;
+) -> Result<Vec<Spot>, StoreError> {
     let mut found = Vec::new();
     for slot in slots {
-        let Slot::Delta(delta) = bodies.slot(*slot).map_err(|error| broken(&open.path, error))? else {
-            continue;
-        };
-        let base = delta.base;
-        let on = match references.get(base.segment) {
-            Some(reference) => Arc::new(Target { prefix: tenant.prefix, reference: *reference }),
-            None => target.clone(),
-        };
-        found.push((on, (base.frame, base.slot)));
+        found.extend(base(core, tenant, &(target.clone(), frame, *slot))?);
     }
     Ok(found)
 }
+
+/// What the body at a spot is a delta on, as it names it; `None` where it lies there whole.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn base(core: &Core, tenant: &Tenant, spot: &Spot) -> Result<Option<Spot>, StoreError> {
+    let (target, frame, slot) = spot;
+    let open = core.segments.open(tenant, target)?;
+    // Secrets are never deltas.
+    if open.segment.frames().get(*frame as usize).is_none_or(|row| row.role != Role::Bodies) {
+        return Ok(None);
+    }
+    let bodies = core.segments.bodies(&open, *frame)?;
+    let Slot::Delta(delta) = bodies.slot(*slot).map_err(|error| broken(&open.path, error))? else {
+        return Ok(None);
+    };
+    let on = match core.segments.references(&open)?.get(delta.base.segment) {
+        Some(reference) => Arc::new(Target { prefix: tenant.prefix, reference: *reference }),
+        None => target.clone(),
+    };
+    Ok(Some((on, delta.base.frame, delta.base.slot)))
+}
+
+/// Bodies by where they lie, each with what is known of it.
+pub(super) type Known<T> = HashMap<(SegmentId, u32, u32), T>;

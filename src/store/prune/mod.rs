@@ -6,11 +6,12 @@
 //! marked so long ago, once it has read from what stays every state whose log was written anew, and found
 //! the root that was signed with it.
 //!
-//! It must never delete what is not marked, nor mark what a kept snapshot is read from: a segment that
-//! holds anything of one stays whole. A crash anywhere leaves the mark whole or absent, and deleting is
-//! begun again. Read `plan` for what is decided, `live` for what must stay, `sweep` for the deletion.
+//! A segment in which bodies lie that a kept snapshot needs is small, and then they move into the mark, or
+//! it stays whole. It must never delete what is not marked, nor mark what is needed and did not move. A crash anywhere leaves the mark whole or absent, and deleting is
+//! begun again. Read `plan` for what is decided, `live` for what must stay, `moves` for what moves, `sweep` for the deletion.
 
 mod live;
+mod moves;
 mod plan;
 mod sweep;
 
@@ -19,7 +20,6 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::format::fields::{Fields, Task};
-use crate::format::footer::Role;
 use crate::store::core::Core;
 use crate::store::lease::Lease;
 use crate::store::retention::{Fate, Now, Retention};
@@ -59,7 +59,7 @@ pub struct TenantPruned {
     pub marked: Objects,
     /// What the mark itself takes: bytes that are written.
     pub written: u64,
-    /// Objects of snapshots that go, or went before, which hold what a kept one still needs.
+    /// Large objects of snapshots that go, or went before, which hold what a kept one still needs.
     pub needed: Objects,
     /// What earlier runs marked and this one deleted.
     pub deleted: Objects,
@@ -121,9 +121,9 @@ impl Repository {
         let core = self.core.as_ref();
         let mut lease = if dry_run { None } else { Some(self.lease(name)?) };
         for _ in 0..ATTEMPTS {
-            let (tenant, _) = self.at_newest(name)?;
+            let (tenant, newest) = self.at_newest(name)?;
             let now = Now { stated: now, stored: core.storage_time()? };
-            let mut report = core.sweep(&tenant, now.stored, lease.as_mut())?;
+            let mut report = core.sweep(&tenant, &newest, now.stored, lease.as_mut())?;
             let plan = plan::Plan::make(self, name, policy, now)?;
             report.fates = plan.fates.clone();
             (report.marked, report.needed, report.written) = (plan.marked(), plan.needed, plan.written());
@@ -147,8 +147,7 @@ impl Repository {
 fn mark(core: &Core, tenant: &Tenant, lease: &mut Lease, plan: plan::Plan) -> Result<(u64, u64), StoreError> {
     let (from, to) = plan.covers();
     let fields = |fencing| Fields::Maintenance { task: Task::Prune, from, to, fencing };
-    let extra = plan.frames.into_iter().map(|frame| (Role::Carried, frame)).collect();
-    let rec = lease.mark(&fields, (plan.payload.encode(), extra), (plan.newest, plan.fencing))?;
+    let rec = lease.mark(&fields, (plan.payload.encode(), plan.builder), (plan.newest, plan.fencing))?;
     // The lists of what is void and dead are in force from here on.
     core.newest(tenant)?;
     Ok((rec.sequence, rec.size))

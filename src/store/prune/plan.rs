@@ -3,7 +3,7 @@
 //! A plan is made from the records as they are and reads only; whoever commits it makes sure that nothing
 //! was committed meanwhile. What is read here is read as it was before the plan: nothing of it is void yet.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -14,6 +14,7 @@ use crate::format::builder::SegmentBuilder;
 use crate::format::codec::LEVEL;
 use crate::format::entry::{Entry as Line, Op, Part as LinePart};
 use crate::format::fields::{Flags, Phase};
+use crate::format::footer::Role;
 use crate::format::ledger;
 use crate::format::log::LogWriter;
 use crate::format::names::Name;
@@ -23,6 +24,7 @@ use crate::storage::{Entry as Listed, list_all};
 use crate::store::core::Core;
 use crate::store::entry::Place;
 use crate::store::prune::live::Live;
+use crate::store::prune::moves::{Done, Moves};
 use crate::store::prune::{GRACE, Objects};
 use crate::store::pruned::Pruned;
 use crate::store::retention::{Candidate, Fate, Now, Retention, decide};
@@ -32,14 +34,22 @@ use crate::store::state::State;
 use crate::store::tenant::Tenant;
 use crate::store::{Repository, Snapshot, StoreError, applies, marks};
 
+/// An object over this stays whole as long as anything in it is needed.
+const MOVED_BYTES_MAX: u64 = 1 << 20;
+
+/// So much is taken out of objects in one run; a later run goes on.
+const MOVED_FROM_BYTES_MAX: u64 = 64 << 20;
+
 /// What a prune would do.
 pub(super) struct Plan {
     pub(super) fates: Vec<(Snapshot, Fate)>,
     /// The record that everything was read up to.
     pub(super) newest: Arc<Rec>,
     pub(super) payload: Maintenance,
-    /// The frames of the logs in the payload.
-    pub(super) frames: Vec<Vec<u8>>,
+    /// The logs, and the bodies that move.
+    pub(super) builder: SegmentBuilder,
+    /// Bytes of what is in there.
+    written: u64,
     pub(super) needed: Objects,
     /// The highest fencing number so far.
     pub(super) fencing: u64,
@@ -80,14 +90,25 @@ impl Plan {
             .collect();
         survey.annotations_go(&newest)?;
         survey.old_marks_go(&newest)?;
-        let (logs, live) = survey.logs()?;
-        let (dies, marked, needed) = survey.deaths(&live, now.stored)?;
+        let (logs, mut live) = survey.logs()?;
+        let ends = survey.ends(now.stored)?;
+        let small = ends.iter().filter(|end| end.moves).map(|end| end.reference.id).collect();
+        live.close(core, &tenant, &small)?;
+        let Done { mut builder, map, segments: moved } = Moves::new(core, &tenant, &live, &small)?.all()?;
+        let (dies, marked, needed) = survey.deaths(&live, &ends, &moved);
         let (carried, frames) = logs.into_rows();
+        let written = builder.stored_bytes() + map.iter().chain(&frames).map(Vec::len).sum::<usize>();
+        for (role, frames) in [(Role::Carried, frames), (Role::Relocations, map)] {
+            for frame in frames {
+                builder.add_extra(role, &frame)?;
+            }
+        }
         let voids = survey.new_voids();
         let payload = Maintenance { carried, dies, voids, ..Maintenance::default() };
         let fates = snapshots.into_iter().zip(fates).collect();
         let fencing = survey.records.iter().filter_map(|rec| rec.fencing()).max().unwrap_or(0);
-        Ok(Self { fates, newest, payload, frames, needed, fencing, marked })
+        let written = written as u64;
+        Ok(Self { fates, newest, payload, builder, written, needed, fencing, marked })
     }
 
     pub(super) fn marked(&self) -> Objects {
@@ -99,8 +120,7 @@ impl Plan {
         if self.is_nothing() {
             return 0;
         }
-        let frames: usize = self.frames.iter().map(Vec::len).sum();
-        (self.payload.encode().len() + frames) as u64
+        self.written + self.payload.encode().len() as u64
     }
 
     /// Whether there is nothing to mark.
@@ -186,6 +206,14 @@ impl Stored {
     }
 }
 
+/// An object that no record needs any more.
+struct End {
+    reference: SegmentRef,
+    size: u64,
+    /// What is needed of it moves.
+    moves: bool,
+}
+
 /// A plan in the making.
 struct Survey<'c> {
     core: &'c Core,
@@ -256,7 +284,8 @@ impl Survey<'_> {
             let restated = payload.voids.iter().all(inside);
             let needed = self.pruned.rewritten_by(rec.sequence).any(|log| !self.is_rewritten_anew(log));
             let waits = payload.dies.iter().any(|reference| self.objects.of(reference).is_some());
-            if restated && !needed && !waits && rec.sequence != newest.sequence {
+            let small = rec.size < MOVED_BYTES_MAX;
+            if restated && !needed && !waits && small && rec.sequence != newest.sequence {
                 going.push(rec.sequence);
             }
         }
@@ -340,7 +369,6 @@ impl Survey<'_> {
             before = Some(state);
             window.clear();
         }
-        live.close(self.core, self.tenant)?;
         Ok((logs, live))
     }
 
@@ -391,19 +419,10 @@ impl Survey<'_> {
         Ok(CarriedLog { references: numbers.references().encode(), ledger, blocks })
     }
 
-    /// The segments that die, what they take, and what outlasts its snapshot.
-    fn deaths(&self, live: &Live, now: Timestamp) -> Result<(Vec<SegmentRef>, Objects, Objects), StoreError> {
-        let (mut dies, mut marked, mut needed) = (Vec::new(), Objects::default(), Objects::default());
-        let mut owned: HashSet<SegmentId> = HashSet::new();
-        let mut data: BTreeMap<SegmentId, SegmentRef> = BTreeMap::new();
-        let mut decide = |reference: SegmentRef, size: u64| {
-            if live.holds(&reference.id) {
-                needed.add(size);
-            } else {
-                marked.add(size);
-                dies.push(reference);
-            }
-        };
+    /// The objects that no record needs any more. What an earlier prune marked is not among them.
+    fn ends(&self, now: Timestamp) -> Result<Vec<End>, StoreError> {
+        let mut ends = Vec::new();
+        let mut owned: BTreeMap<SegmentId, SegmentRef> = BTreeMap::new();
         let known: BTreeMap<u64, &Arc<Rec>> = self.records.iter().map(|rec| (rec.sequence, rec)).collect();
         for (number, row) in &self.objects.records {
             let reference = match (known.get(number), self.pruned.void(*number)) {
@@ -422,24 +441,52 @@ impl Survey<'_> {
             let open = self.core.segments.open(self.tenant, &self.target(reference))?;
             for row in self.core.segments.references(&open)?.rows() {
                 if matches!(row.place, SegmentPlace::Data | SegmentPlace::OwnData) {
-                    owned.insert(row.id);
-                    data.insert(row.id, SegmentRef { place: SegmentPlace::Data, ..*row });
+                    owned.insert(row.id, SegmentRef { place: SegmentPlace::Data, ..*row });
                 }
             }
             if !known.contains_key(number) || self.goes.contains(number) {
-                decide(reference, row.size);
+                ends.push(End { reference, size: row.size, moves: row.size < MOVED_BYTES_MAX });
             }
+        }
+        // An earlier mark that goes takes the map of what it holds with it: what it holds must move.
+        let is_mark = |end: &End| match end.reference.place {
+            SegmentPlace::Record(number) => {
+                known.get(&number).is_some_and(|rec| matches!(rec.sort, Sort::Prune { .. }))
+            }
+            SegmentPlace::Data | SegmentPlace::OwnData => false,
+        };
+        let mut taken = 0;
+        for end in ends.iter_mut().filter(|end| end.moves && !is_mark(end)) {
+            taken += end.size;
+            end.moves = taken <= MOVED_FROM_BYTES_MAX;
         }
         for (id, row) in &self.objects.data {
             let old = now.duration_since(row.modified) >= GRACE;
-            // One that no record names may belong to a session that has not committed yet.
-            if self.pruned.is_dead(id) || !(owned.contains(id) || old) || live.holds(id) {
-                continue;
-            }
             let unnamed = SegmentRef { place: SegmentPlace::Data, id: *id, table: [0; 16] };
-            decide(data.get(id).copied().unwrap_or(unnamed), row.size);
+            // One that no record names may belong to a session that has not committed yet.
+            if !self.pruned.is_dead(id) && (owned.contains_key(id) || old) {
+                let reference = owned.get(id).copied().unwrap_or(unnamed);
+                ends.push(End { reference, size: row.size, moves: false });
+            }
         }
-        Ok((dies, marked, needed))
+        Ok(ends)
+    }
+
+    /// The segments that die, what they take, and what outlasts its snapshot. A segment that died before
+    /// is named again where what it held moves again.
+    fn deaths(&self, live: &Live, ends: &[End], moved: &[SegmentId]) -> (Vec<SegmentRef>, Objects, Objects) {
+        let (mut dies, mut marked, mut needed) = (Vec::new(), Objects::default(), Objects::default());
+        for end in ends {
+            if end.moves || !live.holds(&end.reference.id) {
+                marked.add(end.size);
+                dies.push(end.reference);
+            } else if matches!(end.reference.place, SegmentPlace::Record(_)) {
+                needed.add(end.size);
+            }
+        }
+        let before = self.pruned.dead().filter(|dying| moved.contains(&dying.reference.id));
+        dies.extend(before.map(|dying| dying.reference));
+        (dies, marked, needed)
     }
 
     fn target(&self, reference: SegmentRef) -> crate::store::entry::Target {

@@ -1,35 +1,41 @@
 //! Deleting what was marked long enough ago, once it is proved that nobody misses it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::crypto::hierarchy::Domain;
+use crate::crypto::identity::Leaf;
 use crate::format::fields::Flags;
 use crate::format::names::Name;
 use crate::format::references::SegmentRef;
 use crate::store::StoreError;
 use crate::store::core::Core;
+use crate::store::entry::{Entry, Part};
 use crate::store::lease::Lease;
 use crate::store::prune::plan::Stored;
 use crate::store::prune::{GRACE, TenantPruned};
 use crate::store::replay::Which;
 use crate::store::roots::Roots;
 use crate::store::segments::{damaged, object_path};
+use crate::store::snapshot::Rec;
 use crate::store::tenant::Tenant;
 
 impl Core {
     /// Deletes what is due under a lease; without one, says what would be.
     ///
     /// # Errors
-    /// A state whose log was written anew is not the one that was signed: then nothing is deleted; or the
+    /// A state that is kept is not the one that was signed: then nothing is deleted; or the
     /// storage failed.
     pub(super) fn sweep(
         &self,
         tenant: &Tenant,
+        newest: &Arc<Rec>,
         now: Timestamp,
         mut lease: Option<&mut Lease>,
     ) -> Result<TenantPruned, StoreError> {
-        let mut report = TenantPruned::default();
+        let (mut report, mut proved) = (TenantPruned::default(), false);
         let stored = Stored::list(self, tenant)?;
         let pruned = self.pruned(tenant);
         let mut marks: BTreeMap<u64, Vec<SegmentRef>> = BTreeMap::new();
@@ -49,7 +55,9 @@ impl Core {
                 report.due = Some(report.due.map_or(due, |first| first.min(due)));
                 continue;
             }
-            self.prove(tenant, at)?;
+            if !std::mem::replace(&mut proved, true) {
+                self.prove(tenant, newest)?;
+            }
             for (_, row) in there {
                 if let Some(lease) = lease.as_deref_mut() {
                     lease.keep()?;
@@ -64,50 +72,61 @@ impl Core {
         Ok(report)
     }
 
-    /// Reads every state whose log a prune record holds, from what stays, and compares its root with the
-    /// one that was signed.
+    /// Reads every state that is kept, from what stays, and compares its root with the one that was
+    /// signed. Secret and other bodies, over which no root is, are read too.
     ///
     /// # Errors
     /// A body is missing or damaged, or a root is another one.
-    pub(in crate::store) fn prove(&self, tenant: &Tenant, at: u64) -> Result<(), StoreError> {
-        let pruned = self.pruned(tenant);
-        let rewritten: Vec<u64> = pruned.rewritten_by(at).collect();
-        let (Some(first), Some(last)) = (rewritten.first(), rewritten.last()) else { return Ok(()) };
-        let domain = tenant.newest()?;
-        let mut chain = vec![self.snapshot_record(tenant, *last)?];
-        while let Some(rec) = chain.last().filter(|rec| rec.sequence > *first) {
-            let Some(before) = self.snapshot_before(tenant, rec)? else { break };
-            chain.push(before);
-        }
-        let mut roots: Option<Roots> = None;
-        for rec in chain.iter().rev() {
+    pub(in crate::store) fn prove(&self, tenant: &Tenant, newest: &Arc<Rec>) -> Result<(), StoreError> {
+        let mut roots: Option<(u32, Roots)> = None;
+        for rec in self.all_records(tenant, newest.clone())? {
             let Some(snapshot) = rec.snapshot() else { continue };
-            // An older epoch's leaves need its proof key, and `rebase` begins each epoch anew.
-            if rec.epoch != domain.epoch {
-                roots = None;
-                self.state(tenant, rec)?;
-                continue;
-            }
             let whole = snapshot.flags.contain(Flags::FULL_BASE);
-            let mut now = match roots.take().filter(|_| !whole) {
-                Some(mut roots) => {
-                    for (path, entry) in self.log(tenant, rec, Which::Log)? {
-                        let leaf = entry.map(|entry| self.leaf(tenant, domain, &path, &entry)).transpose()?;
+            // Each epoch has its proof key; whoever does not hold it reads, and compares nothing.
+            let own = tenant.domains.iter().find(|domain| domain.epoch == rec.epoch);
+            let domain = own.map_or_else(|| tenant.newest(), Ok)?;
+            let known = roots.take().filter(|(epoch, _)| !whole && *epoch == domain.epoch);
+            let mut now = match known {
+                Some((_, mut roots)) => {
+                    for (path, entry) in self.log(tenant, &rec, Which::Log)? {
+                        let entry = entry.as_ref();
+                        let leaf =
+                            entry.map(|entry| self.proved(tenant, domain, &path, entry)).transpose()?;
                         roots.set(&domain.proof, &path, leaf);
                     }
                     roots
                 }
                 None => {
-                    let state = self.state(tenant, rec)?.state;
-                    self.roots_from_bodies(tenant, &state, &HashSet::new(), None)?
+                    let mut roots = Roots::empty();
+                    for (path, entry) in self.state(tenant, &rec)?.state.paths() {
+                        roots.set(&domain.proof, path, Some(self.proved(tenant, domain, path, &entry)?));
+                    }
+                    roots
                 }
             };
-            if now.finish() != snapshot.root {
+            if own.is_some() && now.finish() != snapshot.root {
                 let path = object_path(Name::Record(tenant.prefix, rec.sequence))?;
                 return Err(damaged(&path, "the root that it signs is not that of what is kept for it"));
             }
-            roots = Some(now);
+            roots = Some((domain.epoch, now));
         }
         Ok(())
+    }
+
+    /// The leaf of a resource, once all of its bodies were read.
+    fn proved(
+        &self,
+        tenant: &Tenant,
+        domain: &Domain,
+        path: &str,
+        entry: &Entry,
+    ) -> Result<Leaf, StoreError> {
+        for (_, place) in entry.places.iter().filter(|(part, _)| *part != Part::Main) {
+            match self.bodies(tenant).id(place) {
+                Ok(_) | Err(StoreError::NoKey { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.leaf(tenant, domain, path, entry)
     }
 }

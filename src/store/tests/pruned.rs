@@ -1,5 +1,7 @@
 //! What retention lets go is gone, what it keeps is whole, and nothing else has changed.
 
+#![expect(clippy::print_stdout, reason = "a person reads the figures")]
+
 use jiff::SignedDuration;
 
 use super::*;
@@ -138,8 +140,7 @@ fn what_goes_is_marked_then_waits_then_is_deleted() {
     let report = world.prune(&repository, &last(6));
     assert_eq!(report.fates, dry.fates);
     assert_eq!((report.record, report.dropped()), (Some(31), 24));
-    assert!(report.marked.count > 0 && report.needed.count > 0, "{report:?}");
-    assert_eq!(report.marked.count + report.needed.count, 24);
+    assert_eq!((report.marked.count, report.needed.count), (24, 0), "what is needed of them moved");
     assert!(matches!(&report.fates[29].1, Fate::Kept(why) if why.contains(&Keep::LastGood)));
     assert_eq!(world.bytes(), before + report.written, "nothing is deleted yet");
     compare(&repository, &kept);
@@ -186,4 +187,75 @@ fn days_stay_of_hours_and_months_of_days_run_after_run() {
         }
     }
     assert!(all.len() < 12, "{:?}", all.keys());
+}
+
+#[test]
+fn what_a_small_tenant_s_hours_took_is_freed() {
+    let (world, repository) = World::new();
+    let person = |user: u64, seen: u64| {
+        let body = format!("{{\"login\":\"user{user}\",\"seen\":{seen},\"pad\":\"{}\"}}", "y".repeat(500));
+        (body.into_bytes(), None)
+    };
+    let mut state: Model = (0..200).map(|user| (format!("user/{user}"), person(user, 0))).collect();
+    let mut all = BTreeMap::new();
+    for n in 0..24 * 20_u64 {
+        for change in 0..2 {
+            let user =
+                blake3::hash(&[n.to_le_bytes(), u64::to_le_bytes(change)].concat()).as_bytes()[0] % 200;
+            state.insert(format!("user/{user}"), person(u64::from(user), n));
+        }
+        all.insert(world.take(&repository, &state).seq, state.clone());
+        world.pass(1);
+    }
+    let policy = Retention {
+        hourly: Some("2d".parse().unwrap()),
+        daily: Some("1y".parse().unwrap()),
+        ..Retention::default()
+    };
+    let before = world.bytes();
+    let report = world.prune(&repository, &policy);
+    assert_eq!((report.dropped(), report.marked.count), (24 * 20 - 66, 24 * 20 - 66));
+    world.pass(73);
+    world.prune(&repository, &Retention { last: 999, ..policy });
+    let after = world.bytes();
+    println!("{before} B in {} snapshots, {after} B in 66, {} B of them the mark", all.len(), report.written);
+    assert!(after * 4 < before, "{before} B became {after} B");
+    all.retain(|seq, _| report.fates.iter().any(|(s, fate)| s.seq == *seq && matches!(fate, Fate::Kept(_))));
+    for repository in [repository, world.open(9, None)] {
+        assert_eq!(read(&repository, *all.keys().next().unwrap()).unwrap(), *all.values().next().unwrap());
+        let (newest, state) = all.iter().next_back().unwrap();
+        assert_eq!(&read(&repository, *newest).unwrap(), state);
+        clean(&repository);
+    }
+}
+
+#[test]
+fn a_large_object_stays_whole_for_as_long_as_it_is_needed() {
+    let (world, repository) = World::new();
+    let large = super::scenario::noise(7, 1_400_000);
+    let mut all = BTreeMap::new();
+    for n in 0..4 {
+        let mut state = hour(n);
+        state.insert("blob/1".into(), (large.clone(), None));
+        all.insert(world.take(&repository, &state).seq, state);
+        world.pass(1);
+    }
+    let kept: BTreeMap<u64, Model> = all.into_iter().skip(3).collect();
+    let report = world.prune(&repository, &last(1));
+    assert_eq!((report.marked.count, report.needed.count), (2, 1));
+    assert!(report.needed.bytes > 1_400_000 && report.written < 100_000, "{report:?}");
+    for waited in [0, 73] {
+        world.pass(waited);
+        world.prune(&repository, &last(1));
+        compare(&world.open(3, None), &kept);
+        clean(&repository);
+    }
+    let next = state_of(&[("user/1", "nothing of all that")]);
+    let made = world.take(&repository, &next);
+    let report = world.prune(&repository, &last(1));
+    assert!(report.needed.count == 0 && report.marked.bytes > 1_400_000, "{report:?}");
+    world.pass(73);
+    assert!(world.prune(&repository, &last(1)).deleted.bytes > 1_400_000);
+    compare(&world.open(4, None), &[(made.seq, next)].into());
+    clean(&repository);
 }
