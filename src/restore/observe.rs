@@ -233,6 +233,13 @@ impl Tenant for LiveTenant<'_> {
             let body = json::parse(&answer.body, &Limits::default()).ok();
             if answer.status >= 300 {
                 let said = said(call.body.as_ref(), &String::from_utf8_lossy(&answer.body));
+                if answer.status >= 500 {
+                    // It failed somewhere on the way, and may have been done: some vendors delete so.
+                    return Err(TenantError::Uncertain {
+                        call: name,
+                        why: format!("{}: {said}", answer.status),
+                    });
+                }
                 return Err(TenantError::Refused { call: name, status: answer.status, said });
             }
             Ok(Reply { status: answer.status, location: answer.location, body })

@@ -67,8 +67,8 @@ pub enum TenantError {
         /// Why.
         why: String,
     },
-    /// The call was sent and no answer came: it may have been done.
-    #[error("{call} was sent and no answer came ({why}): whether it was done is not known")]
+    /// The call was sent, and no answer came or one that says nothing: it may have been done.
+    #[error("{call} was sent, and whether it was done is not known ({why})")]
     Uncertain {
         /// Method and path.
         call: String,

@@ -4,26 +4,19 @@
 //! The catalogue under test is only ever on Lastgood's side. What is right is known from the server's
 //! own answers, never from a catalogue. The first thing that is wrong ends the check and names its stage.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::collections::BTreeSet;
 
 use futures::future::LocalBoxFuture;
-use jiff::SignedDuration;
-use lastgood::base::coverage::{Ledger, State as Coverage};
+use lastgood::base::coverage::State as Coverage;
 use lastgood::base::key::{Kind, ResourceKey};
-use lastgood::base::secret::Secret;
-use lastgood::base::time::{Clock as _, SystemClock};
 use lastgood::catalog::Provider;
-use lastgood::json::{Limits, Pointer, Value as Body, parse};
-use lastgood::provider::{Credential, Live, Target};
-use lastgood::restore::journal::{Entry, JournalError};
-use lastgood::restore::{
-    Allow, Apply, Inputs, Journal, LiveTenant, Mode, Own, Plan, Recorded, RestoreError, Scope, SecretAt,
-    Seen, Start, Vault, plan, survey,
-};
+use lastgood::json::Value as Body;
+use lastgood::provider::Credential;
+use lastgood::restore::{Plan, Recorded, RestoreError, Scope};
 use serde_json::Value;
 
 use crate::bad_day;
+use crate::tried::{Recording, Tenant};
 
 /// Where in the check something is found to be wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,156 +78,20 @@ pub(crate) const KINDS: [&str; 13] = [
     "authentication_flow",
 ];
 
-/// A state of a realm, as a snapshot would hold it.
-pub(crate) struct Recording {
-    pub(crate) bodies: BTreeMap<ResourceKey, Body>,
-    pub(crate) ledger: Ledger,
-}
-
-impl Recorded for Recording {
-    fn keys(&self, kind: &Kind) -> Vec<ResourceKey> {
-        self.bodies.keys().filter(|key| key.kind == *kind).cloned().collect()
-    }
-
-    fn body(&self, key: &ResourceKey) -> Result<Option<Body>, RestoreError> {
-        Ok(self.bodies.get(key).cloned())
-    }
-
-    fn ledger(&self) -> &Ledger {
-        &self.ledger
-    }
-}
-
-/// Secrets by their marks, as the store would keep them.
-#[derive(Default)]
-pub(crate) struct Values(Mutex<BTreeMap<String, Vec<u8>>>);
-
-impl Values {
-    pub(crate) fn mark(&self, address: &str, place: &str, value: &[u8]) -> String {
-        let mark = blake3::hash(&[address.as_bytes(), b"|", place.as_bytes(), b"|", value].concat()).to_hex();
-        let mark = mark.as_str()[..32].to_owned();
-        self.0.lock().unwrap().insert(mark.clone(), value.to_vec());
-        mark
-    }
-}
-
-impl Vault for Values {
-    fn open(&self, at: &SecretAt) -> Result<Secret<Body>, String> {
-        let pointer = Pointer::parse(&at.pointer).map_err(|error| error.to_string())?;
-        let known = self.0.lock().unwrap();
-        let bytes = pointer.last().and_then(|mark| known.get(mark)).ok_or("no such secret")?;
-        parse(bytes, &Limits::body()).map(Secret::new).map_err(|error| error.to_string())
-    }
-}
-
-/// A journal that nobody breaks off.
-#[derive(Default)]
-pub(crate) struct Notes(Vec<Entry>);
-
-impl Journal for Notes {
-    fn append(&mut self, entry: &Entry) -> Result<(), JournalError> {
-        self.0.push(entry.clone());
-        Ok(())
-    }
-
-    fn entries(&self) -> Result<Vec<Entry>, JournalError> {
-        Ok(self.0.clone())
-    }
-}
-
-/// Lastgood with the catalogue under test.
-struct Tenant {
-    live: Live,
-    values: Values,
-}
-
-impl Tenant {
-    fn of(admin: &dyn Admin, catalog: &'static Provider, credential: Credential) -> Result<Self, Wrong> {
-        let (url, realm) = admin.place();
-        let settings = [("realm", realm), ("auth_realm", realm)];
-        let target = Target {
-            url: url.to_owned(),
-            ca_file: None,
-            settings: settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-            credential,
-            budget_percent: 100,
-            token_url: None,
-            scopes: Vec::new(),
-            costly: BTreeSet::new(),
-        };
-        let live = Live::connect(catalog, target).map_err(|error| (Stage::Reading, error.to_string()))?;
-        Ok(Self { live, values: Values::default() })
-    }
-
-    async fn record(&self) -> Recording {
-        let kinds: BTreeSet<Kind> = KINDS.iter().map(|kind| Kind::new(kind)).collect();
-        let mark = |address: &str, place: &str, value: &[u8]| self.values.mark(address, place, value);
-        let (bodies, ledger) = LiveTenant::new(&self.live, &mark).kinds(&kinds).await;
-        Recording { bodies, ledger }
-    }
-
-    async fn plan(&self, goal: &Recording, scope: &Scope) -> Result<Plan, RestoreError> {
-        let mark = |address: &str, place: &str, value: &[u8]| self.values.mark(address, place, value);
-        let tenant = LiveTenant::new(&self.live, &mark);
-        let (now, own, outlook) = (SystemClock.now(), Own::default(), self.live.outlook());
-        let inputs = |live| Inputs {
-            catalog: self.live.catalog(),
-            settings: self.live.settings(),
-            tenant: "kc",
-            from: None,
-            base: "base",
-            goal,
-            live,
-            scope,
-            mode: Mode::Rollback,
-            own: &own,
-            outlook: &outlook,
-            now,
-            valid_for: SignedDuration::from_hours(1),
-        };
-        let empty = Seen::new(now);
-        let seen = survey(&tenant, &inputs(&empty), empty.clone()).await?;
-        plan(&inputs(&seen))
-    }
-
-    async fn apply(&self, plan: &Plan) -> Result<(), String> {
-        let mark = |address: &str, place: &str, value: &[u8]| self.values.mark(address, place, value);
-        let tenant = LiveTenant::new(&self.live, &mark);
-        let before = self.record().await;
-        let given = |name: &String| (name.clone(), Secret::new(Body::from(bad_day::SOCIAL)));
-        let inputs = plan.secrets.iter().map(|secret| given(&secret.input)).collect();
-        let run = Apply {
-            catalog: self.live.catalog(),
-            plan,
-            tenant: &tenant,
-            journal: &mut Notes::default(),
-            vault: &self.values,
-            inputs: &inputs,
-            allow: Allow {
-                deletes: 100,
-                privileged: true,
-                lockout: true,
-                without_secrets: false,
-                rotate: false,
-            },
-            own: &Own::default(),
-            clock: &SystemClock,
-            start: Start::Begin { before: "before", state: &before },
-            stopped: &|| false,
-        };
-        let summary = run.run(&mut |_| {}).await.map_err(|error| error.to_string())?;
-        let bad = summary.lines.iter().find(|line| !format!("{:?}", line.outcome).contains("Done"));
-        match bad {
-            Some(line) if !summary.is_good() => Err(format!("{line:?}")),
-            _ => Ok(()),
-        }
-    }
+/// Lastgood with the catalogue under test, in this realm.
+fn tenant_of(admin: &dyn Admin, catalog: &'static Provider, credential: Credential) -> Result<Tenant, Wrong> {
+    let (url, realm) = admin.place();
+    let settings = [("realm", realm), ("auth_realm", realm)];
+    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let at = (url.to_owned(), settings);
+    let tenant = Tenant::connect(catalog, at, credential, &KINDS, bad_day::SOCIAL);
+    tenant.map_err(|what| (Stage::Reading, what))
 }
 
 /// Goes through the story with this catalogue. The realm is the story's own, and new.
 pub(crate) async fn check(admin: &dyn Admin, catalog: &'static Provider) -> Result<(), Wrong> {
     bad_day::seed(admin).await;
-    let tenant = Tenant::of(admin, catalog, admin.account())?;
+    let tenant = tenant_of(admin, catalog, admin.account())?;
     let first = tenant.record().await;
     read_whole(admin, &first).await?;
     told_nobody(&first)?;
@@ -309,7 +166,7 @@ fn told_nobody(recording: &Recording) -> Result<(), Wrong> {
 /// What a narrow account may do is known, and what it may not is named.
 async fn rights(admin: &dyn Admin, catalog: &'static Provider) -> Result<(), Wrong> {
     let Some(narrow) = admin.narrow() else { return Ok(()) };
-    let tenant = Tenant::of(admin, catalog, narrow)?;
+    let tenant = tenant_of(admin, catalog, narrow)?;
     let rights = tenant.live.rights().await.map_err(|error| (Stage::Rights, error.to_string()))?;
     expect(
         Stage::Rights,

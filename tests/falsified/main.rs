@@ -11,6 +11,7 @@ mod check;
 mod facts;
 mod lie;
 mod realm;
+mod tried;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -32,5 +32,7 @@ mod server;
 mod story;
 mod sweep;
 mod table;
+#[path = "../falsified/tried.rs"]
+mod tried;
 mod who;
 mod window;

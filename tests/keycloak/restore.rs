@@ -16,8 +16,8 @@ use lastgood::restore::{
 use serde_json::json;
 
 use crate::accounts::restorer;
-use crate::check::{Notes, Recording, Values};
 use crate::server::{Realm, on_server, text};
+use crate::tried::{Notes, Recording, Values};
 
 struct Tenant {
     live: Live,

@@ -15,6 +15,7 @@ mod kept;
 mod large;
 #[path = "../falsified/lie.rs"]
 mod lie;
+mod lies;
 mod oauth;
 mod org;
 mod pages;
@@ -32,5 +33,7 @@ mod sweep;
 mod table;
 mod traits;
 mod traps;
+#[path = "../falsified/tried.rs"]
+mod tried;
 mod truth;
 mod workflows;

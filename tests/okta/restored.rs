@@ -263,3 +263,68 @@ fn the_owner_of_the_token_is_left_alone() {
         assert!(own.contains(&format!("{TENANT}/{address}")), "{address} is not refused: {refused:?}");
     }
 }
+
+/// Of some types there is one policy: what was changed in it and its rules comes back, and it is never made.
+#[test]
+fn a_policy_that_there_is_one_of_is_changed_and_not_made() {
+    let org = org();
+    let list = "/api/v1/policies?type=POST_AUTH_SESSION";
+    let policy = row(&org, list, "/name", "Post Auth Policy");
+    let rules = format!("/api/v1/policies/{}/rules", id(&policy));
+    let catch_all = row(&org, &rules, "/name", "Catch-all Rule");
+    let mut own = catch_all.clone();
+    own["name"] = "On lost devices".into();
+    own["system"] = false.into();
+    own["priority"] = 1.into();
+    let own = org.ask("POST", &rules, &own.to_string());
+    let mut second = policy.clone();
+    second["name"] = "Another".into();
+    assert_eq!(org.answer("POST", "/api/v1/policies", &second.to_string()).0, 400, "there is one of it");
+    let (snapshot, _) = org.snapshot(0);
+
+    let mut changed = policy.clone();
+    changed["description"] = "loosened".into();
+    org.ask("PUT", &format!("/api/v1/policies/{}", id(&policy)), &changed.to_string());
+    let mut changed = catch_all.clone();
+    changed["actions"]["postAuthSession"]["failureActions"] = json!([{"action": "TERMINATE_SESSION"}]);
+    org.ask("PUT", &format!("{rules}/{}", id(&catch_all)), &changed.to_string());
+    org.ask("DELETE", &format!("{rules}/{}", id(&own)), "");
+    let addresses = [
+        format!("policy/{}", id(&policy)),
+        format!("policy_rule/{}/{}", id(&policy), id(&catch_all)),
+        format!("policy_rule/{}/{}", id(&policy), id(&own)),
+    ];
+    let planned = plan(&org, snapshot["snapshot"].as_str().unwrap(), &addresses);
+    assert_eq!(planned["refused"], json!([]));
+    let made = planned["steps"].as_array().unwrap().iter().filter(|step| step["op"] == "create");
+    let made: Vec<&str> = made.map(|step| step["kind"].as_str().unwrap()).collect();
+    assert_eq!(made, ["policy_rule"], "only the rule that an administrator made");
+    apply(&org, &[]);
+    let now = row(&org, list, "/name", "Post Auth Policy");
+    assert_eq!((id(&now), &now["description"]), (id(&policy), &policy["description"]));
+    let kept = row(&org, &rules, "/name", "Catch-all Rule");
+    assert_eq!((id(&kept), &kept["actions"]), (id(&catch_all), &catch_all["actions"]));
+    row(&org, &rules, "/name", "On lost devices");
+}
+
+/// What the vendor deletes and then stumbles over is asked for before anything is sent again.
+#[test]
+fn a_delete_that_answers_500_and_was_done_is_read_back() {
+    let script =
+        "[[fault]]\nmethod = \"DELETE\"\npath = \"/api/v1/zones\"\nwhat = \"late_error\"\ntimes = 1\n";
+    let org = Org::with_faults(script, &["--users", "3", "--every-kind"]);
+    org.configure("restore_auth = { kind = \"token\", token = \"file:sim/token\" }");
+    let (snapshot, _) = org.snapshot(0);
+    let zone = r#"{"type":"IP","name":"Open door","status":"ACTIVE","usage":"POLICY","gateways":[{"type":"CIDR","value":"203.0.113.0/24"}]}"#;
+    let zone = org.ask("POST", "/api/v1/zones", zone);
+    let address = format!("{TENANT}/network_zone/{}", id(&zone));
+    let at = snapshot["snapshot"].as_str().unwrap();
+    org.run(&["plan", &address, "--at", at, "--mode", "rollback", "--json", "--out", "plan.json"], 0);
+    let apply = ["apply", "plan.json", "--json", "--allow-privileged", "--allow-delete", "1"];
+    let told = org.run(&apply, 3);
+    assert!(told.contains("\"outcome\":\"unknown\""), "{told}");
+    let told = org.run(&[&apply[..], &["--resume"]].concat(), 0);
+    assert!(told.contains("\"outcome\":\"already\"") || told.contains("\"outcome\":\"done\""), "{told}");
+    let sent = org.requests().into_iter().filter(|asked| asked.method == "DELETE").count();
+    assert_eq!(sent, 1, "sent once, and then looked for");
+}

@@ -45,6 +45,10 @@ pub(crate) fn first_rules(world: &mut World) {
         .collect();
     for (id, kind) in found {
         catch_all(world, &id, &kind);
+        if kind == "POST_AUTH_SESSION" {
+            let nothing = object([("failureActions", Vec::<Value>::new().into())]);
+            put_catch_all(world, &id, &kind, object([("postAuthSession", nothing)]));
+        }
         if kind == "OKTA_SIGN_ON" {
             let sign_on = object([
                 ("access", "ALLOW".into()),
