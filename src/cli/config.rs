@@ -15,6 +15,8 @@ use crate::store::{Period, Retention};
 pub struct Config {
     /// Where the history is kept.
     pub repository: RepositoryConfig,
+    /// How the repository is checked.
+    pub check: CheckConfig,
     /// What `serve` does.
     pub serve: ServeConfig,
     /// Whose history.
@@ -53,6 +55,8 @@ pub struct RetentionConfig {
     pub monthly: Option<String>,
     /// `forever`.
     pub yearly: Option<String>,
+    /// When `serve` prunes, as cron has it; every night at half past four where nothing is said.
+    pub schedule: Option<String>,
 }
 
 impl RetentionConfig {
@@ -73,6 +77,16 @@ impl RetentionConfig {
             yearly: period("yearly", &self.yearly)?,
         })
     }
+}
+
+/// The `[check]` table.
+#[derive(Deserialize, Debug, Clone, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct CheckConfig {
+    /// When `serve` checks the repository, as cron has it; every Sunday at five where nothing is said.
+    pub schedule: Option<String>,
+    /// Whether every body is read and hashed; it is where nothing is said.
+    pub read_data: Option<bool>,
 }
 
 /// The `[serve]` table.
@@ -199,6 +213,14 @@ pub enum ConfigError {
         /// Which tenant.
         tenant: String,
         /// What.
+        why: String,
+    },
+    /// A schedule outside of a tenant's table is none.
+    #[error("[{table}] `schedule`: {why}")]
+    Schedule {
+        /// In which table.
+        table: String,
+        /// What is wrong with it.
         why: String,
     },
     /// Something under `[serve]` is not of its form.

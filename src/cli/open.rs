@@ -14,7 +14,7 @@ use crate::cli::config::{AuthConfig, Config, ConfigError, TenantConfig, xdg};
 use crate::cli::output::{Output, time};
 use crate::cli::{Exit, Failure, reference};
 use crate::collect::PROVIDER_NOTE;
-use crate::daemon::{Place, Schedule, Watched};
+use crate::daemon::{Care, Place, Schedule, Watched};
 use crate::history::{Address, History, Moment};
 use crate::provider::{Credential, Live, SigningKey, Target};
 use crate::storage::{Local, Storage, StorageError};
@@ -22,6 +22,10 @@ use crate::store::{Environment, Repository, StoreError, Unlock};
 
 /// When a tenant is read of which nothing is said.
 const HOURLY: &str = "0 * * * *";
+/// When what retention lets go is pruned.
+const NIGHTLY: &str = "30 4 * * *";
+/// When the repository is checked.
+const WEEKLY: &str = "0 5 * * 0";
 
 /// An open repository with the configuration around it.
 pub struct Opened {
@@ -309,6 +313,24 @@ pub enum Purpose {
     Read,
     /// Writing, with `restore_auth` and nothing else.
     Restore,
+}
+
+/// What `serve` does for the repository itself.
+///
+/// # Errors
+/// A schedule or a rule that is none.
+pub fn care(config: &Config) -> Result<Care, Failure> {
+    let schedule = |table: &str, text: &Option<String>, usual: &str| {
+        let read = Schedule::parse(text.as_deref().unwrap_or(usual), &jiff::tz::TimeZone::system());
+        read.map_err(|error| ConfigError::Schedule { table: table.to_owned(), why: error.to_string() })
+    };
+    let rules = config.retention.rules()?;
+    let prune = schedule("retention", &config.retention.schedule, NIGHTLY)?;
+    Ok(Care {
+        check: schedule("check", &config.check.schedule, WEEKLY)?,
+        read_data: config.check.read_data.unwrap_or(true),
+        prune: (!rules.is_empty()).then_some((prune, rules)),
+    })
 }
 
 /// A tenant as schedules see it.

@@ -11,11 +11,11 @@ use crate::base::time::SystemClock;
 use crate::cli::args::Global;
 use crate::cli::config::Config;
 use crate::cli::interrupt::Gently;
-use crate::cli::output::plain;
+use crate::cli::output::{bytes, plain};
 use crate::cli::{Exit, Failure, coverage, open, snapshot};
 use crate::daemon::notify::Notify;
 use crate::daemon::status::Status;
-use crate::daemon::{AttemptError, Listen, Outcome, Report, Scheduler, Watched};
+use crate::daemon::{AttemptError, Came, Done, Listen, Outcome, Report, Scheduler, Watched};
 
 /// Where `/metrics` and `/healthz` are answered where nothing is said.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7420);
@@ -59,6 +59,27 @@ impl Listen for Told {
         }
     }
 
+    fn cared(&self, done: &Done) {
+        let output = self.global.output;
+        match &done.came {
+            Err(error) => output.warn(format!("the repository: {}", plain(&error.to_string()))),
+            Ok(Came::Checked(found)) if found.is_clean() => {
+                output.note(format!("the repository: {} objects checked, no damage found", found.objects))
+            }
+            Ok(Came::Checked(found)) => output.warn(format!(
+                "the repository: {} damaged objects; `lastgood check --read-data` names what is lost",
+                found.faults.len()
+            )),
+            Ok(Came::Pruned { dropped, deleted, left }) => {
+                output
+                    .note(format!("the repository: {dropped} snapshots let go, {} deleted", bytes(*deleted)));
+                for (tenant, why) in left {
+                    output.warn(format!("{}: not pruned: {}", plain(tenant), plain(&why.to_string())));
+                }
+            }
+        }
+    }
+
     fn blind(&self, tenant: &str, why: &AttemptError) {
         self.failed(&plain(tenant), why);
     }
@@ -90,7 +111,8 @@ pub async fn run(global: &Global, args: ServeArgs) -> Result<Exit, Failure> {
     let address = listener.local_addr().map_err(cannot)?;
     let clock = Arc::new(SystemClock);
     let listen = Arc::new(Told { global: global.clone() });
-    let scheduler = Arc::new(Scheduler::new(place, clock.clone(), watched, listen));
+    let scheduler =
+        Arc::new(Scheduler::new(place, clock.clone(), watched, Some(open::care(&config)?), listen));
     // Nobody is told that it is ready before it knows what was.
     scheduler.look();
     let status = Status { scheduler: scheduler.clone(), clock };

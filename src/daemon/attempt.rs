@@ -4,20 +4,15 @@
 //! that dies between the two leaves a run of which the next one knows that nobody saw its end.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-use tokio::sync::oneshot;
+use std::sync::Arc;
 
 use crate::base::coverage::State;
 use crate::base::time::Clock;
 use crate::collect::{CollectError, Collected, Options, Progress, Run};
 use crate::daemon::book::{Book, Good};
+use crate::daemon::kept::Kept;
 use crate::daemon::watched::{CannotConnect, Watched};
-use crate::store::{Flags, Repository, Snapshot, StoreError, Turn};
-
-/// How often the turn is put off while a run goes on; it ends after 30 s without that.
-const KEEP_EVERY: Duration = Duration::from_secs(10);
+use crate::store::{Flags, Repository, Snapshot, StoreError};
 
 /// Why no snapshot came of a run.
 #[derive(Debug, thiserror::Error)]
@@ -106,7 +101,7 @@ impl Attempt<'_> {
         let full = self.wish.full || self.watched.is_sweep_due(&book, now);
         book.begin(now);
         let (turn, lost) = Kept::new(turn);
-        turn.write(&book)?;
+        turn.write(&book.to_bytes())?;
         let ended = tokio::select! {
             ended = self.out_of_turn(full) => ended,
             Ok(error) = lost => Err(error.into()),
@@ -115,13 +110,13 @@ impl Attempt<'_> {
         match ended {
             Ok((collected, throttled)) => {
                 book.end_well(good(&collected), throttled, now);
-                turn.write(&book)?;
+                turn.write(&book.to_bytes())?;
                 Ok(collected)
             }
             Err(error) => {
                 book.end_badly(&said(&error), now);
                 // Where the repository takes nothing, that is the error to tell.
-                let _ = turn.write(&book);
+                let _ = turn.write(&book.to_bytes());
                 Err(error)
             }
         }
@@ -183,50 +178,4 @@ fn good(collected: &Collected) -> Good {
         suspect: suspect.map(|(kind, _)| kind.to_string()).collect(),
         full: collected.full.is_some(),
     }
-}
-
-/// A turn that a task of its own puts off, however long the run takes. Given back when this is dropped.
-struct Kept {
-    turn: Arc<Mutex<Option<Turn>>>,
-    keeper: tokio::task::JoinHandle<()>,
-}
-
-impl Kept {
-    /// Keeps a turn; what comes out of the channel is that it was lost.
-    fn new(turn: Turn) -> (Self, oneshot::Receiver<StoreError>) {
-        let (tell, lost) = oneshot::channel();
-        let turn = Arc::new(Mutex::new(Some(turn)));
-        let kept = turn.clone();
-        let keeper = tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(KEEP_EVERY).await;
-                match locked(&kept).as_mut().map(Turn::keep) {
-                    None => return,
-                    Some(Err(error @ StoreError::TurnLost { .. })) => {
-                        // Nobody listens any more where the run has just ended.
-                        let _ = tell.send(error);
-                        return;
-                    }
-                    // What the storage refuses now it may take before the turn ends.
-                    Some(Ok(()) | Err(_)) => {}
-                }
-            }
-        });
-        (Self { turn, keeper }, lost)
-    }
-
-    fn write(&self, book: &Book) -> Result<(), StoreError> {
-        locked(&self.turn).as_mut().map_or(Ok(()), |turn| turn.write_book(&book.to_bytes()))
-    }
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        self.keeper.abort();
-        drop(locked(&self.turn).take());
-    }
-}
-
-fn locked(turn: &Mutex<Option<Turn>>) -> MutexGuard<'_, Option<Turn>> {
-    turn.lock().unwrap_or_else(PoisonError::into_inner)
 }

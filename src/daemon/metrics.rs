@@ -14,6 +14,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use crate::daemon::book::Book;
+use crate::daemon::care::CareBook;
 
 /// What is known of a tenant when metrics are asked for.
 #[derive(Clone, Debug)]
@@ -28,10 +29,11 @@ pub struct Seen {
 
 /// Answers one scrape.
 #[derive(Debug)]
-struct Scrape(Vec<Seen>);
+struct Scrape(Vec<Seen>, CareBook);
 
 type Reading = fn(&Seen) -> Option<f64>;
 type Count = fn(&Book) -> u64;
+type OfRepository = fn(&CareBook) -> Option<f64>;
 
 /// Name, help, what it is of a tenant. Nothing is said of a tenant of which it is not known.
 const GAUGES: &[(&str, &str, Reading)] = &[
@@ -63,6 +65,25 @@ const GAUGES: &[(&str, &str, Reading)] = &[
     }),
 ];
 
+/// The same of the repository as a whole.
+const OF_REPOSITORY: &[(&str, &str, OfRepository)] = &[
+    ("check_timestamp_seconds", "When the last check that came to an end began", |care| {
+        care.check.ended.map(seconds)
+    }),
+    ("check_faults", "Damaged or missing objects that the last check found", |care| {
+        care.checked.as_ref().map(|found| found.faults as f64)
+    }),
+    ("repository_bytes", "Bytes of all objects, as the last check counted them", |care| {
+        care.checked.as_ref().map(|found| found.bytes as f64)
+    }),
+    ("repository_objects", "Objects, as the last check counted them", |care| {
+        care.checked.as_ref().map(|found| found.objects as f64)
+    }),
+    ("prune_timestamp_seconds", "When the last prune that came to an end began", |care| {
+        care.prune.ended.map(seconds)
+    }),
+];
+
 /// The same for what only grows.
 const COUNTERS: &[(&str, &str, Count)] = &[
     ("runs_good", "Runs that left a snapshot", |book| book.totals.good),
@@ -80,9 +101,9 @@ fn seconds(at: Timestamp) -> f64 {
 ///
 /// # Errors
 /// None that a text can have.
-pub fn text(seen: Vec<Seen>) -> Result<String, fmt::Error> {
+pub fn text(seen: Vec<Seen>, care: CareBook) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("lastgood");
-    registry.register_collector(Box::new(Scrape(seen)));
+    registry.register_collector(Box::new(Scrape(seen, care)));
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry)?;
     Ok(text)
@@ -98,6 +119,11 @@ impl Collector for Scrape {
                 let labels = [("tenant", tenant.tenant.as_str())];
                 ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
             }
+        }
+        for (name, help, reading) in OF_REPOSITORY {
+            let Some(value) = reading(&self.1) else { continue };
+            let gauge = ConstGauge::new(value);
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
         }
         for (name, help, reading) in COUNTERS {
             let kind = ConstCounter::new(0u64).metric_type();
@@ -118,6 +144,7 @@ impl Collector for Scrape {
 mod tests {
     use super::*;
     use crate::daemon::book::Good;
+    use crate::daemon::care::Checked;
 
     #[test]
     fn a_scrape_shows_what_the_books_say() {
@@ -142,6 +169,9 @@ mod tests {
             Seen { tenant: "acme".into(), book: good, due: at(1_800_003_600) },
             Seen { tenant: "a \"b\"\n".into(), book: bad, due: Timestamp::MAX },
         ];
-        insta::assert_snapshot!(text(seen).unwrap());
+        let mut care = CareBook::default();
+        care.check.ended = Some(at(1_800_000_000));
+        care.checked = Some(Checked { objects: 40, bytes: 163_840, faults: 1 });
+        insta::assert_snapshot!(text(seen, care).unwrap());
     }
 }

@@ -7,10 +7,12 @@
 //!
 //! This room must never print, exit, or read the configuration: it is given tenants that can be reached
 //! ([`Watched`]), and it tells whoever listens ([`Listen`]). Read [`schedule`] and [`book`] for what is due,
-//! [`attempt`] for one run, [`scheduler`] for all of them.
+//! [`attempt`] for one run, [`scheduler`] for all of them, [`care`] for the repository itself.
 
 pub mod attempt;
 pub mod book;
+pub mod care;
+mod kept;
 pub mod metrics;
 pub mod notify;
 pub mod place;
@@ -21,6 +23,7 @@ mod watched;
 
 pub use attempt::{Attempt, AttemptError, Wish};
 pub use book::Book;
+pub use care::{Came, Care, CareBook, Chore, Done};
 pub use place::Place;
 pub use schedule::{Schedule, ScheduleError};
 pub use scheduler::{Listen, Outcome, Report, Scheduler};

@@ -17,9 +17,11 @@ use crate::base::time::Clock;
 use crate::collect::{Collected, Silent};
 use crate::daemon::attempt::{Attempt, AttemptError, Wish};
 use crate::daemon::book::Book;
+use crate::daemon::care::{Care, CareBook, Done};
 use crate::daemon::place::Place;
 use crate::daemon::schedule::patience;
 use crate::daemon::watched::Watched;
+use crate::store::StoreError;
 
 /// How long nothing is looked at, at the most: a clock that was set, or a book that another process
 /// wrote, is noticed after that.
@@ -35,6 +37,8 @@ pub trait Listen: Send + Sync {
     fn ended(&self, report: &Report);
     /// The repository does not let it be seen what is due; that is tried again.
     fn blind(&self, tenant: &str, why: &AttemptError);
+    /// A piece of work on the repository as a whole has ended.
+    fn cared(&self, done: &Done);
 }
 
 /// What came of a run.
@@ -68,12 +72,22 @@ struct Known {
     unwritten: u32,
 }
 
+/// What this process knows of the care of the repository.
+#[derive(Clone, Default)]
+struct Cared {
+    book: CareBook,
+    running: bool,
+    not_before: Option<Timestamp>,
+}
+
 /// Reads tenants by their schedules.
 pub struct Scheduler {
     place: Arc<Place>,
     clock: Arc<dyn Clock>,
     watched: Vec<Arc<Watched>>,
+    care: Option<Arc<Care>>,
     listen: Arc<dyn Listen>,
+    cared: Mutex<Cared>,
     known: Mutex<BTreeMap<String, Known>>,
     /// When everything was looked at last.
     looked: Mutex<Option<Timestamp>>,
@@ -86,22 +100,32 @@ impl Scheduler {
         place: Arc<Place>,
         clock: Arc<dyn Clock>,
         watched: Vec<Watched>,
+        care: Option<Care>,
         listen: Arc<dyn Listen>,
     ) -> Self {
-        let watched = watched.into_iter().map(Arc::new).collect();
-        Self { place, clock, watched, listen, known: Mutex::default(), looked: Mutex::default() }
+        Self {
+            place,
+            clock,
+            watched: watched.into_iter().map(Arc::new).collect(),
+            care: care.map(Arc::new),
+            listen,
+            cared: Mutex::default(),
+            known: Mutex::default(),
+            looked: Mutex::default(),
+        }
     }
 
     /// Reads every tenant when it is due, until `stop` says so; then every run is cut off at once, and
     /// leaves nothing behind.
     pub async fn serve(&self, mut stop: watch::Receiver<bool>) {
-        let mut running = Running::default();
+        let (mut running, mut caring) = (Running::default(), Caring::new());
         self.look();
         while !*stop.borrow_and_update() {
-            let next = self.begin_due(&mut running, &stop);
+            let next = self.begin_due((&mut running, &mut caring), &stop);
             let wait = next.duration_since(self.clock.now()).unsigned_abs().min(LOOK_EVERY);
             tokio::select! {
                 Some(report) = running.next(self.clock.as_ref()) => self.settle(&report),
+                Some(done) = caring.join_next() => self.settle_care(done.ok()),
                 () = tokio::time::sleep(wait) => self.look(),
                 _ = stop.changed() => {}
             }
@@ -114,11 +138,14 @@ impl Scheduler {
     /// Makes every run that is due now and waits for their ends; says when the next one is due.
     pub async fn round(&self) -> Timestamp {
         let (_never, stop) = watch::channel(false);
-        let mut running = Running::default();
+        let (mut running, mut caring) = (Running::default(), Caring::new());
         self.look();
-        self.begin_due(&mut running, &stop);
+        self.begin_due((&mut running, &mut caring), &stop);
         while let Some(report) = running.next(self.clock.as_ref()).await {
             self.settle(&report);
+        }
+        while let Some(done) = caring.join_next().await {
+            self.settle_care(done.ok());
         }
         self.next()
     }
@@ -128,7 +155,24 @@ impl Scheduler {
     pub fn next(&self) -> Timestamp {
         let (now, known) = (self.clock.now(), self.known());
         let due = self.watched.iter().map(|watched| due(watched, known.get(&watched.name), now));
-        due.min().unwrap_or(Timestamp::MAX)
+        due.min().unwrap_or(Timestamp::MAX).min(self.care_due(now))
+    }
+
+    /// When the repository itself is due for something.
+    fn care_due(&self, now: Timestamp) -> Timestamp {
+        let (Some(care), cared) = (&self.care, self.cared()) else { return Timestamp::MAX };
+        let due = care.due(&cared.book, now).1;
+        cared.not_before.map_or(due, |not_before| due.max(not_before.min(now + ANOTHERS_FOR)))
+    }
+
+    fn cared(&self) -> MutexGuard<'_, Cared> {
+        self.cared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The repository's own book as it was seen last.
+    #[must_use]
+    pub fn care_book(&self) -> CareBook {
+        self.cared().book.clone()
     }
 
     /// When everything was looked at last: long ago means that this process hangs.
@@ -169,13 +213,56 @@ impl Scheduler {
             }
             Err(error) => self.listen.blind("", &error.into()),
         }
+        self.look_at_care();
         *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.clock.now());
     }
 
-    /// Begins every run that is due; says when the next one is.
-    fn begin_due(&self, running: &mut Running, stop: &watch::Receiver<bool>) -> Timestamp {
+    /// Reads the repository's own book. What hinders that hinders the tenants' books too, and is told there.
+    fn look_at_care(&self) {
+        let book = self.place.repository().and_then(|repository| CareBook::read(&repository));
+        if let Ok(book) = book {
+            self.cared().book = book;
+        }
+    }
+
+    /// Begins what the repository itself is due for.
+    fn begin_care(&self, caring: &mut Caring) -> Timestamp {
         let now = self.clock.now();
-        let mut next = Timestamp::MAX;
+        let due = self.care_due(now);
+        let Some(care) = self.care.clone().filter(|_| !self.cared().running) else { return Timestamp::MAX };
+        if due > now {
+            return due;
+        }
+        self.cared().running = true;
+        let (place, clock) = (self.place.clone(), self.clock.clone());
+        caring.spawn_blocking(move || care.do_due(&*place.repository()?, &clock));
+        Timestamp::MAX
+    }
+
+    fn settle_care(&self, ended: Option<Result<Option<Done>, StoreError>>) {
+        self.look_at_care();
+        {
+            let mut cared = self.cared();
+            cared.running = false;
+            let well = matches!(ended, Some(Ok(_)));
+            cared.not_before = if well { None } else { self.clock.now().checked_add(ANOTHERS_FOR).ok() };
+        }
+        match ended {
+            Some(Ok(Some(done))) => self.listen.cared(&done),
+            Some(Ok(None) | Err(StoreError::Locked { .. } | StoreError::TurnLost { .. })) => {}
+            Some(Err(error)) => self.listen.blind("", &error.into()),
+            None => self.listen.blind("", &AttemptError::Broke),
+        }
+    }
+
+    /// Begins every run that is due; says when the next one is.
+    fn begin_due(
+        &self,
+        (running, caring): (&mut Running, &mut Caring),
+        stop: &watch::Receiver<bool>,
+    ) -> Timestamp {
+        let now = self.clock.now();
+        let mut next = self.begin_care(caring);
         for watched in &self.watched {
             let here = self.known().get(&watched.name).cloned();
             if here.as_ref().is_some_and(|here| here.running) {
@@ -227,6 +314,9 @@ impl Scheduler {
         self.listen.ended(report);
     }
 }
+
+/// Work on the repository that is under way. Nobody waits for it at the end, as it may stop anywhere.
+type Caring = JoinSet<Result<Option<Done>, StoreError>>;
 
 /// The runs under way.
 #[derive(Default)]

@@ -42,7 +42,8 @@ impl Status {
 
     fn text(&self) -> Option<String> {
         let books = self.scheduler.books().into_iter();
-        metrics::text(books.map(|(tenant, book, due)| Seen { tenant, book, due }).collect()).ok()
+        let seen = books.map(|(tenant, book, due)| Seen { tenant, book, due }).collect();
+        metrics::text(seen, self.scheduler.care_book()).ok()
     }
 
     /// Answers until it is told to stop.

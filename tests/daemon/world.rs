@@ -10,7 +10,8 @@ use lastgood::base::secret::Secret;
 use lastgood::base::time::{Clock, FixedClock};
 use lastgood::catalog;
 use lastgood::daemon::{
-    AttemptError, Book, CannotConnect, Listen, Outcome, Place, Report, Schedule, Scheduler, Watched,
+    AttemptError, Book, Came, CannotConnect, Care, Done, Listen, Outcome, Place, Report, Schedule, Scheduler,
+    Watched,
 };
 use lastgood::json::{Limits, Value, parse};
 use lastgood::provider::{Credential, Live, Target, World as Bounds};
@@ -119,6 +120,14 @@ impl Listen for Heard {
         });
     }
 
+    fn cared(&self, done: &Done) {
+        self.add(match &done.came {
+            Ok(Came::Checked(found)) => format!("~check: {} faults", found.faults.len()),
+            Ok(Came::Pruned { dropped, left, .. }) => format!("~prune: {dropped} gone, {} left", left.len()),
+            Err(error) => format!("~failed: {error}"),
+        });
+    }
+
     fn blind(&self, tenant: &str, why: &AttemptError) {
         self.add(format!("{tenant}: blind: {why}"));
     }
@@ -152,6 +161,8 @@ pub(crate) struct World {
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) memory: Arc<Memory>,
     pub(crate) tenants: Vec<Tenant>,
+    /// What is done for the repository itself.
+    pub(crate) care: Option<fn() -> Care>,
 }
 
 fn words() -> Unlock {
@@ -165,7 +176,7 @@ impl World {
         let memory = Arc::new(Memory::with_clock(clock.clone()));
         let env = Environment { clock: clock.clone(), entropy: Arc::new(SeededEntropy::new(1)) };
         Repository::init(memory.clone(), &words(), KdfCost::CHEAP_FOR_TESTS, env, None).unwrap();
-        let mut world = Self { clock, memory, tenants: Vec::new() };
+        let mut world = Self { clock, memory, tenants: Vec::new(), care: None };
         for number in 0..tenants {
             let tenant = world.organisation(number).await;
             world.tenants.push(tenant);
@@ -198,7 +209,13 @@ impl World {
         let place = Arc::new(Place::new(storage, &words(), env, None).unwrap());
         let heard = Arc::new(Heard::default());
         let watched = self.tenants.iter().map(|tenant| tenant.watched(&self.clock)).collect();
-        let scheduler = Arc::new(Scheduler::new(place, self.clock.clone(), watched, heard.clone()));
+        let scheduler = Arc::new(Scheduler::new(
+            place,
+            self.clock.clone(),
+            watched,
+            self.care.as_ref().map(|care| care()),
+            heard.clone(),
+        ));
         Process { scheduler, heard, clock: self.clock.clone() }
     }
 

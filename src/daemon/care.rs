@@ -1,0 +1,261 @@
+//! Care of the repository as a whole, by schedules of its own: is all of it still there, and what does
+//! retention let go.
+//!
+//! It has a turn and a book like a tenant, under the name that no tenant has. Being cut off harms nothing: a
+//! check only reads, and a prune may stop anywhere.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::base::time::Clock;
+use crate::daemon::kept::Kept;
+use crate::daemon::schedule::Schedule;
+use crate::store::{CheckReport, Repository, Retention, StoreError};
+
+/// The name of the repository's own turn and book.
+const NAMELESS: &str = "";
+/// Version of the book's form.
+const FORMAT: &str = "lastgood.care/1";
+/// How long after it began a piece of work is begun again that failed or was cut off.
+const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
+
+/// What is done when.
+pub struct Care {
+    /// When everything is checked.
+    pub check: Schedule,
+    /// Whether every body is read and hashed in a check, and not only what says where it lies.
+    pub read_data: bool,
+    /// When what retention lets go is pruned; nothing is, without rules.
+    pub prune: Option<(Schedule, Retention)>,
+}
+
+/// A piece of work.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Chore {
+    /// Is all of it still there?
+    Check,
+    /// What retention lets go.
+    Prune,
+}
+
+/// When a piece of work was done.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]
+#[serde(default)]
+pub struct Times {
+    /// When it began last.
+    pub begun: Option<Timestamp>,
+    /// When what ended last had begun.
+    pub ended: Option<Timestamp>,
+    /// Why it came to no end, in words for people.
+    pub failure: Option<String>,
+}
+
+impl Times {
+    fn due(&self, schedule: &Schedule, now: Timestamp) -> Timestamp {
+        let Some(begun) = self.begun else { return now };
+        let planned = schedule.due_after(begun, now);
+        if self.begun == self.ended {
+            return planned;
+        }
+        planned.min(begun.checked_add(AGAIN_AFTER).unwrap_or(Timestamp::MAX))
+    }
+
+    fn end(&mut self, failure: Option<String>) {
+        if failure.is_none() {
+            self.ended = self.begun;
+        }
+        self.failure = failure;
+    }
+}
+
+/// The repository's own book.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]
+#[serde(default)]
+pub struct CareBook {
+    format: String,
+    /// When it was checked.
+    pub check: Times,
+    /// What the last check found, in numbers.
+    pub checked: Option<Checked>,
+    /// When it was pruned.
+    pub prune: Times,
+}
+
+/// What a check found, in numbers.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]
+#[serde(default)]
+pub struct Checked {
+    /// Objects, and their bytes.
+    pub objects: u64,
+    /// Bytes of all objects.
+    pub bytes: u64,
+    /// Damaged or missing objects.
+    pub faults: u64,
+}
+
+impl CareBook {
+    /// Reads what [`Self::to_bytes`] wrote; what is no such thing is a new book.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        match serde_json::from_slice::<Self>(bytes) {
+            Ok(book) if book.format == FORMAT => book,
+            _ => Self::default(),
+        }
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let book = Self { format: FORMAT.to_owned(), ..self.clone() };
+        // A structure of texts and numbers is always JSON.
+        serde_json::to_vec(&book).unwrap_or_default()
+    }
+
+    /// As it was left last.
+    ///
+    /// # Errors
+    /// The storage failed. A damaged book is a new one.
+    pub fn read(repository: &Repository) -> Result<Self, StoreError> {
+        match repository.book(NAMELESS) {
+            Err(error @ StoreError::Storage(_)) => Err(error),
+            book => Ok(book.ok().flatten().map(|bytes| Self::from_bytes(&bytes)).unwrap_or_default()),
+        }
+    }
+}
+
+/// What came of a piece of work.
+pub struct Done {
+    /// What it was.
+    pub chore: Chore,
+    /// What it came to.
+    pub came: Result<Came, StoreError>,
+}
+
+/// What a piece of work came to.
+pub enum Came {
+    /// What a check found.
+    Checked(Box<CheckReport>),
+    /// How many snapshots of each tenant went, and bytes deleted in all; and the tenants that could not be
+    /// pruned, with why.
+    Pruned {
+        /// Snapshots that went.
+        dropped: u64,
+        /// Bytes that were deleted.
+        deleted: u64,
+        /// Who could not be pruned.
+        left: Vec<(String, StoreError)>,
+    },
+}
+
+impl Care {
+    /// What is due next, and when.
+    #[must_use]
+    pub fn due(&self, book: &CareBook, now: Timestamp) -> (Chore, Timestamp) {
+        let check = (Chore::Check, book.check.due(&self.check, now));
+        match &self.prune {
+            Some((schedule, _)) => {
+                let prune = (Chore::Prune, book.prune.due(schedule, now));
+                if prune.1 < check.1 { prune } else { check }
+            }
+            None => check,
+        }
+    }
+
+    /// Does what is due, in the repository's own turn; `None` where another process has done it. Blocks.
+    ///
+    /// # Errors
+    /// The turn cannot be had, or the book not be written.
+    pub fn do_due(
+        &self,
+        repository: &Repository,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Option<Done>, StoreError> {
+        let turn = repository.turn(NAMELESS)?;
+        let mut book =
+            turn.book().ok().flatten().map(|bytes| CareBook::from_bytes(&bytes)).unwrap_or_default();
+        let now = clock.now();
+        let (chore, due) = self.due(&book, now);
+        if due > now {
+            return Ok(None);
+        }
+        book.times(chore).begun = Some(now);
+        let (turn, _) = Kept::new(turn);
+        turn.write(&book.to_bytes())?;
+        let came = match (chore, &self.prune) {
+            (Chore::Prune, Some((_, rules))) => prune(repository, rules, now),
+            _ => repository.check(self.read_data, &|_, _| {}).map(|found| Came::Checked(Box::new(found))),
+        };
+        let failure = match &came {
+            Err(error) => Some(error.to_string()),
+            Ok(Came::Pruned { left, .. }) => left.first().map(|(tenant, error)| format!("{tenant}: {error}")),
+            Ok(Came::Checked(found)) => {
+                let (objects, bytes) = (found.objects, found.bytes);
+                book.checked = Some(Checked { objects, bytes, faults: found.faults.len() as u64 });
+                None
+            }
+        };
+        book.times(chore).end(failure);
+        turn.write(&book.to_bytes())?;
+        Ok(Some(Done { chore, came }))
+    }
+}
+
+impl CareBook {
+    fn times(&mut self, chore: Chore) -> &mut Times {
+        match chore {
+            Chore::Check => &mut self.check,
+            Chore::Prune => &mut self.prune,
+        }
+    }
+}
+
+/// Prunes every tenant that can be: one that somebody restores waits until the next time.
+fn prune(repository: &Repository, rules: &Retention, now: Timestamp) -> Result<Came, StoreError> {
+    let (mut dropped, mut deleted, mut left) = (0, 0, Vec::new());
+    for tenant in repository.tenants()? {
+        match repository.prune_tenant(&tenant, rules, now, false) {
+            Ok(pruned) => {
+                dropped += pruned.dropped() as u64;
+                deleted += pruned.deleted.bytes;
+            }
+            Err(error) => left.push((tenant, error)),
+        }
+    }
+    Ok(Came::Pruned { dropped, deleted, left })
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+
+    fn at(hours: i64) -> Timestamp {
+        "2026-11-01T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_hours(hours)
+    }
+
+    #[test]
+    fn what_is_due_first_is_done_first_and_what_failed_comes_again() {
+        let schedule = |text| Schedule::parse(text, &TimeZone::UTC).unwrap();
+        // 2026-11-01 is a Sunday.
+        let care = Care {
+            check: schedule("0 5 * * 0"),
+            read_data: true,
+            prune: Some((schedule("0 3 * * *"), Retention::default())),
+        };
+        let mut book = CareBook::default();
+        assert_eq!(care.due(&book, at(0)), (Chore::Check, at(0)));
+        book.check.begun = Some(at(0));
+        assert_eq!(care.due(&book, at(0)), (Chore::Prune, at(0)));
+        book.prune.begun = Some(at(0));
+        book.prune.end(None);
+        assert_eq!(care.due(&book, at(0)), (Chore::Check, at(1)), "it was cut off");
+        book.check.end(None);
+        assert_eq!(care.due(&book, at(0)), (Chore::Prune, at(3)));
+        book.prune.begun = Some(at(3));
+        book.prune.end(Some("held".into()));
+        assert_eq!(care.due(&book, at(3)), (Chore::Prune, at(4)), "it failed");
+        let read = CareBook::from_bytes(&book.to_bytes());
+        assert_eq!((read.prune, read.check), (book.prune, book.check));
+    }
+}
