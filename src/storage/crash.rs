@@ -123,6 +123,11 @@ impl Disk {
         (images.at, images.how) = (at, how);
     }
 
+    /// Lets time pass on the disk's clock.
+    pub(crate) fn pass(&self, microseconds: u64) {
+        self.images().ticks += microseconds;
+    }
+
     /// Calls so far.
     pub(crate) fn calls(&self) -> u64 {
         self.images().calls

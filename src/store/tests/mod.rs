@@ -11,6 +11,7 @@ mod power;
 mod prune_beside;
 mod prune_faults;
 mod prune_model;
+mod prune_power;
 mod pruned;
 mod reads;
 mod scenario;

@@ -266,3 +266,31 @@ fn where_nothing_goes_nothing_is_written_and_old_marks_do_not_pile_up() {
         repository.prune_tenant(TENANT, &crate::store::Retention::default(), world.clock.now(), false);
     assert_eq!(empty.unwrap().dropped(), 0, "no rule lets nothing go");
 }
+
+#[test]
+fn nothing_is_deleted_while_something_that_is_kept_cannot_be_read() {
+    let (world, repository) = World::new();
+    let all = hours(&world, &repository, 6);
+    world.prune(&repository, &last(2));
+    world.pass(73);
+    let objects = || list_all(world.memory.as_ref(), None, None).unwrap();
+    let count = objects().iter().filter(|row| !row.path.as_str().ends_with(".lease")).count();
+    let whole = world.memory.copy();
+    // The newest snapshot, the one before it, and the mark that holds the log and bodies of both.
+    for number in 5..=7 {
+        let memory = Arc::new(whole.copy());
+        let ending = format!("/{number:012}");
+        let path = objects().into_iter().find(|row| row.path.as_str().ends_with(&ending)).unwrap().path;
+        // Somewhere in the first frame.
+        assert!(memory.damage(&path, |bytes| bytes[200] ^= 1));
+        let hurt = World { clock: world.clock.clone(), memory: memory.clone() };
+        let report = hurt.open(40, None).prune_tenant(TENANT, &last(2), world.clock.now(), false);
+        assert!(matches!(report, Err(StoreError::Damaged { .. })), "{number}: {report:?}");
+        let after = list_all(memory.as_ref(), None, None).unwrap();
+        assert_eq!(after.iter().filter(|row| !row.path.as_str().ends_with(".lease")).count(), count);
+        let found = hurt.open(41, None).check(true, &|_, _| {}).unwrap();
+        assert!(!found.is_clean(), "{number}");
+    }
+    assert!(world.prune(&repository, &last(2)).deleted.count > 0);
+    compare(&repository, &newest(&all, 2));
+}

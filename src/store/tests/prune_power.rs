@@ -1,0 +1,88 @@
+//! A power cut, a failed call and a full disk at every single system call of a prune: what is kept is
+//! whole, the mark is there or not, and the next run ends it.
+
+#![expect(clippy::print_stdout, reason = "a person reads the counts")]
+
+use std::collections::HashSet;
+
+use super::pruned::{compare, hour, last};
+use super::scenario::small;
+use super::*;
+use crate::storage::crash::{Disk, Kept, Strike};
+
+/// Microseconds of an hour, which are the ticks of the disk's clock.
+const HOUR: u64 = 3_600_000_000;
+
+/// A disk with three snapshots, perhaps with a mark whose grace is over.
+fn before(marked: bool) -> (Disk, BTreeMap<u64, Model>) {
+    let disk = Disk::new();
+    let repository = init(Arc::new(disk.storage()), None).unwrap().tuned(small());
+    let states = (0..3).map(|n| (snapshot(&repository, &hour(n)).unwrap().seq, hour(n))).collect();
+    if marked {
+        prune(&disk, 5).unwrap();
+        disk.pass(73 * HOUR);
+    }
+    (disk.after_power_cut(Kept::All), states)
+}
+
+fn opened(disk: &Disk, seed: u64) -> Result<Repository, StoreError> {
+    Ok(open(Arc::new(disk.storage()), None, seed)?.tuned(small()))
+}
+
+fn prune(disk: &Disk, seed: u64) -> Result<crate::store::TenantPruned, StoreError> {
+    opened(disk, seed)?.prune_tenant(TENANT, &last(1), env(seed).clock.now(), false)
+}
+
+fn holds(disk: &Disk, all: &BTreeMap<u64, Model>, marked: bool, case: &str) {
+    let kept: BTreeMap<u64, Model> = all.iter().skip(2).map(|(seq, model)| (*seq, model.clone())).collect();
+    let repository = opened(disk, 50).unwrap_or_else(|error| panic!("{case}: {error:?}"));
+    let there = repository.snapshots(TENANT).unwrap_or_else(|error| panic!("{case}: {error:?}"));
+    assert!(there.len() == 1 || (!marked && there.len() == 3), "{case}: {} there", there.len());
+    compare(&repository, if there.len() == 1 { &kept } else { all });
+    drop(repository);
+    // Whoever had the lease is dead: it ends by itself.
+    disk.pass(HOUR);
+    prune(disk, 51).unwrap_or_else(|error| panic!("{case}: again: {error:?}"));
+    disk.pass(73 * HOUR);
+    prune(disk, 52).unwrap_or_else(|error| panic!("{case}: the end: {error:?}"));
+    let repository = opened(disk, 53).unwrap();
+    compare(&repository, &kept);
+    let report = repository.check(true, &|_, _| {}).unwrap();
+    let clean = report.is_clean() && report.orphans.is_empty() && report.strangers.is_empty();
+    assert!(clean && report.dying == 0, "{case}: {report:?}");
+}
+
+#[test]
+fn a_power_cut_anywhere_in_a_prune_loses_nothing_that_is_kept() {
+    for marked in [false, true] {
+        let (base, all) = before(marked);
+        let quiet = base.after_power_cut(Kept::All);
+        let report = prune(&quiet, 40).unwrap();
+        assert_eq!((report.record.is_some(), report.deleted.count > 0), (!marked, marked));
+        let calls = quiet.calls();
+        for how in Strike::ALL {
+            let (mut cases, mut seen) = (0, HashSet::new());
+            for at in 1..=calls + 1 {
+                let disk = base.after_power_cut(Kept::All);
+                disk.strike(at, how);
+                let told = prune(&disk, 40);
+                for kept in Kept::every_way(1) {
+                    let case = format!("{how:?} at call {at} of {calls}, {kept:?} kept, {}", told.is_ok());
+                    let after = disk.after_power_cut(kept);
+                    cases += 1;
+                    let mut print = blake3::Hasher::new();
+                    for (path, bytes) in after.files() {
+                        print.update(path.as_bytes()).update(&[0]).update(blake3::hash(&bytes).as_bytes());
+                    }
+                    if seen.insert(print.finalize()) {
+                        holds(&after, &all, marked, &case);
+                    }
+                }
+            }
+            println!(
+                "prune: {how:?} at each of {calls} calls: {cases} cases, {} different disks",
+                seen.len()
+            );
+        }
+    }
+}
