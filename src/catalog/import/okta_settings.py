@@ -155,8 +155,12 @@ def telephony_provider(kind):
 
 
 def app_provisioning_connection(kind):
-    """One that nobody set up says so, and no call brings it back to that."""
-    kind["update"][0]["only"] = [{"at": "/profile/authScheme", "is": ["TOKEN", "OAUTH2"]}]
+    """One that nobody set up says so, and no call brings it back to that; one that is set up is switched on by the same call."""
+    call, of = kind["update"][0]["call"], {"at": "/profile/authScheme", "is": ["TOKEN", "OAUTH2"]}
+    kind["update"] = [
+        {"call": f"{call}?activate=true", "only": [of, {"at": "/status", "is": ["ENABLED"]}]},
+        {"call": call, "only": [of, {"at": "/status", "not": ["ENABLED"]}]},
+    ]
 
 
 def app_feature(kind):

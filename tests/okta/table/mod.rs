@@ -50,7 +50,9 @@ impl Table {
     /// Whether a kind was damaged in each way in which a call does it, and came back.
     fn is_restored(&mut self, spec: &KindSpec) -> bool {
         let (kind, case) = (spec.kind.to_string(), self.cases.of(spec.kind.as_str()));
-        let was = |round| self.damaged.contains(&(kind.clone(), round));
+        // What has no call of its own is damaged and comes back through what carries it.
+        let spec = spec.restore.through.as_ref().map_or(spec, |through| self.spec(through.as_str()));
+        let was = |round| self.damaged.contains(&(spec.kind.to_string(), round));
         let changes = !spec.update.is_empty() && spec.shape != Shape::Edge || !spec.switched().is_empty();
         let deletes = !spec.delete.is_empty() && (!spec.create.is_empty() || case.never_deleted.is_empty());
         let damaged = (!changes || was(Round::Changed)) && (!deletes || was(Round::Deleted));
