@@ -12,7 +12,7 @@
 //! access → base, json, catalog
 //! restore → base, json, catalog, provider, store, history, access, crypto
 //! export → base, json, catalog, store, history, access
-//! daemon → base, catalog, provider, store, storage, collect, history, restore, access
+//! daemon → base, json, catalog, http, provider, store, storage, collect, history, restore, access
 //! sim → base, json, catalog       demo → base, sim, collect, history, restore, store
 //! cli → all
 //! ```

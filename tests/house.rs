@@ -25,7 +25,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("demo", &["base", "sim", "collect", "history", "restore", "store"]),
     (
         "daemon",
-        &["base", "catalog", "provider", "store", "storage", "collect", "history", "restore", "access"],
+        &[
+            "base", "json", "catalog", "http", "provider", "store", "storage", "collect", "history",
+            "restore", "access",
+        ],
     ),
     ("web", &["base", "json", "daemon", "history", "restore", "access", "store", "crypto"]),
 ];

@@ -24,6 +24,11 @@ pub struct Config {
     pub tenants: Vec<TenantConfig>,
     /// How long what is kept.
     pub retention: RetentionConfig,
+    /// What is worth telling.
+    pub alerts: AlertsConfig,
+    /// Who is told.
+    #[serde(rename = "alert")]
+    pub receivers: Vec<AlertConfig>,
     /// The file that this came from; relative paths are relative to its folder.
     #[serde(skip)]
     pub path: Option<PathBuf>,
@@ -97,6 +102,37 @@ pub struct ServeConfig {
     pub listen: Option<SocketAddr>,
     /// Over how long the tenants of one schedule are spread: `2m`.
     pub spread: Option<String>,
+}
+
+/// The `[alerts]` table.
+#[derive(Deserialize, Debug, Clone, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct AlertsConfig {
+    /// A folder of rules beside those that come with the product.
+    pub rules: Option<PathBuf>,
+    /// How old the last good snapshot may be: moments of the schedule that may pass (`3`), or a time (`"6h"`).
+    pub stale_after: Option<toml::Value>,
+    /// The kinds of which drift from the baseline is told; all where nothing is said.
+    pub drift: Vec<String>,
+}
+
+/// An `[[alert]]` table: one receiver.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub struct AlertConfig {
+    /// What its place is noted under; its `url` as written where nothing is said.
+    pub name: Option<String>,
+    /// Reference to the address of a webhook, or a syslog address itself.
+    pub url: String,
+    /// `json`, `slack`, `teams`, `ocsf`.
+    pub form: Option<String>,
+    /// The sorts that it is told of; all where nothing is said.
+    #[serde(default)]
+    pub when: Vec<String>,
+    /// Nothing less than this.
+    pub severity: Option<String>,
+    /// Reference to the key that signs a webhook's messages.
+    pub secret: Option<String>,
 }
 
 /// A `[[tenant]]` table. Settings of the provider (`realm`, `directory`, …) stand beside these.
@@ -226,6 +262,9 @@ pub enum ConfigError {
     /// Something under `[serve]` is not of its form.
     #[error("[serve] {0}")]
     Serve(String),
+    /// Something under `[alerts]` or `[[alert]]` is not of its form.
+    #[error("{0}")]
+    Alert(String),
     /// No repository is named anywhere.
     #[error("no repository is named")]
     NoRepository,

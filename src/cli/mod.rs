@@ -4,6 +4,7 @@
 //! Read [`args`] for the commands, [`open`] for how a repository and a tenant are had.
 
 pub mod access;
+pub mod alerts;
 pub mod apply;
 pub mod args;
 pub mod baseline;

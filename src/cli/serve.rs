@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use clap::Args;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -12,7 +13,8 @@ use crate::cli::args::Global;
 use crate::cli::config::Config;
 use crate::cli::interrupt::Gently;
 use crate::cli::output::{bytes, plain};
-use crate::cli::{Exit, Failure, coverage, open, snapshot};
+use crate::cli::{Exit, Failure, alerts, coverage, open, snapshot};
+use crate::daemon::alert::{Complain, Teller};
 use crate::daemon::notify::Notify;
 use crate::daemon::status::Status;
 use crate::daemon::{AttemptError, Came, Done, Listen, Outcome, Report, Scheduler, Watched};
@@ -27,11 +29,32 @@ pub struct ServeArgs {
     /// configuration says, else 127.0.0.1:7420].
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
+    /// Send a test to every receiver of alerts, say what came of it, and end.
+    #[arg(long)]
+    pub test_alerts: bool,
 }
 
-/// Says what came of each run.
+/// Says what came of each run, and has whoever tells of it look.
 struct Told {
     global: Global,
+    teller: Arc<Teller>,
+}
+
+/// Says what became of no alert.
+struct Unheard {
+    global: Global,
+}
+
+impl Complain for Unheard {
+    fn undelivered(&self, receiver: &str, why: &str) {
+        let (receiver, why) = (plain(receiver), plain(why));
+        self.global.output.warn(format!("no alert reaches {receiver}: {why}; it is tried again"));
+    }
+
+    fn blind(&self, tenant: &str, why: &str) {
+        let (tenant, why) = (plain(tenant), plain(why));
+        self.global.output.warn(format!("{tenant}: what there is to tell cannot be seen: {why}"));
+    }
 }
 
 impl Listen for Told {
@@ -40,6 +63,7 @@ impl Listen for Told {
     }
 
     fn ended(&self, report: &Report) {
+        self.teller.wake();
         let name = plain(&report.tenant);
         match &report.outcome {
             Outcome::Kept(collected) => {
@@ -104,13 +128,21 @@ pub async fn run(global: &Global, args: ServeArgs) -> Result<Exit, Failure> {
     let watched: Vec<Watched> =
         config.tenants.iter().map(|tenant| open::watched(&config, tenant)).collect::<Result<_, _>>()?;
     let place = Arc::new(open::place(global, &config)?);
+    let clock = Arc::new(SystemClock);
+    let teller = {
+        let (policy, receivers) = alerts::configured(&config)?;
+        let complain = Arc::new(Unheard { global: global.clone() });
+        Arc::new(Teller::new(place.clone(), clock.clone(), &watched, policy, receivers, complain))
+    };
+    if args.test_alerts {
+        return alerts::test(global, &teller).await;
+    }
     let address = args.listen.or(config.serve.listen).unwrap_or(LISTEN);
     let cannot =
         |error: std::io::Error| Failure::new(Exit::Error, format!("cannot listen on {address}: {error}"));
     let listener = Status::listen(address).await.map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
-    let clock = Arc::new(SystemClock);
-    let listen = Arc::new(Told { global: global.clone() });
+    let listen = Arc::new(Told { global: global.clone(), teller: teller.clone() });
     let scheduler =
         Arc::new(Scheduler::new(place, clock.clone(), watched, Some(open::care(&config)?), listen));
     // Nobody is told that it is ready before it knows what was.
@@ -118,6 +150,11 @@ pub async fn run(global: &Global, args: ServeArgs) -> Result<Exit, Failure> {
     let status = Status { scheduler: scheduler.clone(), clock };
     let (stop, stopped) = watch::channel(false);
     let answering = tokio::spawn(status.clone().answer(listener, stopped.clone()));
+    let telling = {
+        // Reading changes is work: it has a thread of its own.
+        let (runtime, stopped) = (Handle::current(), stopped.clone());
+        tokio::task::spawn_blocking(move || runtime.block_on(teller.serve(stopped)))
+    };
     let notify = Notify::from_environment();
     global.output.note(format!("{} tenants; http://{address}/metrics", config.tenants.len()));
     let gently = Gently::begin("stopping; Ctrl-C once more ends at once");
@@ -133,6 +170,7 @@ pub async fn run(global: &Global, args: ServeArgs) -> Result<Exit, Failure> {
     // Whoever was told has ended if nobody listens any more.
     let _ = stop.send(true);
     serving.await;
+    let _ = telling.await;
     // The answering ends with the same word; what it was asked meanwhile nobody waits for.
     let _ = answering.await;
     drop(gently);

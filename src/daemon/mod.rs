@@ -7,8 +7,10 @@
 //!
 //! This room must never print, exit, or read the configuration: it is given tenants that can be reached
 //! ([`Watched`]), and it tells whoever listens ([`Listen`]). Read [`schedule`] and [`book`] for what is due,
-//! [`attempt`] for one run, [`scheduler`] for all of them, [`care`] for the repository itself.
+//! [`attempt`] for one run, [`scheduler`] for all of them, [`care`] for the repository itself, [`alert`] for what
+//! people are told.
 
+pub mod alert;
 pub mod attempt;
 pub mod book;
 pub mod care;

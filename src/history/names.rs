@@ -95,7 +95,8 @@ impl History<'_> {
     }
 
     /// What a body says of its own name, as a part of a path of names.
-    pub(crate) fn own_name(&self, key: &ResourceKey, body: &Value) -> String {
+    #[must_use]
+    pub fn own_name(&self, key: &ResourceKey, body: &Value) -> String {
         let own = self.catalog.kind(&key.kind).map(|spec| own_name(spec, key, body).text);
         let mut part = String::new();
         encode_part(own.as_deref().unwrap_or(key.id()), &mut part);

@@ -2,7 +2,7 @@
 //!
 //! What must never happen here:
 //! - A write is never repeated unless the server itself said that it did nothing (401).
-//! - No host but the tenant's own, and that of its token address, is ever contacted: redirects are
+//! - No host but the tenant's own, and that of its token address, is ever contacted by a client: redirects are
 //!   not followed, and a link to a next page counts only for its path and query.
 //! - No secret stands in an error, in `Debug`, or in the record of requests: errors carry paths
 //!   without their query, and a token endpoint's words are searched for the credential first.
@@ -15,6 +15,7 @@ pub mod answer;
 mod book;
 pub mod client;
 pub mod error;
+pub mod hook;
 pub mod lanes;
 pub mod login;
 pub mod outlook;
@@ -35,6 +36,7 @@ pub use address::{Address, with_query};
 pub use answer::{Answer, Outgoing};
 pub use client::{Client, Setup};
 pub use error::HttpError;
+pub use hook::{Hook, HookError};
 pub use lanes::Lane;
 pub use login::{Credential, Login};
 pub use outlook::{Ahead, Outlook};

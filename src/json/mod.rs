@@ -30,6 +30,7 @@
 
 pub mod diff;
 pub mod error;
+pub mod expression;
 pub mod number;
 pub mod object;
 pub mod parse;

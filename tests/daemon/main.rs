@@ -4,6 +4,9 @@
 //! `world` has the tenants, the repository and what was told; each other file is one part of the story.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
 
+mod alerts;
 mod care;
+mod ears;
+mod page;
 mod rounds;
 mod world;

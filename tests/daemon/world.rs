@@ -54,7 +54,7 @@ impl Tenant {
         release
     }
 
-    fn watched(&self, clock: &Arc<FixedClock>) -> Watched {
+    pub(crate) fn watched(&self, clock: &Arc<FixedClock>) -> Watched {
         let okta = catalog::provider("okta").unwrap();
         let (tenant, clock) = (self.clone(), clock.clone());
         let connect = move || {
@@ -165,7 +165,7 @@ pub(crate) struct World {
     pub(crate) care: Option<fn() -> Care>,
 }
 
-fn words() -> Unlock {
+pub(crate) fn words() -> Unlock {
     Unlock::Passphrase(Secret::new(b"horse".to_vec()))
 }
 

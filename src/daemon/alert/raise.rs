@@ -1,0 +1,279 @@
+//! What a snapshot gives to tell: the rules that its changes strike, and what differs from the baseline.
+
+use std::collections::BTreeMap;
+
+use crate::base::key::ResourceKey;
+use crate::base::when::When;
+use crate::catalog::Provider;
+use crate::daemon::alert::outbox::Drift;
+use crate::daemon::alert::rule::{Rule, Rules, Seen};
+use crate::daemon::alert::{Alert, Class, Outbox, Phase, SUBJECTS_MAX, Severity, Subject, id_of, states};
+use crate::history::{Change, History, HistoryError};
+use crate::json::Value;
+use crate::json::expression::Expression;
+use crate::store::{Entry, Repository, Snapshot};
+
+/// Whose snapshots are worked through, and by what.
+pub struct Raise<'a> {
+    /// Where they are.
+    pub repository: &'a Repository,
+    /// What the bodies mean.
+    pub catalog: &'static Provider,
+    /// Whose.
+    pub tenant: &'a str,
+    /// The rules.
+    pub rules: &'a Rules,
+    /// The kinds of which drift is told; empty for all.
+    pub drift: &'a [String],
+}
+
+/// A change with the bodies that a rule sees.
+struct Struck {
+    change: Change,
+    before: Option<Value>,
+    after: Option<Value>,
+}
+
+impl Raise<'_> {
+    fn history(&self) -> History<'_> {
+        History { repository: self.repository, catalog: self.catalog, tenant: self.tenant }
+    }
+
+    /// Works through every snapshot that was not yet. What was there when alerts were first asked for is no
+    /// news.
+    ///
+    /// # Errors
+    /// A record or a body could not be read; the outbox is then to be thrown away.
+    pub fn work_through(&self, outbox: &mut Outbox) -> Result<(), HistoryError> {
+        let snapshots = self.repository.snapshots(self.tenant)?;
+        let Some(newest) = snapshots.last() else { return Ok(()) };
+        let through = *outbox.through.get_or_insert(newest.seq);
+        let mut before: Option<&Snapshot> = None;
+        for snapshot in &snapshots {
+            if let Some(before) = before.filter(|_| snapshot.seq > through) {
+                let found = (snapshot.id.to_string(), snapshot.finished);
+                let ledgers = (&before.ledger, &snapshot.ledger);
+                states::of_ledger(outbox, self.tenant, (&found.0, found.1), ledgers.0, ledgers.1);
+                self.events(outbox, snapshot)?;
+                outbox.through = Some(snapshot.seq);
+            } else if snapshot.seq > through {
+                // The first one of a history: everything in it was there before.
+                outbox.through = Some(snapshot.seq);
+            }
+            before = Some(snapshot);
+        }
+        self.drifted(outbox, &snapshots)
+    }
+
+    /// The rules that a snapshot's changes strike: one alert a rule, however many there are.
+    fn events(&self, outbox: &mut Outbox, snapshot: &Snapshot) -> Result<(), HistoryError> {
+        let rules: Vec<&Rule> = self.rules.of(&self.catalog.provider).collect();
+        let mut compiled: BTreeMap<&str, Expression> = BTreeMap::new();
+        let mut struck: BTreeMap<usize, Vec<Subject>> = BTreeMap::new();
+        for stored in self.repository.changes(self.tenant, snapshot.seq)? {
+            let op = op(stored.before.as_ref(), stored.after.as_ref());
+            let about: Vec<(usize, &&Rule)> =
+                rules.iter().enumerate().filter(|(_, rule)| rule.is_about(&stored.key.kind, op)).collect();
+            if about.is_empty() {
+                continue;
+            }
+            let seen = self.seen(snapshot, &stored)?;
+            let input = self.input(&seen);
+            for (number, rule) in about {
+                if !compiled.contains_key(rule.name.as_str()) {
+                    let Ok(expression) = rule.compiled() else { continue };
+                    compiled.insert(&rule.name, expression);
+                }
+                let asked = compiled.get(rule.name.as_str()).map(|rule| rule.ask(&input, &[]));
+                // A rule that fails on a body that it did not expect tells of it rather than of nothing.
+                if asked.is_some_and(|asked| asked.failed || !asked.results.is_empty()) {
+                    struck.entry(number).or_default().push(self.subject(&seen));
+                }
+            }
+        }
+        for (number, subjects) in struck {
+            if let Some(rule) = rules.get(number).filter(|rule| subjects.len() as u64 >= rule.at_least) {
+                let alert = self.by_rule(snapshot, rule, subjects)?;
+                outbox.push(alert);
+            }
+        }
+        Ok(())
+    }
+
+    fn seen(&self, snapshot: &Snapshot, stored: &crate::store::Change) -> Result<Struck, HistoryError> {
+        let history = self.history();
+        let body = |entry: Option<&Entry>| entry.map(|entry| history.main(&stored.key, entry)).transpose();
+        let (before, after) = (body(stored.before.as_ref())?, body(stored.after.as_ref())?);
+        let mut change =
+            history.change(snapshot, &stored.key, stored.before.as_ref(), stored.after.as_ref())?;
+        change.actor = history.actor(snapshot, &stored.key)?;
+        change.name = after.as_ref().or(before.as_ref()).map(|body| history.own_name(&stored.key, body));
+        Ok(Struck { change, before, after })
+    }
+
+    fn input(&self, seen: &Struck) -> Vec<u8> {
+        let change = seen.change.to_json(self.tenant);
+        let part = |name: &str| change.get(name).cloned().unwrap_or(Value::Null);
+        Seen {
+            op: seen.change.op.as_str(),
+            kind: seen.change.key.kind.as_str(),
+            address: format!("{}/{}", self.tenant, seen.change.key),
+            name: seen.change.name.clone(),
+            before: seen.before.as_ref(),
+            after: seen.after.as_ref(),
+            fields: part("fields"),
+            actor: part("actor"),
+            at: seen.change.at.to_string(),
+        }
+        .to_json()
+    }
+
+    fn subject(&self, seen: &Struck) -> Subject {
+        let change = &seen.change;
+        Subject {
+            address: format!("{}/{}", self.tenant, change.key),
+            name: change.name.clone().unwrap_or_default(),
+            op: change.op.as_str().to_owned(),
+            actor: change.actor.as_ref().and_then(|actor| actor.called().map(str::to_owned)),
+            change: change.id.clone(),
+            fields: change.fields.iter().take(SUBJECTS_MAX).map(|field| field.pointer.to_string()).collect(),
+            why: String::new(),
+        }
+    }
+
+    fn by_rule(
+        &self,
+        snapshot: &Snapshot,
+        rule: &Rule,
+        subjects: Vec<Subject>,
+    ) -> Result<Alert, HistoryError> {
+        let id = snapshot.id.to_string();
+        let count = subjects.len() as u64;
+        let mut subjects: Vec<Subject> = subjects.into_iter().take(SUBJECTS_MAX).collect();
+        self.name(snapshot, &mut subjects)?;
+        Ok(Alert {
+            id: id_of(&[self.tenant, &rule.name, &id]),
+            number: 0,
+            tenant: self.tenant.to_owned(),
+            rule: rule.name.clone(),
+            classes: rule.classes.clone(),
+            severity: rule.severity,
+            phase: Phase::Event,
+            at: snapshot.finished,
+            says: rule.says.clone(),
+            subjects,
+            count,
+            snapshot: Some(id),
+        })
+    }
+
+    /// Puts whole names, parents first, where the resource is still there.
+    fn name(&self, snapshot: &Snapshot, subjects: &mut [Subject]) -> Result<(), HistoryError> {
+        let history = self.history();
+        let moment = history.moment(&When::Snapshot(snapshot.id.to_string()))?;
+        let key = |subject: &Subject| {
+            ResourceKey::from_path(subject.address.split_once('/').map(|(_, path)| path).unwrap_or_default())
+        };
+        let keys: Vec<ResourceKey> = subjects.iter().filter_map(key).collect();
+        let names = history.names_of(&moment, &keys)?;
+        for subject in subjects {
+            if let Some(name) = key(subject).as_ref().and_then(|key| names.of(key)) {
+                name.clone_into(&mut subject.name);
+            }
+        }
+        Ok(())
+    }
+
+    /// What differs from the pinned baseline since it was looked at last.
+    fn drifted(&self, outbox: &mut Outbox, snapshots: &[Snapshot]) -> Result<(), HistoryError> {
+        let (baseline, newest) = (snapshots.iter().rfind(|snapshot| snapshot.baseline), snapshots.last());
+        let (Some(baseline), Some(newest)) = (baseline, newest) else {
+            outbox.drift = Drift::default();
+            states::turned(outbox, self.tenant, Class::Drift, "", jiff::Timestamp::UNIX_EPOCH, None);
+            return Ok(());
+        };
+        let id = baseline.id.to_string();
+        let mut paths = std::mem::take(&mut outbox.drift.paths);
+        let mut from = outbox.drift.seen;
+        if outbox.drift.baseline != id {
+            paths.clear();
+            from = baseline.seq;
+        }
+        let was = paths.clone();
+        let mut subjects = Vec::new();
+        for snapshot in snapshots.iter().filter(|snapshot| snapshot.seq > from) {
+            for stored in self.repository.changes(self.tenant, snapshot.seq)? {
+                if !self.is_drift(&stored.key) {
+                    continue;
+                }
+                let path = stored.key.to_path();
+                let then = self.repository.entry(self.tenant, baseline.seq, &stored.key)?;
+                let same = match (&then, &stored.after) {
+                    (Some(then), Some(now)) => self.repository.same_body(then, now)?,
+                    (then, now) => then.is_none() && now.is_none(),
+                };
+                if same {
+                    paths.remove(&path);
+                } else if paths.insert(path) {
+                    subjects.push(self.subject(&self.seen(snapshot, &stored)?));
+                }
+            }
+        }
+        // What came and went back between two looks is no drift.
+        subjects.retain(|subject| {
+            let path = subject.address.split_once('/').map(|(_, path)| path).unwrap_or_default();
+            paths.contains(path) && !was.contains(path)
+        });
+        outbox.drift = Drift { baseline: id.clone(), seen: newest.seq, paths };
+        self.tell_drift(outbox, newest, &id, subjects)
+    }
+
+    fn is_drift(&self, key: &ResourceKey) -> bool {
+        self.drift.is_empty() || self.drift.iter().any(|kind| kind == key.kind.as_str())
+    }
+
+    fn tell_drift(
+        &self,
+        outbox: &mut Outbox,
+        newest: &Snapshot,
+        baseline: &str,
+        subjects: Vec<Subject>,
+    ) -> Result<(), HistoryError> {
+        if outbox.drift.paths.is_empty() {
+            states::turned(outbox, self.tenant, Class::Drift, baseline, newest.finished, None);
+            return Ok(());
+        }
+        if subjects.is_empty() {
+            return Ok(());
+        }
+        let key = Class::Drift.as_str();
+        let begins = outbox.open.insert(key.to_owned(), baseline.to_owned()).is_none();
+        let id = newest.id.to_string();
+        let count = subjects.len() as u64;
+        let mut subjects: Vec<Subject> = subjects.into_iter().take(SUBJECTS_MAX).collect();
+        self.name(newest, &mut subjects)?;
+        outbox.push(Alert {
+            id: id_of(&[self.tenant, key, baseline, &id]),
+            number: 0,
+            tenant: self.tenant.to_owned(),
+            rule: key.to_owned(),
+            classes: vec![Class::Drift],
+            severity: Severity::Medium,
+            phase: if begins { Phase::Begun } else { Phase::Event },
+            at: newest.finished,
+            says: format!("{count} resources differ from the baseline"),
+            subjects,
+            count,
+            snapshot: Some(id),
+        });
+        Ok(())
+    }
+}
+
+fn op(before: Option<&Entry>, after: Option<&Entry>) -> &'static str {
+    match (before, after) {
+        (None, _) => "add",
+        (_, None) => "remove",
+        _ => "change",
+    }
+}

@@ -1,0 +1,290 @@
+//! What lasts: told once when it begins and once when it is over. Pure.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::base::coverage::{Ledger, State};
+use crate::base::key::Kind;
+use crate::daemon::alert::{Alert, Class, Outbox, Phase, SUBJECTS_MAX, Severity, Subject, id_of};
+use crate::daemon::book::Book;
+use crate::daemon::care::CareBook;
+use crate::daemon::schedule::Schedule;
+
+/// How old the last good snapshot may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stale {
+    /// So many moments of the schedule may pass.
+    Periods(u32),
+    /// So long.
+    After(SignedDuration),
+}
+
+impl Default for Stale {
+    fn default() -> Self {
+        Self::Periods(3)
+    }
+}
+
+impl Stale {
+    /// Whether what was good last at this time is too old.
+    fn is(self, last: Timestamp, schedule: &Schedule, now: Timestamp) -> bool {
+        let bound = match self {
+            Self::Periods(periods) => (0..periods).fold(last, |at, _| schedule.due_after(at, at)),
+            Self::After(age) => last.checked_add(age).unwrap_or(Timestamp::MAX),
+        };
+        now > bound
+    }
+}
+
+/// A state that began, or is over.
+pub fn turned(
+    outbox: &mut Outbox,
+    tenant: &str,
+    class: Class,
+    id: &str,
+    now: Timestamp,
+    says: Option<String>,
+) {
+    let key = class.as_str();
+    let (phase, id, says) = match (says, outbox.open.get(key)) {
+        (Some(says), None) => {
+            outbox.open.insert(key.to_owned(), id.to_owned());
+            (Phase::Begun, id.to_owned(), says)
+        }
+        (None, Some(open)) => {
+            let id = open.clone();
+            outbox.open.remove(key);
+            (Phase::Over, id, format!("it is over: {}", over(class)))
+        }
+        _ => return,
+    };
+    let word = if phase == Phase::Begun { "begun" } else { "over" };
+    outbox.push(Alert {
+        id: id_of(&[tenant, key, &id, word]),
+        number: 0,
+        tenant: tenant.to_owned(),
+        rule: key.to_owned(),
+        classes: vec![class],
+        severity: if phase == Phase::Over { Severity::Info } else { Severity::High },
+        phase,
+        at: now,
+        says,
+        subjects: Vec::new(),
+        count: 0,
+        snapshot: None,
+    });
+}
+
+fn over(class: Class) -> &'static str {
+    match class {
+        Class::RunFailed => "a run has left a snapshot again",
+        Class::BackupStale => "the last good snapshot is young enough again",
+        Class::CheckFailed => "the repository was checked and is whole",
+        Class::Drift => "nothing differs from the baseline any more",
+        other => other.as_str(),
+    }
+}
+
+/// The states that a book tells of.
+pub fn of_book(
+    outbox: &mut Outbox,
+    tenant: &str,
+    book: &Book,
+    schedule: &Schedule,
+    stale: Stale,
+    now: Timestamp,
+) {
+    let why = book.ended.as_ref().and_then(|ended| ended.failure.clone()).unwrap_or_default();
+    let failing = book.failing_since;
+    let id = failing.map(|since| since.to_string()).unwrap_or_default();
+    turned(outbox, tenant, Class::RunFailed, &id, now, failing.map(|_| format!("the run failed: {why}")));
+    // Before the first good one, the age counts from when runs began to fail.
+    let good = book.good.as_ref().map(|good| good.finished);
+    let Some(last) = good.or(failing) else { return };
+    let old = stale.is(last, schedule, now).then(|| match good {
+        Some(at) => format!("the last good snapshot is of {at}"),
+        None => format!("there is no good snapshot; runs fail since {last}"),
+    });
+    turned(outbox, tenant, Class::BackupStale, &last.to_string(), now, old);
+}
+
+/// The state of the repository itself: the last check found damage, or came to no end.
+pub fn of_care(outbox: &mut Outbox, book: &CareBook, now: Timestamp) {
+    let faults = book.checked.as_ref().map_or(0, |checked| checked.faults);
+    let says = match &book.check.failure {
+        Some(why) => Some(format!("the check of the repository came to no end: {why}")),
+        None if faults > 0 => {
+            Some(format!("{faults} objects are damaged or missing; `lastgood check` names them"))
+        }
+        None => None,
+    };
+    let id = book.check.begun.map(|begun| begun.to_string()).unwrap_or_default();
+    turned(outbox, "", Class::CheckFailed, &id, now, says);
+}
+
+/// Whether a kind counts as read less than it should be. What is left out on purpose does not.
+fn is_short(state: State) -> bool {
+    matches!(state, State::Partial | State::Failed | State::NotPermitted | State::NotEntitled)
+}
+
+/// The states of kinds that a snapshot's ledger tells of, against the one before it.
+pub fn of_ledger(
+    outbox: &mut Outbox,
+    tenant: &str,
+    snapshot: (&str, Timestamp),
+    before: &Ledger,
+    after: &Ledger,
+) {
+    let was_whole = |kind: &Kind| before.rows.get(kind).is_some_and(|row| row.state == State::Complete);
+    for class in [Class::CoverageShrank, Class::Suspect] {
+        let mut turns: BTreeMap<bool, Vec<Subject>> = BTreeMap::new();
+        for (kind, row) in &after.rows {
+            let key = format!("{}/{kind}", class.as_str());
+            let open = outbox.open.contains_key(&key);
+            let holds = match class {
+                Class::Suspect => row.state == State::Suspect,
+                // One that cannot be believed says nothing about whether it is read whole.
+                _ if row.state == State::Suspect => open,
+                _ => is_short(row.state) && (open || was_whole(kind)),
+            };
+            if holds == open {
+                continue;
+            }
+            if holds {
+                outbox.open.insert(key, snapshot.0.to_owned());
+            } else {
+                outbox.open.remove(&key);
+            }
+            turns.entry(holds).or_default().push(Subject {
+                address: format!("{tenant}/{kind}"),
+                name: kind.to_string(),
+                op: row.state.as_str().to_owned(),
+                why: row.reason.clone(),
+                ..Subject::default()
+            });
+        }
+        for (begins, subjects) in turns {
+            outbox.push(kinds(tenant, class, snapshot, begins, subjects));
+        }
+    }
+}
+
+fn kinds(tenant: &str, class: Class, snapshot: (&str, Timestamp), begins: bool, all: Vec<Subject>) -> Alert {
+    let phase = if begins { Phase::Begun } else { Phase::Over };
+    let count = all.len() as u64;
+    let says = match (class, begins) {
+        (Class::Suspect, true) => {
+            "so much vanished that it is not believed; the old state is kept".to_owned()
+        }
+        (Class::Suspect, false) => "it is over: what the tenant shows is believed again".to_owned(),
+        (_, true) => format!("{count} kinds that were read whole are not any more"),
+        (_, false) => format!("it is over: {count} kinds are read whole again, or not to be read"),
+    };
+    Alert {
+        id: id_of(&[tenant, class.as_str(), snapshot.0, if begins { "begun" } else { "over" }]),
+        number: 0,
+        tenant: tenant.to_owned(),
+        rule: class.as_str().to_owned(),
+        classes: vec![class],
+        severity: if begins { Severity::High } else { Severity::Info },
+        phase,
+        at: snapshot.1,
+        says,
+        subjects: all.into_iter().take(SUBJECTS_MAX).collect(),
+        count,
+        snapshot: Some(snapshot.0.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::base::coverage::Row;
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + minutes * 60).unwrap()
+    }
+
+    fn ledger(states: &[(&str, State)]) -> Ledger {
+        let row = |state| Row { state, reason: "403".into(), count: 1, read: None, exceptions: Vec::new() };
+        let rows = states.iter().map(|(kind, state)| (Kind::new(kind), row(*state))).collect();
+        Ledger { rows, unknown: Vec::new() }
+    }
+
+    fn told(outbox: &mut Outbox) -> Vec<String> {
+        let word = |alert: Alert| {
+            let phase = if alert.phase == Phase::Begun { "begun" } else { "over" };
+            let subjects: Vec<String> = alert.subjects.into_iter().map(|subject| subject.name).collect();
+            [alert.rule.as_str(), phase, &subjects.join(",")].join(" ").trim().to_owned()
+        };
+        std::mem::take(&mut outbox.queue).into_iter().map(word).collect()
+    }
+
+    #[test]
+    fn a_state_of_the_book_is_told_once_at_each_end() {
+        let hourly = Schedule::parse("0 * * * *", &TimeZone::UTC).unwrap();
+        let (mut outbox, mut book) = (Outbox::default(), Book::default());
+        let mut look = |book: &Book, now| {
+            of_book(&mut outbox, "org", book, &hourly, Stale::default(), now);
+            told(&mut outbox)
+        };
+        assert!(look(&book, at(0)).is_empty(), "nothing was tried yet");
+        book.begin(at(0));
+        book.end_well(crate::daemon::book::Good { finished: at(1), ..Default::default() }, 0, at(1));
+        assert!(look(&book, at(120)).is_empty());
+        book.begin(at(60));
+        book.end_badly("no answer", at(61));
+        assert_eq!(look(&book, at(61)), ["run_failed begun"]);
+        book.begin(at(62));
+        book.end_badly("no answer", at(63));
+        assert!(look(&book, at(63)).is_empty(), "told once");
+        assert_eq!(look(&book, at(181)), ["backup_stale begun"]);
+        book.begin(at(182));
+        book.end_well(crate::daemon::book::Good { finished: at(183), ..Default::default() }, 0, at(183));
+        assert_eq!(look(&book, at(184)), ["run_failed over", "backup_stale over"]);
+    }
+
+    #[test]
+    fn a_check_that_finds_damage_is_told_until_one_finds_none() {
+        let mut outbox = Outbox::default();
+        let mut book = CareBook::default();
+        let mut look = |book: &CareBook| {
+            of_care(&mut outbox, book, at(0));
+            told(&mut outbox)
+        };
+        assert!(look(&book).is_empty());
+        book.checked = Some(crate::daemon::care::Checked { faults: 2, ..Default::default() });
+        assert_eq!(look(&book), ["check_failed begun"]);
+        book.checked = None;
+        book.check.failure = Some("the storage failed".into());
+        assert!(look(&book).is_empty(), "it still lasts");
+        book.check.failure = None;
+        assert_eq!(look(&book), ["check_failed over"]);
+    }
+
+    #[test]
+    fn an_age_of_its_own_may_be_said() {
+        let daily = Schedule::parse("0 3 * * *", &TimeZone::UTC).unwrap();
+        let stale = Stale::After(SignedDuration::from_hours(2));
+        assert!(!stale.is(at(0), &daily, at(119)) && stale.is(at(0), &daily, at(121)));
+        assert!(!Stale::Periods(3).is(at(0), &daily, at(2 * 24 * 60)));
+        assert!(Stale::Periods(3).is(at(0), &daily, at(3 * 24 * 60 + 1)));
+    }
+
+    #[test]
+    fn a_kind_is_told_of_once_when_it_shrinks_and_once_when_it_is_whole() {
+        let mut outbox = Outbox::default();
+        let whole = ledger(&[("user", State::Complete), ("app", State::Complete), ("x", State::Failed)]);
+        let short = ledger(&[("user", State::NotPermitted), ("app", State::Suspect), ("x", State::Failed)]);
+        let mut step = |id, before: &Ledger, after: &Ledger| {
+            of_ledger(&mut outbox, "org", (id, at(0)), before, after);
+            told(&mut outbox)
+        };
+        assert_eq!(step("s1", &whole, &short), ["coverage_shrank begun user", "suspect begun app"]);
+        assert!(step("s2", &short, &short).is_empty());
+        assert_eq!(step("s3", &short, &whole), ["coverage_shrank over user", "suspect over app"]);
+    }
+}
