@@ -80,7 +80,7 @@ fn line(subject: &Subject) -> String {
     let at = match subject.fields.as_slice() {
         [] => String::new(),
         [one] if one.is_empty() => String::new(),
-        [first, rest @ ..] if rest.is_empty() => format!(": {first}"),
+        [first] => format!(": {first}"),
         [first, rest @ ..] => format!(": {first} and {} more", rest.len()),
     };
     let why = if subject.why.is_empty() { String::new() } else { format!(": {}", subject.why) };
