@@ -1,7 +1,7 @@
 //! `serve` as a supervisor sees it: ready, alive, stopped, killed, started anew.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -179,4 +179,44 @@ fn a_killed_one_blocks_nobody_on_its_machine() {
 fn turn_taken(world: &World) -> bool {
     let rows = std::fs::read_dir(world.path().join("repo")).unwrap();
     rows.flatten().any(|row| row.file_name().to_string_lossy().ends_with(".book"))
+}
+
+/// Takes one message as a webhook and says that it was taken.
+fn one_message(listener: &TcpListener) -> String {
+    let mut reader = BufReader::new(listener.accept().unwrap().0);
+    let mut head = String::new();
+    while reader.read_line(&mut head).unwrap() > 2 {}
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; length.and_then(|length| length.parse().ok()).expect(&head)];
+    reader.read_exact(&mut body).unwrap();
+    reader
+        .into_inner()
+        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        .unwrap();
+    String::from_utf8(body).unwrap()
+}
+
+#[test]
+fn a_receiver_hears_of_a_tenant_that_does_not_answer() {
+    let world = World::new(&["--rate", "0"]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    std::fs::write(world.path().join("hook"), format!("http://{}/x", listener.local_addr().unwrap()))
+        .unwrap();
+    let file = world.path().join("lastgood.toml");
+    let plain = std::fs::read_to_string(&file).unwrap();
+    let auth = plain.lines().find(|line| line.starts_with("auth")).unwrap();
+    let alerts = format!(
+        "{plain}[[tenant]]\nname = \"gone\"\nprovider = \"okta\"\nurl = \"http://127.0.0.1:9\"\n{auth}\n\
+         [[alert]]\nurl = \"file:hook\"\nwhen = [\"run_failed\"]\n"
+    );
+    std::fs::write(&file, alerts).unwrap();
+    let tried = std::thread::scope(|scope| {
+        let tried = scope.spawn(|| world.lastgood(&["serve", "--test-alerts"]).output().unwrap());
+        assert!(one_message(&listener).contains("\"rule\":\"test\""));
+        tried.join().unwrap()
+    });
+    assert_eq!((tried.status.code(), tried.stdout.as_slice()), (Some(0), b"file:hook  took it\n".as_slice()));
+    let (_serving, _) = world.serve(None);
+    let told = one_message(&listener);
+    assert!(told.contains("\"rule\":\"run_failed\"") && told.contains("\"tenant\":\"gone\""), "{told}");
 }
