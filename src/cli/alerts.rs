@@ -9,6 +9,7 @@ use crate::cli::output::plain;
 use crate::cli::reference;
 use crate::cli::{Exit, Failure};
 use crate::daemon::alert::form::Form;
+use crate::daemon::alert::mail::{Letterbox, Mail, is_mail};
 use crate::daemon::alert::syslog::Syslog;
 use crate::daemon::alert::{Carrier, Class, Policy, Receiver, Rules, Severity, Stale, Teller};
 use crate::http::Hook;
@@ -90,6 +91,16 @@ fn receiver(config: &Config, table: &AlertConfig) -> Result<Receiver, Failure> {
         })?,
     };
     let carrier = match Syslog::parse(&table.url) {
+        None if is_mail(&table.url) => {
+            let secret = table.secret.as_deref().map(resolve).transpose()?;
+            let letterbox = Letterbox {
+                url: &table.url,
+                from: table.from.as_deref().unwrap_or_default(),
+                to: &table.to,
+                login: table.username.clone().zip(secret),
+            };
+            Carrier::Mail(Box::new(Mail::new(letterbox).map_err(|why| fault(table, &why))?))
+        }
         Some(_) if table.form.is_some() || table.secret.is_some() => {
             return Err(fault(table, "`form` and `secret` are for webhooks").into());
         }
@@ -147,6 +158,10 @@ mod tests {
         assert!(wrong(&good.replace("slack", "slck")).contains("`form = \"slck\"`"));
         assert!(wrong(&good.replace("= 5", "= \"soon\"")).contains("stale_after"));
         assert!(wrong("[[alert]]\nurl = \"exec:echo ftp://x\"\n").contains("no http or https URL"));
+        let mail = "[[alert]]\nurl = \"smtp://mail.example\"\nfrom = \"lastgood@example.com\"\nto = [\"ops@example.com\"]\n";
+        assert!(matches!(tried(mail).unwrap().1[0].carrier, Carrier::Mail(_)));
+        assert!(wrong(&mail.replace("\"ops@", "\"ops at ")).contains("no mail address"));
+        assert!(wrong(&mail.replace("//mail", "//me:pw@mail")).contains("`username` and `secret`"));
         let twice = "[[alert]]\nurl = \"syslog+udp://127.0.0.1:1514\"\n".repeat(2);
         assert!(wrong(&twice).contains("configured twice"));
         let literal = wrong("[[alert]]\nurl = \"https://hooks.example/T0/secret\"\n");

@@ -131,8 +131,15 @@ pub struct AlertConfig {
     pub when: Vec<String>,
     /// Nothing less than this.
     pub severity: Option<String>,
-    /// Reference to the key that signs a webhook's messages.
+    /// Reference to the key that signs a webhook's messages, or to the password at a mail server.
     pub secret: Option<String>,
+    /// Who signs in at a mail server.
+    pub username: Option<String>,
+    /// Who writes a mail.
+    pub from: Option<String>,
+    /// To whom.
+    #[serde(default)]
+    pub to: Vec<String>,
 }
 
 /// A `[[tenant]]` table. Settings of the provider (`realm`, `directory`, …) stand beside these.

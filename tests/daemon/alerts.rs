@@ -7,6 +7,7 @@ use lastgood::base::secret::Secret;
 use lastgood::base::time::Clock as _;
 use lastgood::daemon::Place;
 use lastgood::daemon::alert::form::Form;
+use lastgood::daemon::alert::mail::{Letterbox, Mail};
 use lastgood::daemon::alert::syslog::Syslog;
 use lastgood::daemon::alert::{
     Carrier, Class, Complain, Outbox, Policy, Receiver, Rules, Severity, Stale, Teller,
@@ -16,7 +17,7 @@ use lastgood::sim::faults::Faults;
 use lastgood::store::Environment;
 use tokio::sync::watch;
 
-use crate::ears::{Ear, KEY, syslog_tcp, syslog_udp};
+use crate::ears::{Ear, KEY, mail_server, syslog_tcp, syslog_udp};
 use crate::world::{Process, World, words};
 
 #[derive(Default)]
@@ -260,6 +261,30 @@ async fn syslog_hears_it_over_udp_and_tcp() {
     let mut datagram = [0; 9000];
     let count = socket.recv(&mut datagram).unwrap();
     assert_eq!(std::str::from_utf8(&datagram[..count]), Ok(message));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_goes_to_everybody_who_is_named() {
+    let (world, process) = begun().await;
+    let (url, heard) = mail_server();
+    let to = ["ops@example.com".to_owned(), "Ann Lee <ann@example.com>".to_owned()];
+    let letterbox = Letterbox { url: &url, from: "lastgood@example.com", to: &to, login: None };
+    let carrier = Carrier::Mail(Box::new(Mail::new(letterbox).unwrap()));
+    let receiver = Receiver { name: "mail".into(), classes: Vec::new(), least: Severity::Info, carrier };
+    let telling = Telling::new(&world, vec![receiver]);
+    telling.round().await;
+    trust(&world, "one");
+    process.work_until(world.at("02 09:00")).await;
+    telling.round().await;
+    telling.round().await;
+    let heard = heard.lock().unwrap().clone();
+    let has = |start: &str| heard.iter().filter(|line| line.starts_with(start)).count();
+    assert_eq!((has("RCPT TO:<ops@example.com>"), has("RCPT TO:<ann@example.com>"), has("DATA")), (1, 1, 1));
+    assert_eq!(
+        (has("Subject: [medium] org0: pages of another origin"), has("Message-ID: <")),
+        (1, 1),
+        "{heard:#?}"
+    );
 }
 
 #[test]

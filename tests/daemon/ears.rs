@@ -127,3 +127,39 @@ pub(crate) fn syslog_udp() -> (String, UdpSocket) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     (format!("syslog+udp://{}", socket.local_addr().unwrap()), socket)
 }
+
+/// A mail server that takes everything: what came, commands and messages.
+pub(crate) fn mail_server() -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}", listener.local_addr().unwrap());
+    let heard: Arc<Mutex<Vec<String>>> = Arc::default();
+    let kept = heard.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            // Whoever hangs up early has not sent a message.
+            let _ = take_mail(stream, &kept);
+        }
+    });
+    (url, heard)
+}
+
+fn take_mail(mut stream: TcpStream, heard: &Mutex<Vec<String>>) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    stream.write_all(b"220 test\r\n")?;
+    let (mut line, mut in_message) = (String::new(), false);
+    while reader.read_line(&mut line)? > 0 {
+        let said = line.trim_end().to_owned();
+        line.clear();
+        let answer: &[u8] = match said.as_str() {
+            "." if in_message => b"250 taken\r\n",
+            _ if in_message => b"",
+            "DATA" => b"354 go on\r\n",
+            "QUIT" => b"221 bye\r\n",
+            _ => b"250 fine\r\n",
+        };
+        in_message = said == "DATA" || (in_message && said != ".");
+        heard.lock().unwrap().push(said);
+        stream.write_all(answer)?;
+    }
+    Ok(())
+}

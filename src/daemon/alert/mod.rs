@@ -11,6 +11,7 @@
 //! Read [`teller`] for the order of things, [`form`] and [`receiver`] for what goes out.
 
 pub mod form;
+pub mod mail;
 pub mod outbox;
 pub mod raise;
 pub mod receiver;

@@ -5,6 +5,7 @@ use ring::hmac;
 
 use crate::base::secret::Secret;
 use crate::daemon::alert::form::Form;
+use crate::daemon::alert::mail::Mail;
 use crate::daemon::alert::syslog::Syslog;
 use crate::daemon::alert::{Alert, Class, Phase, Severity};
 use crate::http::Hook;
@@ -39,6 +40,8 @@ pub enum Carrier {
     },
     /// Syslog.
     Syslog(Syslog),
+    /// Mail.
+    Mail(Box<Mail>),
 }
 
 impl Receiver {
@@ -61,6 +64,7 @@ impl Carrier {
     pub async fn carry(&self, alert: &Alert, now: Timestamp) -> Result<(), String> {
         match self {
             Self::Syslog(syslog) => syslog.send(alert).await,
+            Self::Mail(mail) => mail.send(alert).await,
             Self::Web { hook, form, secret } => {
                 let body = form.body(alert);
                 let mut headers = vec![(ID, alert.id.clone())];
