@@ -160,7 +160,7 @@ mod tests {
         assert!(wrong("[[alert]]\nurl = \"exec:echo ftp://x\"\n").contains("no http or https URL"));
         let mail = "[[alert]]\nurl = \"smtp://mail.example\"\nfrom = \"lastgood@example.com\"\nto = [\"ops@example.com\"]\n";
         assert!(matches!(tried(mail).unwrap().1[0].carrier, Carrier::Mail(_)));
-        assert!(wrong(&mail.replace("\"ops@", "\"ops at ")).contains("no mail address"));
+        assert!(wrong(&mail.replace("ops@example.com", "nobody")).contains("no mail address"));
         assert!(wrong(&mail.replace("//mail", "//me:pw@mail")).contains("`username` and `secret`"));
         let twice = "[[alert]]\nurl = \"syslog+udp://127.0.0.1:1514\"\n".repeat(2);
         assert!(wrong(&twice).contains("configured twice"));

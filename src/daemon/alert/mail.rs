@@ -51,12 +51,16 @@ impl Mail {
         let (scheme, place) = letterbox.url.split_once("://").unwrap_or_default();
         let tls = scheme == "smtps";
         let place = place.trim_end_matches('/');
+        // Before anything of it is repeated: a password may stand there.
+        if place.contains(['@', '/', '?']) {
+            return Err("write `smtp://HOST:PORT`; who signs in stands in `username` and `secret`".to_owned());
+        }
         let (host, port) = match place.rsplit_once(':') {
             Some((host, port)) => (host, port.parse().map_err(|_| format!("`{port}` is no port"))?),
             None => (place, if tls { 465 } else { 587 }),
         };
-        if host.is_empty() || host.contains(['@', '/', '?']) {
-            return Err("write `smtp://HOST:PORT`; who signs in stands in `username` and `secret`".to_owned());
+        if host.is_empty() {
+            return Err("write `smtp://HOST:PORT`".to_owned());
         }
         let address =
             |text: &str| text.parse::<Mailbox>().map_err(|_| format!("`{text}` is no mail address"));
