@@ -218,7 +218,8 @@ async fn around(
     plan: &Plan,
     occasion: Occasion,
 ) -> Result<Snapshot, Failure> {
-    let args = SnapshotArgs { tenants: vec![plan.tenant.clone()], full: false, accept_rights: false };
+    let args =
+        SnapshotArgs { tenants: vec![plan.tenant.clone()], full: false, accept_rights: false, follow: false };
     let taken = snapshot::collect(global, opened, &plan.tenant, &args, occasion).await?.snapshot;
     global.output.note(format!("snapshot {} kept ({} changes)", taken.id.short(), taken.changed));
     Ok(taken)

@@ -279,6 +279,9 @@ pub struct SnapshotArgs {
     /// Take the credential's rights of today as right, although it had more before.
     #[arg(long)]
     pub accept_rights: bool,
+    /// Go on until Ctrl-C: what the vendor's log names is read at once.
+    #[arg(long)]
+    pub follow: bool,
 }
 
 /// `log`.

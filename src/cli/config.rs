@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde::Deserialize;
@@ -169,6 +170,8 @@ pub struct TenantConfig {
     pub budget: Option<String>,
     /// When `serve` reads it, as cron has it; every hour where nothing is said.
     pub schedule: Option<String>,
+    /// How often `serve` asks the vendor's log between runs, as `1m`, or `off`.
+    pub follow: Option<String>,
     /// When everything is read, where that is to have a schedule of its own.
     pub full_sweep: Option<String>,
     /// The provider's own settings.
@@ -448,6 +451,27 @@ impl TenantConfig {
             }
         }
         Ok(out)
+    }
+
+    /// How often the vendor's log is asked between runs: each minute where nothing is said and the log can be
+    /// followed, else never.
+    ///
+    /// # Errors
+    /// It is neither a length of time of ten seconds or more nor `off`.
+    pub fn follow(&self, can_be_followed: bool) -> Result<Option<Duration>, ConfigError> {
+        const USUAL: Duration = Duration::from_secs(60);
+        const LEAST: SignedDuration = SignedDuration::from_secs(10);
+        match self.follow.as_deref() {
+            None => Ok(can_be_followed.then_some(USUAL)),
+            Some("off") => Ok(None),
+            Some(text) => {
+                let read = text.parse::<SignedDuration>().ok().filter(|every| *every >= LEAST);
+                read.map(|every| Some(every.unsigned_abs())).ok_or_else(|| ConfigError::Tenant {
+                    tenant: self.name.clone(),
+                    why: format!("`follow = \"{text}\"`: write a time of `10s` or more, or `off`"),
+                })
+            }
+        }
     }
 
     /// The budget in percent.

@@ -348,9 +348,12 @@ pub fn watched(config: &Config, tenant: &TenantConfig) -> Result<Watched, Failur
         Ok::<Schedule, Failure>(read.spread(&tenant.name, config.serve.spread()?))
     };
     let (given, own) = (config.clone(), tenant.clone());
+    let catalog = plain.given(&tenant.provider_settings(plain)?);
+    let can_be_followed = catalog.audit.as_ref().is_some_and(|audit| audit.follow.is_some());
     Ok(Watched {
         name: tenant.name.clone(),
-        catalog: plain.given(&tenant.provider_settings(plain)?),
+        catalog,
+        follow: tenant.follow(can_be_followed)?,
         accept: tenant.accept.clone(),
         connect: Box::new(move || Ok(connect(&given, &own, Purpose::Read)?)),
         schedule: schedule("schedule", tenant.schedule.as_deref().unwrap_or(HOURLY))?,

@@ -1,13 +1,14 @@
 //! `snapshot`: collect now, and say what changed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::base::coverage::Row;
 use crate::base::ids::PlanId;
 use crate::base::key::Kind;
-use crate::base::time::SystemClock;
+use crate::base::time::{Clock, SystemClock};
 use crate::cli::args::{Global, SnapshotArgs};
 use crate::cli::coverage;
 use crate::cli::open::{Opened, open, watched};
@@ -17,8 +18,8 @@ use crate::cli::{Exit, Failure};
 use crate::collect::due::{FULL_SWEEP_EVERY, Full};
 use crate::collect::imported::FILES_NOTE;
 use crate::collect::mark::Mark;
-use crate::collect::{self, Collected};
-use crate::daemon::{Attempt, Wish};
+use crate::collect::{self, Collected, Silent};
+use crate::daemon::{Attempt, AttemptError, Tail, Watched, Wish};
 use crate::json::{Object, Value};
 use crate::provider::Live;
 use crate::store::{Flags, Snapshot};
@@ -107,7 +108,53 @@ pub async fn run(global: &Global, args: SnapshotArgs) -> Result<Exit, Failure> {
             Err(failure) => return Err(failure),
         }
     }
+    if args.follow && first_failure.is_none() {
+        follow(global, &opened, &names).await?;
+    }
     first_failure.map_or(Ok(exit), Err)
+}
+
+/// How often the log of a tenant is asked that the configuration does not let `serve` follow.
+const FOLLOW_EVERY: Duration = Duration::from_secs(60);
+
+/// Reads what the vendors' logs name, as soon as they name it, until the person interrupts.
+async fn follow(global: &Global, opened: &Opened, names: &[String]) -> Result<(), Failure> {
+    let mut followed = Vec::new();
+    for name in names {
+        let watched = watched(&opened.config, opened.config.tenant(name)?)?;
+        let live = (watched.connect)().map_err(AttemptError::from)?;
+        let tail = Tail::after_newest(&opened.repository, name, live, &SystemClock)?;
+        followed.push((watched, tail));
+    }
+    let every = followed.iter().filter_map(|(watched, _)| watched.follow).min().unwrap_or(FOLLOW_EVERY);
+    global.output.note(format!("following the vendor's log, every {} s; Ctrl-C ends it", every.as_secs()));
+    loop {
+        tokio::time::sleep(every).await;
+        for (watched, tail) in &mut followed {
+            match tail.has_news(SystemClock.now()).await {
+                Ok(false) => {}
+                Ok(true) => named(global, opened, watched).await,
+                Err(error) => {
+                    global.output.warn(format!("{}: the log could not be read: {error}", watched.name));
+                }
+            }
+        }
+    }
+}
+
+/// One snapshot of what the log names.
+async fn named(global: &Global, opened: &Opened, watched: &Watched) {
+    let attempt = Attempt {
+        repository: &opened.repository,
+        watched,
+        clock: Arc::new(SystemClock),
+        wish: Wish { named_only: true, ..Wish::default() },
+        progress: &Silent,
+    };
+    match attempt.in_turn().await {
+        Ok(collected) => summary(global, &watched.name, &collected.snapshot),
+        Err(error) => global.output.warn(format!("{}: {error}", watched.name)),
+    }
 }
 
 /// One snapshot of one tenant.
@@ -129,6 +176,7 @@ pub async fn collect(
         clock: Arc::new(SystemClock),
         wish: Wish {
             only_if_due: false,
+            named_only: false,
             full: args.full,
             accept_rights: args.accept_rights,
             flags: occasion.flags(),

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::base::coverage::{Exception, State};
 use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{KindSpec, Shape};
+use crate::provider::guides;
 
 /// More than this share of a kind must vanish at once before it is suspect …
 const VANISH_PERCENT: usize = 5;
@@ -96,7 +97,8 @@ impl Gone {
         let parents = key.ids.get(..key.ids.len().saturating_sub(1)).unwrap_or_default();
         let holds =
             |kind: &Kind, ids: &[String]| self.by_kind.get(kind).is_some_and(|gone| gone.contains(ids));
-        if spec.parent.iter().any(|parent| holds(parent, parents)) {
+        // What a list was found by is a parent too where its id stands in the key.
+        if spec.parent.iter().chain(&guides(spec)).any(|above| holds(above, parents)) {
             return true;
         }
         let own = key.id();
@@ -276,6 +278,14 @@ mod tests {
         );
     }
 
+    fn gone_with_role(told: &KindSpec) {
+        let mut gone = Gone::default();
+        gone.insert(&key("custom_role", &["cr0"]));
+        let own = key("role_subscription", &["cr0", "OKTA_ISSUE"]);
+        assert!(gone.explains(told, &own), "its role is gone");
+        assert!(!gone.explains(told, &key("role_subscription", &["ORG_ADMIN", "OKTA_ISSUE"])));
+    }
+
     #[test]
     fn what_hung_on_something_gone_is_gone_without_asking() {
         let mut gone = Gone::default();
@@ -293,6 +303,9 @@ mod tests {
         };
         let verdict = judge(case(spec("client_role"), roles.clone()));
         assert_eq!(verdict, Verdict::Confirm { ask: Vec::new(), gone: roles }, "a whole client went");
+        // Nothing of Okta lies below a custom role, but what is read by way of it has its id in the key.
+        let told = catalog::provider("okta").unwrap().kind(&Kind::new("role_subscription")).unwrap();
+        gone_with_role(told);
         let members = vec![key("group_member", &["g", "u"]), key("group_member", &["g", "other"])];
         let verdict = judge(case(spec("group_member"), members));
         let Verdict::Confirm { ask, gone } = verdict else { panic!("two are not too many") };

@@ -120,6 +120,9 @@ impl Run<'_> {
         let needed = known.keeps_more_than_ids(spec);
         let row = rows.get(&spec.kind);
         let now = self.clock.now();
+        if self.options.named_only && !needed {
+            return Reading::Carry;
+        }
         agenda::reading(&agenda::Case { catalog: self.catalog, spec, needed, row, now, count: &count })
     }
 

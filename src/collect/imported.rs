@@ -24,8 +24,8 @@ use crate::store::{Fingerprints, Flags, Meta, Parts, Put, Snapshot, WriteSession
 
 /// Note with the names of the files.
 pub const FILES_NOTE: &str = "imported";
-/// Note with the time at which the last snapshot that read the tenant began.
-const AFTER_NOTE: &str = "imported.after";
+/// Note with the time at which the last snapshot before it began that read the tenant as an ordinary run does.
+pub(crate) const AFTER_NOTE: &str = "imported.after";
 /// Bytes of the first note.
 const NAMES_MAX: usize = 1000;
 

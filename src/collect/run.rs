@@ -14,6 +14,7 @@ use crate::catalog::Provider;
 use crate::collect::absence::{Gone, lost_rights};
 use crate::collect::due::{self, Full};
 use crate::collect::explain::Log;
+use crate::collect::imported::{AFTER_NOTE, read_began};
 use crate::collect::mark::Mark;
 use crate::collect::remaining::Left;
 use crate::collect::{CollectError, explain, late, ledger, notes};
@@ -56,6 +57,8 @@ pub struct Options {
     pub full: bool,
     /// Full sweeps come by a schedule of their own: that the last one is a day old is no reason for one.
     pub sweeps_apart: bool,
+    /// Read what the log names and nothing else: what no event tells of waits for the next ordinary run.
+    pub named_only: bool,
     /// Set by an apply on the snapshots around it.
     pub flags: Flags,
     /// Short texts that go with the snapshot.
@@ -174,7 +177,7 @@ impl Run<'_> {
             permission: permission(&start.rights),
             now: start.started,
             asked: self.options.full,
-            ages: !self.options.sweeps_apart,
+            ages: !self.options.sweeps_apart && !self.options.named_only,
         });
         if self.catalog.audit.as_ref().is_none_or(|audit| audit.follow.is_none()) {
             self.sweep_all(gathering, previous).await?;
@@ -230,6 +233,10 @@ impl Run<'_> {
     fn meta(&self, start: &Start, finished: Timestamp, ledger: Ledger, full_sweep: bool) -> Meta {
         let mut kept = self.options.notes.clone();
         kept.extend(notes::pack(RIGHTS_NOTE, start.kept_rights.iter().map(String::as_str)));
+        // A run that read less than an ordinary one does not count as one: the next goes on from before it.
+        if let Some(previous) = start.previous.as_ref().filter(|_| self.options.named_only && !full_sweep) {
+            kept.insert(AFTER_NOTE.into(), read_began(previous).to_string());
+        }
         kept.insert(PROVIDER_NOTE.into(), self.catalog.provider.clone());
         kept.insert(IDENTITY_NOTE.into(), start.identity.clone());
         Meta {

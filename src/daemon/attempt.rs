@@ -61,6 +61,8 @@ impl AttemptError {
 pub struct Wish {
     /// Only if the book says, once the turn is had, that a run is due.
     pub only_if_due: bool,
+    /// Read what the vendor's log names, between two runs of the schedule, which goes on as if this was none.
+    pub named_only: bool,
     /// Read everything, whatever the vendor's log and the schedule say.
     pub full: bool,
     /// Take the rights of today as the new baseline.
@@ -98,8 +100,10 @@ impl Attempt<'_> {
         if self.wish.only_if_due && self.watched.due(&book, now) > now {
             return Err(AttemptError::Done);
         }
-        let full = self.wish.full || self.watched.is_sweep_due(&book, now);
-        book.begin(now);
+        let full = self.wish.full || !self.wish.named_only && self.watched.is_sweep_due(&book, now);
+        if !self.wish.named_only {
+            book.begin(now);
+        }
         let (turn, lost) = Kept::new(turn);
         turn.write(&book.to_bytes())?;
         let ended = tokio::select! {
@@ -109,10 +113,16 @@ impl Attempt<'_> {
         let now = self.clock.now();
         match ended {
             Ok((collected, throttled)) => {
-                book.end_well(good(&collected), throttled, now);
+                if self.wish.named_only {
+                    book.between(good(&collected), throttled);
+                } else {
+                    book.end_well(good(&collected), throttled, now);
+                }
                 turn.write(&book.to_bytes())?;
                 Ok(collected)
             }
+            // The schedule's own run comes, and tells what is wrong.
+            Err(error) if self.wish.named_only => Err(error),
             Err(error) => {
                 book.end_badly(&said(&error), now);
                 // Where the repository takes nothing, that is the error to tell.
@@ -139,6 +149,7 @@ impl Attempt<'_> {
                 accept_rights: self.wish.accept_rights,
                 full,
                 sweeps_apart: self.watched.full_sweep.is_some(),
+                named_only: self.wish.named_only,
                 flags: self.wish.flags,
                 notes: self.wish.notes.clone(),
             },

@@ -143,16 +143,21 @@ impl Book {
 
     /// Notes that the run that began last left a snapshot.
     pub fn end_well(&mut self, good: Good, throttled: u64, now: Timestamp) {
-        if good.full {
-            self.swept = Some(good.started);
-        }
         self.tries = 0;
         self.failing_since = None;
         self.totals.good += 1;
+        self.ended = self.begun.map(|began| Ended { began, at: now, failure: None });
+        self.between(good, throttled);
+    }
+
+    /// Notes a snapshot between two runs.
+    pub fn between(&mut self, good: Good, throttled: u64) {
+        if good.full {
+            self.swept = Some(good.started);
+        }
         self.totals.requests += good.requests;
         self.totals.changes += good.changes;
         self.totals.throttled += throttled;
-        self.ended = self.begun.map(|began| Ended { began, at: now, failure: None });
         self.good = Some(good);
     }
 

@@ -21,6 +21,7 @@ pub mod place;
 pub mod schedule;
 pub mod scheduler;
 pub mod status;
+pub mod tail;
 mod watched;
 
 pub use attempt::{Attempt, AttemptError, Wish};
@@ -29,4 +30,5 @@ pub use care::{Came, Care, CareBook, Chore, Done};
 pub use place::Place;
 pub use schedule::{Schedule, ScheduleError};
 pub use scheduler::{Listen, Outcome, Report, Scheduler};
+pub use tail::Tail;
 pub use watched::{CannotConnect, Connect, Watched};

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinSet};
 
 use crate::base::time::Clock;
@@ -20,6 +20,7 @@ use crate::daemon::book::Book;
 use crate::daemon::care::{Care, CareBook, Done};
 use crate::daemon::place::Place;
 use crate::daemon::schedule::patience;
+use crate::daemon::tail::Tail;
 use crate::daemon::watched::Watched;
 use crate::store::StoreError;
 
@@ -68,6 +69,8 @@ struct Known {
     running: bool,
     /// A run came to nothing, or was another's, and the book does not say so.
     not_before: Option<Timestamp>,
+    /// The vendor's log named something since the last run began.
+    news: bool,
     /// Failures that could not be written into the book, one after the other.
     unwritten: u32,
 }
@@ -119,6 +122,19 @@ impl Scheduler {
     /// leaves nothing behind.
     pub async fn serve(&self, mut stop: watch::Receiver<bool>) {
         let (mut running, mut caring) = (Running::default(), Caring::new());
+        let (tell, mut news) = mpsc::channel(self.watched.len().max(1));
+        let mut tails = JoinSet::new();
+        for watched in &self.watched {
+            if let Some(every) = watched.follow {
+                tails.spawn(follow(
+                    self.place.clone(),
+                    watched.clone(),
+                    self.clock.clone(),
+                    every,
+                    tell.clone(),
+                ));
+            }
+        }
         self.look();
         while !*stop.borrow_and_update() {
             let next = self.begin_due((&mut running, &mut caring), &stop);
@@ -126,13 +142,20 @@ impl Scheduler {
             tokio::select! {
                 Some(report) = running.next(self.clock.as_ref()) => self.settle(&report),
                 Some(done) = caring.join_next() => self.settle_care(done.ok()),
+                Some(tenant) = news.recv() => self.heard_of(&tenant),
                 () = tokio::time::sleep(wait) => self.look(),
                 _ = stop.changed() => {}
             }
         }
+        tails.abort_all();
         while let Some(report) = running.next(self.clock.as_ref()).await {
             self.settle(&report);
         }
+    }
+
+    /// What the vendor's log of a tenant named is read in the next round, whatever the schedule says.
+    pub fn heard_of(&self, tenant: &str) {
+        self.known().entry(tenant.to_owned()).or_default().news = true;
     }
 
     /// Makes every run that is due now and waits for their ends; says when the next one is due.
@@ -269,16 +292,22 @@ impl Scheduler {
                 continue;
             }
             let due = due(watched, here.as_ref(), now);
-            if due > now {
+            let news = here.is_some_and(|here| here.news);
+            if due > now && !news {
                 next = next.min(due);
                 continue;
             }
-            self.known().entry(watched.name.clone()).or_default().running = true;
+            {
+                let mut known = self.known();
+                let here = known.entry(watched.name.clone()).or_default();
+                (here.running, here.news) = (true, false);
+            }
             self.listen.begins(&watched.name);
             let run = One {
                 place: self.place.clone(),
                 clock: self.clock.clone(),
                 watched: watched.clone(),
+                named_only: due > now,
                 stop: stop.clone(),
             };
             let runtime = Handle::current();
@@ -349,11 +378,45 @@ fn due(watched: &Watched, here: Option<&Known>, now: Timestamp) -> Timestamp {
     here.not_before.map_or(due, |not_before| due.max(not_before.min(bound)))
 }
 
+/// Asks a tenant's log again and again, and tells when it names something. What hinders it is told by the
+/// schedule's own runs, which ask the same vendor.
+async fn follow(
+    place: Arc<Place>,
+    watched: Arc<Watched>,
+    clock: Arc<dyn Clock>,
+    every: Duration,
+    tell: mpsc::Sender<String>,
+) {
+    let mut tail = None;
+    loop {
+        tokio::time::sleep(every).await;
+        let news = match &mut tail {
+            Some(tail) => Tail::has_news(tail, clock.now()).await,
+            None => {
+                let Ok(live) = (watched.connect)() else { continue };
+                let repository = place.repository();
+                let begun = repository.and_then(|repository| {
+                    Tail::after_newest(&repository, &watched.name, live, clock.as_ref())
+                });
+                tail = begun.ok();
+                continue;
+            }
+        };
+        match news {
+            Ok(true) if tell.send(watched.name.clone()).await.is_err() => return,
+            Ok(_) => {}
+            // The credential may have been renewed, or the vendor have forgotten the place.
+            Err(_) => tail = None,
+        }
+    }
+}
+
 /// One run, with all that it needs on a thread of its own.
 struct One {
     place: Arc<Place>,
     clock: Arc<dyn Clock>,
     watched: Arc<Watched>,
+    named_only: bool,
     stop: watch::Receiver<bool>,
 }
 
@@ -366,7 +429,11 @@ impl One {
                     repository: &repository,
                     watched: &self.watched,
                     clock: self.clock.clone(),
-                    wish: Wish { only_if_due: true, ..Wish::default() },
+                    wish: Wish {
+                        only_if_due: !self.named_only,
+                        named_only: self.named_only,
+                        ..Wish::default()
+                    },
                     progress: &Silent,
                 };
                 tokio::select! {

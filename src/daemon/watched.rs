@@ -1,5 +1,7 @@
 //! A tenant as a schedule sees it: how it is reached, and when it is read.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::catalog::Provider;
@@ -35,6 +37,8 @@ pub struct Watched {
     pub connect: Connect,
     /// When it is read.
     pub schedule: Schedule,
+    /// How often the vendor's log is asked between runs; never where there is nothing.
+    pub follow: Option<Duration>,
     /// When everything is read, where that has a schedule of its own.
     pub full_sweep: Option<Schedule>,
 }

@@ -7,6 +7,7 @@
 mod alerts;
 mod care;
 mod ears;
+mod following;
 mod page;
 mod rounds;
 mod world;

@@ -28,6 +28,7 @@ pub(crate) struct Tenant {
     pub(crate) name: String,
     pub(crate) schedule: &'static str,
     pub(crate) full_sweep: Option<&'static str>,
+    pub(crate) follow: Option<std::time::Duration>,
     organisation: Arc<Mutex<Organisation>>,
     url: String,
     /// What the configuration gives is no use.
@@ -79,6 +80,7 @@ impl Tenant {
             name: self.name.clone(),
             catalog: okta,
             accept: Vec::new(),
+            follow: self.follow,
             connect: Box::new(connect),
             schedule: schedule(self.schedule),
             full_sweep: self.full_sweep.map(schedule),
@@ -197,6 +199,7 @@ impl World {
             name: format!("org{number}"),
             schedule: "0 * * * *",
             full_sweep: None,
+            follow: None,
             organisation,
             url,
             without_key: Arc::default(),

@@ -91,6 +91,11 @@ async fn hours(seed: u64, rounds: Vec<Vec<Draw>>, habits: Habits) -> Result<(), 
         for draw in draws {
             number += 1;
             done.extend(make(&tenant, draw, number));
+            // Whoever follows the log reads what it named so far, in the midst of the changes.
+            if number % 3 == 0 {
+                let collected = tenant.named().await;
+                prop_assert!(collected.full.is_none(), "{:?}", collected.full);
+            }
         }
         // Half of it is in the log by now, or none; the rest of it comes late.
         tenant.snapshot().await;

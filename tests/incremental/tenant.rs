@@ -89,14 +89,14 @@ impl Tenant {
         Live::connect_in(catalog::provider("okta").unwrap(), target, bounds).unwrap()
     }
 
-    async fn collect(&self, repository: &Repository, full: bool) -> Collected {
+    async fn collect(&self, repository: &Repository, options: Options) -> Collected {
         let live = self.live();
         let run = Run {
             catalog: live.catalog(),
             live: &live,
             fingerprints: repository.fingerprints(NAME).unwrap(),
             clock: self.clock.clone(),
-            options: Options { full, ..Options::default() },
+            options,
             progress: &Silent,
         };
         run.snapshot(repository.session(NAME).unwrap()).await.unwrap()
@@ -104,12 +104,17 @@ impl Tenant {
 
     /// A snapshot as the schedule takes one.
     pub(crate) async fn snapshot(&self) -> Collected {
-        self.collect(&self.repository, false).await
+        self.collect(&self.repository, Options::default()).await
+    }
+
+    /// A snapshot of what the log names, between two that the schedule takes.
+    pub(crate) async fn named(&self) -> Collected {
+        self.collect(&self.repository, Options { named_only: true, ..Options::default() }).await
     }
 
     /// A snapshot of everything, although the log tells what changed.
     pub(crate) async fn sweep(&self) -> Collected {
-        self.collect(&self.repository, true).await
+        self.collect(&self.repository, Options { full: true, ..Options::default() }).await
     }
 
     /// What the repository holds now.
@@ -120,7 +125,7 @@ impl Tenant {
     /// What somebody finds who reads everything at this instant and knows nothing from before.
     pub(crate) async fn truth(&self) -> (Held, Ledger) {
         let fresh = repository(&self.clock);
-        let collected = self.collect(&fresh, true).await;
+        let collected = self.collect(&fresh, Options { full: true, ..Options::default() }).await;
         assert_eq!(faults(&collected.snapshot.ledger), Vec::<String>::new(), "the truth is read whole");
         (held(&fresh), (*collected.snapshot.ledger).clone())
     }

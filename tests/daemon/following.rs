@@ -1,0 +1,71 @@
+//! What happens between two hours.
+
+use std::time::Duration;
+
+use lastgood::base::key::ResourceKey;
+use lastgood::json::Value;
+use lastgood::store::Part;
+use tokio::sync::watch;
+
+use crate::world::World;
+
+/// The names that a group had, by the minute of the snapshot that found it.
+fn names(world: &World, group: &str) -> Vec<(String, String)> {
+    let repository = world.repository();
+    let key = ResourceKey::from_path(&format!("group/{group}")).unwrap();
+    let mut found: Vec<(String, String)> = Vec::new();
+    for snapshot in repository.snapshots("org0").unwrap() {
+        let entry = repository.entry("org0", snapshot.seq, &key).unwrap().unwrap();
+        let body = repository.read(&entry, Part::Main).unwrap().unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let name = body["profile"]["name"].as_str().unwrap().to_owned();
+        if found.last().is_none_or(|(_, last)| *last != name) {
+            found.push((snapshot.started.strftime("%H:%M").to_string(), name));
+        }
+    }
+    found
+}
+
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..2_000 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+    panic!("{what} never came");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_changed_and_put_back_within_the_hour_is_seen() {
+    let mut world = World::start(1).await;
+    world.tenants[0].follow = Some(Duration::from_millis(40));
+    let group = world.ask(0, "POST", "/api/v1/groups", r#"{"profile":{"name":"Payroll"}}"#).1;
+    let id = group.get("id").and_then(Value::as_str).unwrap().to_owned();
+    let process = world.process(2);
+    let (stop, stopped) = watch::channel(false);
+    let scheduler = process.scheduler.clone();
+    let serving = tokio::spawn(async move { scheduler.serve(stopped).await });
+    until("the first run", || world.book("org0").good.is_some()).await;
+    let rename = |name: &str| {
+        let body = format!(r#"{{"profile":{{"name":"{name}"}}}}"#);
+        assert_eq!(world.ask(0, "PUT", &format!("/api/v1/groups/{id}"), &body).0, 200);
+    };
+    world.clock.set(world.at("02 08:31"));
+    rename("Everyone and Mallory");
+    until("the change", || names(&world, &id).len() == 2).await;
+    world.clock.set(world.at("02 08:44"));
+    rename("Payroll");
+    until("the way back", || names(&world, &id).len() == 3).await;
+    let seen = [("08:20", "Payroll"), ("08:31", "Everyone and Mallory"), ("08:44", "Payroll")];
+    assert_eq!(names(&world, &id), seen.map(|(at, name)| (at.to_owned(), name.to_owned())));
+    stop.send(true).unwrap();
+    serving.await.unwrap();
+    // The hour comes all the same, and finds what no event tells of from before the snapshots between.
+    let book = world.book("org0");
+    assert_eq!(book.begun, Some(world.at("02 08:20")), "the schedule goes on as if nothing was");
+    let next = world.process(3);
+    next.work_until(world.at("02 09:00")).await;
+    assert_eq!(next.heard.take(), ["org0: part, 0 changes"]);
+    assert_eq!(world.book("org0").totals.good, 2);
+}
