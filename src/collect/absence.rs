@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::base::coverage::{Exception, State};
 use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{KindSpec, Shape};
-use crate::provider::guides;
+use crate::provider::found_by;
 
 /// More than this share of a kind must vanish at once before it is suspect …
 const VANISH_PERCENT: usize = 5;
@@ -97,8 +97,11 @@ impl Gone {
         let parents = key.ids.get(..key.ids.len().saturating_sub(1)).unwrap_or_default();
         let holds =
             |kind: &Kind, ids: &[String]| self.by_kind.get(kind).is_some_and(|gone| gone.contains(ids));
-        // What a list was found by is a parent too where its id stands in the key.
-        if spec.parent.iter().chain(&guides(spec)).any(|above| holds(above, parents)) {
+        if spec.parent.iter().any(|parent| holds(parent, parents)) {
+            return true;
+        }
+        // What a list was found by is as good as a parent where its id stands in the key.
+        if found_by(spec, key.id()).into_iter().any(|(kind, id)| holds(kind, &[id])) {
             return true;
         }
         let own = key.id();
@@ -281,9 +284,9 @@ mod tests {
     fn gone_with_role(told: &KindSpec) {
         let mut gone = Gone::default();
         gone.insert(&key("custom_role", &["cr0"]));
-        let own = key("role_subscription", &["cr0", "OKTA_ISSUE"]);
+        let own = key("role_subscription", &["cr0:OKTA_ISSUE"]);
         assert!(gone.explains(told, &own), "its role is gone");
-        assert!(!gone.explains(told, &key("role_subscription", &["ORG_ADMIN", "OKTA_ISSUE"])));
+        assert!(!gone.explains(told, &key("role_subscription", &["ORG_ADMIN:OKTA_ISSUE"])));
     }
 
     #[test]

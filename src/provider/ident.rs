@@ -1,9 +1,9 @@
 //! The own id of a resource: one field, several fields, or the values that its path was filled
 //! with. Several parts become one text from which they can be had again. Pure.
 
-use crate::base::key::SINGLETON;
+use crate::base::key::{Kind, SINGLETON};
 use crate::catalog::mention::last_of;
-use crate::catalog::{KindSpec, RefBy, Shape};
+use crate::catalog::{KindSpec, RefBy, Shape, Source};
 use crate::json::{Object, Pointer, Value};
 
 /// Stands between the parts of an id of several fields; within a part it is encoded.
@@ -76,6 +76,19 @@ pub(crate) fn values<'s>(spec: &'s KindSpec, own: &str) -> Vec<(&'s str, String)
         _ => split(own),
     };
     spec.id_of.iter().map(String::as_str).zip(parts).collect()
+}
+
+/// By way of what a resource was found that does not lie below it: each value of its id that was taken from a
+/// resource of a kind, with that kind.
+#[must_use]
+pub fn found_by<'s>(spec: &'s KindSpec, own: &str) -> Vec<(&'s Kind, String)> {
+    let values = values(spec, own);
+    let sources = spec.read.iter().flat_map(|read| &read.values_of);
+    let of = |(name, source): (&String, &'s Source)| {
+        let value = values.iter().find(|(known, _)| known == name)?;
+        Some((&source.of, value.1.clone()))
+    };
+    sources.filter_map(of).collect()
 }
 
 /// A body that holds nothing but an id, for paths that need no more.

@@ -42,6 +42,7 @@ pub use error::ProviderError;
 pub use events::Event;
 pub use follow::From;
 pub use forecast::{ahead, forecast};
+pub use ident::found_by;
 pub use known::Known;
 pub use live::{Live, Target, World, WriteAnswer, WriteRequest};
 pub use order::{guides, is_context, is_divisible, order};

@@ -290,7 +290,7 @@ def reads(catalog, docs, kind, row):
     read |= plan
     # Where the path names the instance, 404 says that there is no such one; of a collection or a setting that hangs on
     # nothing it says that the organisation does not have such things.
-    alone = not row["parent"] and not plan.get("each") and row["type"] not in ESSENTIAL
+    alone = not row["parent"] and not plan.get("each") and not plan.get("values_of") and row["type"] not in ESSENTIAL
     if (row["optional"] or alone) and row["type"] not in ID_OF:
         absent = {"status": 404, "state": "not_entitled", "reason": "The organisation does not have the feature."}
         read["statuses"] = read.get("statuses", []) + [absent]
