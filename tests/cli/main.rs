@@ -14,10 +14,12 @@ mod kill;
 mod limits;
 #[path = "../falsified/realm.rs"]
 mod living;
+mod organisation;
 mod output;
 mod picture;
 mod questions;
 mod realm;
+mod recovery;
 mod reference;
 mod refused;
 mod serve;
