@@ -129,7 +129,7 @@ fn what_a_person_reads_of_the_damage() {
             --- stdout
             4 objects ([size]), 1 snapshots, 10 bodies: every body read and hashed
             damaged: [prefix]/000000000002  the record is damaged: it does not open: changed, or from another place; `check` lists what is affected, `repair` takes it from a second copy
-                lost: a whole snapshot of [prefix]  of an unknown time
+                lost: a whole snapshot of kc  of an unknown time
             damaged: [prefix]/000000000003  the record before it is missing or another one than it names
                 lost: a whole snapshot of kc  of 2026-11-03 14:02:00Z
             ");

@@ -34,13 +34,13 @@ impl Complain for Complaints {
 }
 
 /// A process that tells, beside the one that reads.
-struct Telling {
+pub(crate) struct Telling {
     teller: Teller,
     complaints: Arc<Complaints>,
 }
 
 impl Telling {
-    fn new(world: &World, receivers: Vec<Receiver>) -> Self {
+    pub(crate) fn new(world: &World, receivers: Vec<Receiver>) -> Self {
         let env = Environment { clock: world.clock.clone(), entropy: Arc::new(SeededEntropy::new(77)) };
         let place = Arc::new(Place::new(world.memory.clone(), &words(), env, None).unwrap());
         let watched: Vec<_> = world.tenants.iter().map(|tenant| tenant.watched(&world.clock)).collect();
@@ -51,7 +51,7 @@ impl Telling {
         Self { teller, complaints }
     }
 
-    async fn round(&self) {
+    pub(crate) async fn round(&self) {
         let (_never, stop) = watch::channel(false);
         self.teller.round(&stop).await;
     }
@@ -61,7 +61,7 @@ impl Telling {
     }
 }
 
-fn hook(name: &str, ear: &Ear) -> Receiver {
+pub(crate) fn hook(name: &str, ear: &Ear) -> Receiver {
     let hook = Hook::new(&Secret::new(ear.url.clone())).unwrap();
     let carrier = Carrier::Web { hook, form: Form::Json, secret: Some(Secret::new(KEY.into())) };
     Receiver { name: name.into(), classes: Vec::new(), least: Severity::Info, carrier }

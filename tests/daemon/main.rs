@@ -8,6 +8,7 @@ mod alerts;
 mod care;
 mod ears;
 mod following;
+mod month;
 mod page;
 mod rounds;
 mod world;

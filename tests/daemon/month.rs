@@ -1,0 +1,197 @@
+//! A stretch of unattended time, with what goes wrong in a month in it, on a clock that is set from one
+//! due moment to the next. A day of two tenants in the suite; a month of six by `tests/campaigns/month`.
+//!
+//! What a month brings: a crash in the middle of runs, a credential that expires, a disk that is full for a
+//! while, a vendor that is down, one that asks to slow down, a clock that jumps ahead and back, a tenant that
+//! loses half of its people.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use lastgood::base::time::Clock as _;
+use lastgood::daemon::{Care, CareBook, Schedule};
+use lastgood::json::Value;
+use lastgood::sim::faults::Faults;
+use lastgood::storage::{Fault, FaultKind, Storage};
+use lastgood::store::Retention;
+
+use crate::alerts::{Telling, hook};
+use crate::ears::Ear;
+use crate::world::{Process, World};
+
+/// Days and tenants.
+const SIZE: &str = "LASTGOOD_MONTH";
+
+fn care() -> Care {
+    let schedule = |text| Schedule::parse(text, &TimeZone::UTC).unwrap();
+    let rules = Retention {
+        hourly: Some("2d".parse().unwrap()),
+        daily: Some("14d".parse().unwrap()),
+        ..Retention::default()
+    };
+    Care { check: schedule("0 5 * * 0"), read_data: true, prune: Some((schedule("30 4 * * *"), rules)) }
+}
+
+/// What came of everything.
+struct Month {
+    world: World,
+    process: Process,
+    telling: Telling,
+    ear: Ear,
+    begun: Timestamp,
+    length: SignedDuration,
+    seed: u64,
+    runs: BTreeMap<String, usize>,
+    alerts: BTreeMap<String, usize>,
+    memory: Vec<u64>,
+}
+
+/// Kilobytes of this process.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+}
+
+impl Month {
+    async fn begin(days: i64, tenants: usize) -> Self {
+        let mut world = World::start(tenants).await;
+        world.care = Some(care);
+        let ear = Ear::open();
+        Self {
+            process: world.process(2),
+            telling: Telling::new(&world, vec![hook("ear", &ear)]),
+            ear,
+            begun: world.clock.now(),
+            length: SignedDuration::from_hours(24 * days),
+            world,
+            seed: 2,
+            runs: BTreeMap::new(),
+            alerts: BTreeMap::new(),
+            memory: Vec::new(),
+        }
+    }
+
+    /// Another process takes over, on this storage.
+    fn restart(&mut self, storage: Arc<dyn Storage>) {
+        self.count();
+        self.seed += 1;
+        self.process = self.world.process_on(storage, self.seed);
+    }
+
+    fn count(&mut self) {
+        for line in self.process.heard.take() {
+            let (who, what) = line.split_once(": ").unwrap_or(("", &line));
+            let what = what.split([',', ':']).next().unwrap_or_default();
+            let what = if who.starts_with('~') { what.split(' ').nth(1).unwrap_or(what) } else { what };
+            *self.runs.entry(format!("{who} {what}")).or_default() += 1;
+        }
+        for what in self.ear.heard() {
+            *self.alerts.entry(what).or_default() += 1;
+        }
+    }
+
+    /// Lets a share of the month pass, people changing a little each day.
+    async fn until(&mut self, percent: i32) {
+        let end = self.begun + SignedDuration::from_secs(self.length.as_secs() * i64::from(percent) / 100);
+        while self.world.clock.now() < end {
+            let now = self.world.clock.now();
+            self.process.work_until(end.min(now + SignedDuration::from_hours(6))).await;
+            let number = now.as_second();
+            let group = format!(r#"{{"profile":{{"name":"Project {number}"}}}}"#);
+            let tenant = usize::try_from(number).unwrap() % self.world.tenants.len();
+            assert_eq!(self.world.ask(tenant, "POST", "/api/v1/groups", &group).0, 200);
+            self.telling.round().await;
+        }
+        self.memory.push(resident());
+    }
+
+    /// Half of the people of a tenant are gone.
+    fn halve(&self, tenant: usize) -> usize {
+        let (status, users) = self.world.ask(tenant, "GET", "/api/v1/users", "");
+        assert_eq!(status, 200);
+        let ids = users.as_array().unwrap().iter().filter_map(|user| user.get("id").and_then(Value::as_str));
+        let ids: Vec<&str> = ids.collect();
+        for id in ids.iter().take(ids.len() / 2) {
+            let path = format!("/api/v1/users/{id}");
+            // The first call switches off, the second deletes.
+            self.world.ask(tenant, "DELETE", &path, "");
+            self.world.ask(tenant, "DELETE", &path, "");
+        }
+        ids.len() / 2
+    }
+
+    fn good(&self) -> u64 {
+        self.world.tenants.iter().map(|tenant| self.world.book(&tenant.name).totals.good).sum()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_in_a_month() {
+    let size = std::env::var(SIZE).unwrap_or_else(|_| "1 2".to_owned());
+    let (days, tenants) = size.split_once(' ').unwrap();
+    let mut month = Month::begin(days.parse().unwrap(), tenants.parse().unwrap()).await;
+    let last = month.world.tenants.len() - 1;
+    let memory: Arc<dyn Storage> = month.world.memory.clone();
+
+    month.until(10).await;
+    // A crash: from some operation on nothing that this process does reaches the storage.
+    month.restart(Arc::new(Fault::with_memory(month.world.memory.clone(), 60, FaultKind::FailedSync)));
+    month.until(14).await;
+    month.restart(memory.clone());
+    month.until(25).await;
+    *month.world.tenants[0].without_key.lock().unwrap() = true;
+    month.until(35).await;
+    *month.world.tenants[0].without_key.lock().unwrap() = false;
+    month.until(40).await;
+    month.restart(Arc::new(Fault::new(memory.clone(), 10, FaultKind::NoSpace)));
+    month.until(46).await;
+    month.restart(memory.clone());
+    month.until(55).await;
+    month.world.tenants[last].organisation().faults =
+        Faults::parse("[[fault]]\nwhat = \"forbidden\"").unwrap();
+    month.until(62).await;
+    let slow = "[[fault]]\nwhat = \"too_many\"\ntimes = 2";
+    month.world.tenants[last].organisation().faults = Faults::parse(slow).unwrap();
+    month.until(72).await;
+    // The clock is a day ahead for an hour.
+    let now = month.world.clock.now();
+    month.world.clock.set(now + SignedDuration::from_hours(24));
+    month.process.scheduler.round().await;
+    month.world.clock.set(now);
+    month.until(85).await;
+    let halved = month.halve(0);
+    month.until(100).await;
+    month.count();
+
+    let told: usize = month.runs.iter().filter(|(what, _)| is_good(what)).map(|(_, count)| count).sum();
+    let mut out = std::io::stderr().lock();
+    writeln!(out, "month: {size}: runs {:?}", month.runs).unwrap();
+    writeln!(out, "month: alerts {:?}; half of {} people gone", month.alerts, halved * 2).unwrap();
+    writeln!(out, "month: memory after each part {:?} kB", month.memory).unwrap();
+    drop(out);
+    assert_eq!(month.good(), told as u64, "every snapshot that was told of is in the books");
+    let repository = month.world.repository();
+    let found = repository.check(true, &|_, _| {}).unwrap();
+    assert!(found.is_clean(), "{:?}", found.faults);
+    for tenant in &month.world.tenants {
+        let book = month.world.book(&tenant.name);
+        let newest = repository.snapshots(&tenant.name).unwrap().pop().unwrap();
+        assert_eq!(newest.id.to_string(), book.good.unwrap().snapshot, "{}", tenant.name);
+        assert_eq!((book.failing_since, book.tries), (None, 0), "{} is well again", tenant.name);
+        let age = month.world.clock.now().duration_since(newest.finished);
+        assert!(age < SignedDuration::from_mins(65), "{}: {age}", tenant.name);
+    }
+    assert!(month.runs.contains_key("org0 failed"), "the credential was missed: {:?}", month.runs);
+    assert!(CareBook::read(&repository).unwrap().prune.failure.is_none());
+    let begins = |rule: &str| month.alerts.iter().any(|(what, _)| what.starts_with(rule));
+    assert!(begins("run_failed"), "{:?}", month.alerts);
+}
+
+/// Whether a line counts runs that left a snapshot.
+fn is_good(what: &str) -> bool {
+    what.ends_with(" all") || what.ends_with(" part")
+}
