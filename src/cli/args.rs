@@ -491,10 +491,12 @@ fn config_check(global: &Global) -> Result<Exit, Failure> {
         reference::resolve(passphrase, &config.base())?;
     }
     config.retention.rules()?;
+    crate::cli::open::care(&config)?;
     for tenant in &config.tenants {
         let catalog = crate::catalog::provider(&tenant.provider)?;
         tenant.provider_settings(catalog)?;
         tenant.budget_percent()?;
+        crate::cli::open::watched(&config, tenant)?;
         if let Some(kind) = tenant.accept.iter().find(|kind| catalog.kind(&Kind::new(kind)).is_none()) {
             let why = format!("`accept` names `{kind}`, which is no kind of {}", catalog.provider);
             return Err(config::ConfigError::Tenant { tenant: tenant.name.clone(), why }.into());

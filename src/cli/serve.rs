@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use tokio::runtime::Handle;
@@ -21,6 +22,9 @@ use crate::daemon::{AttemptError, Came, Done, Listen, Outcome, Report, Scheduler
 
 /// Where `/metrics` and `/healthz` are answered where nothing is said.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7420);
+
+/// How long the end waits for what is being told or answered.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// `serve`.
 #[derive(Args, Debug)]
@@ -170,9 +174,10 @@ pub async fn run(global: &Global, args: ServeArgs) -> Result<Exit, Failure> {
     // Whoever was told has ended if nobody listens any more.
     let _ = stop.send(true);
     serving.await;
-    let _ = telling.await;
-    // The answering ends with the same word; what it was asked meanwhile nobody waits for.
-    let _ = answering.await;
+    // Both end with the same word. An expression that never ends, or somebody who never finishes a request, does
+    // not hold up the end: what was to be told is told by the next process.
+    let _ = tokio::time::timeout(PATIENCE, telling).await;
+    let _ = tokio::time::timeout(PATIENCE, answering).await;
     drop(gently);
     Ok(exit)
 }

@@ -10,7 +10,7 @@ use crate::base::coverage::State;
 use crate::base::time::Clock;
 use crate::collect::{CollectError, Collected, Options, Progress, Run};
 use crate::daemon::book::{Book, Good};
-use crate::daemon::kept::Kept;
+use crate::daemon::kept::{Kept, book_of};
 use crate::daemon::watched::{CannotConnect, Watched};
 use crate::store::{Flags, Repository, Snapshot, StoreError};
 
@@ -94,8 +94,8 @@ impl Attempt<'_> {
     /// Another process has the turn, or no snapshot came of the run: that stands in the book then, as far
     /// as the repository takes it.
     pub async fn in_turn(self) -> Result<Collected, AttemptError> {
-        let turn = self.repository.turn(&self.watched.name)?;
-        let mut book = turn.book().ok().flatten().map(|bytes| Book::from_bytes(&bytes)).unwrap_or_default();
+        let mut turn = self.repository.turn(&self.watched.name)?;
+        let mut book = book_of(&mut turn)?.map(|bytes| Book::from_bytes(&bytes)).unwrap_or_default();
         let now = self.clock.now();
         if self.wish.only_if_due && self.watched.due(&book, now) > now {
             return Err(AttemptError::Done);

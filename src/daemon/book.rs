@@ -137,6 +137,10 @@ impl Book {
 
     /// Notes that a run begins.
     pub fn begin(&mut self, now: Timestamp) {
+        // One run that nobody saw the end of is a restart. Two are a process that its runs end.
+        if self.is_open() && self.tries > 1 {
+            self.failing_since = self.failing_since.or(self.begun);
+        }
         self.begun = Some(now);
         self.tries = self.tries.saturating_add(1);
     }
@@ -245,6 +249,7 @@ mod tests {
         assert_eq!(book.due(&hourly(), at(61)), at(62));
         book.begin(at(62));
         assert_eq!(book.due(&hourly(), at(62)), at(64));
+        assert_eq!(book.failing_since, Some(at(61)), "a process that its runs end fails");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::base::time::Clock;
-use crate::daemon::kept::Kept;
+use crate::daemon::kept::{Kept, book_of};
 use crate::daemon::schedule::Schedule;
 use crate::store::{CheckReport, Repository, Retention, StoreError};
 
@@ -170,9 +170,8 @@ impl Care {
         repository: &Repository,
         clock: &Arc<dyn Clock>,
     ) -> Result<Option<Done>, StoreError> {
-        let turn = repository.turn(NAMELESS)?;
-        let mut book =
-            turn.book().ok().flatten().map(|bytes| CareBook::from_bytes(&bytes)).unwrap_or_default();
+        let mut turn = repository.turn(NAMELESS)?;
+        let mut book = book_of(&mut turn)?.map(|bytes| CareBook::from_bytes(&bytes)).unwrap_or_default();
         let now = clock.now();
         let (chore, due) = self.due(&book, now);
         if due > now {

@@ -25,7 +25,10 @@ impl Kept {
         let keeper = tokio::spawn(async move {
             loop {
                 tokio::time::sleep(KEEP_EVERY).await;
-                match locked(&kept).as_mut().map(Turn::keep) {
+                let kept = kept.clone();
+                // Storage may be slow: nothing else waits for it.
+                let keeping = tokio::task::spawn_blocking(move || locked(&kept).as_mut().map(Turn::keep));
+                match keeping.await.unwrap_or(None) {
                     None => return,
                     Some(Err(error @ StoreError::TurnLost { .. })) => {
                         // Nobody listens any more where the run has just ended.
@@ -53,6 +56,18 @@ impl Drop for Kept {
     fn drop(&mut self) {
         self.keeper.abort();
         drop(locked(&self.turn).take());
+    }
+}
+
+/// The book as it was left last; none where it is damaged, as nothing in it is history. What the storage refuses
+/// for the moment is no reason to begin a new one.
+///
+/// # Errors
+/// The storage failed.
+pub(super) fn book_of(turn: &mut Turn) -> Result<Option<Vec<u8>>, StoreError> {
+    match turn.book() {
+        Err(StoreError::Damaged { .. }) => Ok(None),
+        book => book,
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::runtime::Handle;
@@ -48,6 +48,8 @@ pub struct Report {
     pub tenant: String,
     /// When it ended.
     pub at: Timestamp,
+    /// It was of what the vendor's log named, between two runs of the schedule.
+    pub named_only: bool,
     /// How.
     pub outcome: Outcome,
 }
@@ -71,6 +73,8 @@ struct Known {
     not_before: Option<Timestamp>,
     /// The vendor's log named something since the last run began.
     news: bool,
+    /// What it named could not be read: it is left alone until then.
+    news_not_before: Option<Timestamp>,
     /// Failures that could not be written into the book, one after the other.
     unwritten: u32,
 }
@@ -136,14 +140,20 @@ impl Scheduler {
             }
         }
         self.look();
+        let mut looked = Instant::now();
         while !*stop.borrow_and_update() {
+            // However often something ends or is named, everything is looked at now and then.
+            if looked.elapsed() >= LOOK_EVERY {
+                self.look();
+                looked = Instant::now();
+            }
             let next = self.begin_due((&mut running, &mut caring), &stop);
             let wait = next.duration_since(self.clock.now()).unsigned_abs().min(LOOK_EVERY);
             tokio::select! {
                 Some(report) = running.next(self.clock.as_ref()) => self.settle(&report),
                 Some(done) = caring.join_next() => self.settle_care(done.ok()),
                 Some(tenant) = news.recv() => self.heard_of(&tenant),
-                () = tokio::time::sleep(wait) => self.look(),
+                () = tokio::time::sleep(wait) => {}
                 _ = stop.changed() => {}
             }
         }
@@ -292,7 +302,8 @@ impl Scheduler {
                 continue;
             }
             let due = due(watched, here.as_ref(), now);
-            let news = here.is_some_and(|here| here.news);
+            let waits = |until: Timestamp| until > now && until.duration_since(now) <= ANOTHERS_FOR;
+            let news = here.is_some_and(|here| here.news && !here.news_not_before.is_some_and(waits));
             if due > now && !news {
                 next = next.min(due);
                 continue;
@@ -326,7 +337,14 @@ impl Scheduler {
             let here = known.entry(report.tenant.clone()).or_default();
             here.running = false;
             let told = book.as_ref().is_some_and(Book::has_failed);
+            let failed = matches!(report.outcome, Outcome::Failed(_));
+            (here.news, here.news_not_before) = match (report.named_only && failed, here.news) {
+                (true, _) => (true, report.at.checked_add(ANOTHERS_FOR).ok()),
+                (false, news) => (news, None),
+            };
             (here.not_before, here.unwritten) = match &report.outcome {
+                // The schedule goes on as if this run was none.
+                _ if report.named_only => (here.not_before, here.unwritten),
                 Outcome::Failed(error) if error.is_anothers() => {
                     (report.at.checked_add(ANOTHERS_FOR).ok(), 0)
                 }
@@ -365,6 +383,7 @@ impl Running {
         Some(report.unwrap_or_else(|| Report {
             tenant,
             at: clock.now(),
+            named_only: false,
             outcome: Outcome::Failed(AttemptError::Broke),
         }))
     }
@@ -393,12 +412,13 @@ async fn follow(
         let news = match &mut tail {
             Some(tail) => Tail::has_news(tail, clock.now()).await,
             None => {
-                let Ok(live) = (watched.connect)() else { continue };
-                let repository = place.repository();
-                let begun = repository.and_then(|repository| {
-                    Tail::after_newest(&repository, &watched.name, live, clock.as_ref())
+                // A command that gives the credential, and the storage, may take their time.
+                let (place, watched, clock) = (place.clone(), watched.clone(), clock.clone());
+                let beginning = tokio::task::spawn_blocking(move || {
+                    let live = (watched.connect)().ok()?;
+                    Tail::after_newest(&*place.repository().ok()?, &watched.name, live, clock.as_ref()).ok()
                 });
-                tail = begun.ok();
+                tail = beginning.await.ok().flatten();
                 continue;
             }
         };
@@ -445,6 +465,11 @@ impl One {
                 }
             }
         };
-        Report { tenant: self.watched.name.clone(), at: self.clock.now(), outcome }
+        Report {
+            tenant: self.watched.name.clone(),
+            at: self.clock.now(),
+            named_only: self.named_only,
+            outcome,
+        }
     }
 }

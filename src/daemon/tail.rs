@@ -15,8 +15,8 @@ const OVERLAP: SignedDuration = SignedDuration::from_mins(2);
 pub struct Tail {
     live: Live,
     from: From,
-    /// Ids of events that were seen in a span that is asked for again.
-    seen: Vec<String>,
+    /// Ids of events that were seen in a span that is asked for again; none before the first question.
+    seen: Option<Vec<String>>,
 }
 
 impl Tail {
@@ -34,12 +34,13 @@ impl Tail {
             Err(StoreError::UnknownTenant { .. }) => None,
             snapshots => snapshots?.pop(),
         };
-        let mark = newest.as_ref().and_then(|newest| Mark::from_notes(&newest.notes));
+        let follows = live.catalog().audit.as_ref().is_some_and(|audit| audit.follow.is_some());
+        let mark = newest.as_ref().filter(|_| follows).and_then(|newest| Mark::from_notes(&newest.notes));
         let from = match (mark, newest) {
             (Some(mark), _) => From::Place(mark.place),
             (None, newest) => From::Time(newest.map_or_else(|| clock.now(), |newest| newest.finished)),
         };
-        Ok(Self { live, from, seen: Vec::new() })
+        Ok(Self { live, from, seen: None })
     }
 
     /// Whether something was done since it was asked last that leads to a kind that is read.
@@ -53,14 +54,15 @@ impl Tail {
             self.from = From::Place(place);
             events
         } else {
-            let since = match &self.from {
-                From::Time(since) => *since,
-                From::Place(_) => now,
-            };
+            let From::Time(since) = self.from else { return Ok(false) };
             let mut events = self.live.events(since - OVERLAP, now).await?;
             let all = events.iter().map(|event| event.id.clone()).collect();
-            events.retain(|event| event.time >= since && !self.seen.contains(&event.id));
-            (self.seen, self.from) = (all, From::Time(now));
+            match &self.seen {
+                // What comes late has an earlier time, and is news all the same.
+                Some(seen) => events.retain(|event| !seen.contains(&event.id)),
+                None => events.retain(|event| event.time >= since),
+            }
+            (self.seen, self.from) = (Some(all), From::Time(now));
             events
         };
         Ok(events.iter().any(|event| !event.kinds.is_empty()))

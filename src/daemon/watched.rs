@@ -9,8 +9,8 @@ use crate::daemon::book::Book;
 use crate::daemon::schedule::Schedule;
 use crate::provider::Live;
 
-/// Makes a connection for reading. Credentials are fetched anew each time, so that one that was renewed
-/// is used at once and none is kept.
+/// Makes a connection for reading. Credentials are fetched anew for each run, so that one that was renewed is
+/// used at once.
 pub type Connect = Box<dyn Fn() -> Result<Live, CannotConnect> + Send + Sync>;
 
 /// Why there is no connection; nothing was sent.

@@ -28,6 +28,8 @@ pub struct Turn {
     tenant: Arc<Tenant>,
     name: String,
     lease: Lease,
+    /// The state of the book as this holder saw or wrote it last; `None` before it looked.
+    seen: Option<Option<Version>>,
 }
 
 impl Repository {
@@ -42,7 +44,7 @@ impl Repository {
         }
         let keys = self.core.tenant(tenant)?;
         let lease = Lease::take(self.core.clone(), Name::Turn(keys.prefix), keys.clone(), tenant, 0)?;
-        Ok(Turn { core: self.core.clone(), tenant: keys, name: tenant.to_owned(), lease })
+        Ok(Turn { core: self.core.clone(), tenant: keys, name: tenant.to_owned(), lease, seen: None })
     }
 
     /// The book of a tenant's runs as it was left last; `None` where there was no run yet.
@@ -68,8 +70,31 @@ impl Turn {
     ///
     /// # Errors
     /// As [`Repository::book`].
-    pub fn book(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.core.book(&self.tenant)?.map(|(bytes, _)| bytes))
+    pub fn book(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.core.book(&self.tenant) {
+            Ok(found) => {
+                let (bytes, version) = found.unzip();
+                self.seen = Some(version);
+                Ok(bytes)
+            }
+            Err(error) => {
+                // A damaged one may be replaced: by who saw that it is this one.
+                self.look()?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Which state of the book there is now: another one later is somebody else's.
+    fn look(&mut self) -> Result<Option<Version>, StoreError> {
+        let path = object_path(Name::Book(self.tenant.prefix))?;
+        let version = match self.core.storage.get(&path, Span::Last(0), None) {
+            Ok(got) => Some(got.version),
+            Err(StorageError::NotFound { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        self.seen = Some(version.clone());
+        Ok(version)
     }
 
     /// Puts another book in place of the last one, a damaged one too.
@@ -79,10 +104,9 @@ impl Turn {
     pub fn write_book(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.keep()?;
         let path = object_path(Name::Book(self.tenant.prefix))?;
-        let seen = match self.core.storage.get(&path, Span::All, None) {
-            Ok(got) => Some(got.version),
-            Err(StorageError::NotFound { .. }) => None,
-            Err(error) => return Err(error.into()),
+        let seen = match &self.seen {
+            Some(seen) => seen.clone(),
+            None => self.look()?,
         };
         let Core { ring, entropy, storage, .. } = self.core.as_ref();
         let prefix = self.tenant.prefix;
@@ -92,11 +116,18 @@ impl Turn {
             None => storage.put_new(&path, &sealed),
         };
         match stored {
-            Ok(_) => Ok(()),
+            Ok(version) => {
+                self.seen = Some(Some(version));
+                Ok(())
+            }
             Err(StorageError::AlreadyExists { .. } | StorageError::Precondition { .. }) => {
                 Err(StoreError::TurnLost { tenant: self.name.clone() })
             }
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                // It may have been written: who writes next looks again.
+                self.seen = None;
+                Err(error.into())
+            }
         }
     }
 
