@@ -85,7 +85,8 @@ pub(crate) struct Entered<'a> {
     /// How long it was waited for.
     pub(crate) waited: Duration,
     answer: Option<Option<Told>>,
-    _permit: SemaphorePermit<'a>,
+    /// None only where the gate is closed, which nobody does.
+    _permit: Option<SemaphorePermit<'a>>,
 }
 
 impl Pace {
@@ -107,7 +108,7 @@ impl Pace {
     pub(crate) async fn enter(&self, target: &str) -> Entered<'_> {
         let since = Instant::now();
         let place = self.lanes.of(target);
-        let permit = self.under_way.acquire().await.expect("the gate is never closed");
+        let permit = self.under_way.acquire().await.ok();
         loop {
             let mut over = std::pin::pin!(self.over.notified());
             // An answer between the look into the book and the waiting must not be missed.
@@ -142,7 +143,8 @@ impl Pace {
         };
         let rules = &self.rules;
         Some(Told {
-            limit: number(&rules.limit_header)?,
+            // A window of no requests at all would never let anybody learn of another one.
+            limit: number(&rules.limit_header).filter(|limit| *limit > 0)?,
             remaining: number(&rules.remaining_header)?,
             left: until_end(number(&rules.reset_header)?, now),
         })
@@ -196,19 +198,32 @@ mod tests {
         Answer { status: 200, headers, body: bytes::Bytes::new() }
     }
 
-    /// Polled by hand: what waits for an answer goes on when that has come, and not before.
-    #[test]
-    fn many_at_once_wait_for_the_first_answer_and_share_what_it_tells() {
-        let lane = |path: &str| Lane { path: path.into(), bucket: "apps".into(), limit: 0 };
+    fn pace(lanes: Vec<Lane>) -> Pace {
         let header = |name: &str| Some(name.to_owned());
-        let pace = Pace::new(PaceRules {
+        Pace::new(PaceRules {
             concurrent: 100,
             limit_header: header("x-limit"),
             remaining_header: header("x-left"),
             reset_header: header("x-reset"),
-            lanes: vec![lane("/apps/{id}/users"), lane("/apps/{id}/groups")],
+            lanes,
             ..PaceRules::default()
-        });
+        })
+    }
+
+    #[test]
+    fn a_window_of_nothing_is_no_window() {
+        let pace = pace(Vec::new());
+        for n in 0..3 {
+            let mut entered = pace.enter("/apps").now_or_never().unwrap_or_else(|| panic!("{n} waits"));
+            entered.learn(&answer(0, 0), Timestamp::UNIX_EPOCH);
+        }
+    }
+
+    /// Polled by hand: what waits for an answer goes on when that has come, and not before.
+    #[test]
+    fn many_at_once_wait_for_the_first_answer_and_share_what_it_tells() {
+        let lane = |path: &str| Lane { path: path.into(), bucket: "apps".into(), limit: 0 };
+        let pace = pace(vec![lane("/apps/{id}/users"), lane("/apps/{id}/groups")]);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let _inside = runtime.enter();
         let targets: Vec<String> =

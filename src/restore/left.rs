@@ -25,7 +25,10 @@ pub(crate) fn left(steps: &[Step], seen: &Seen) -> BTreeMap<ResourceKey, Option<
             over.insert(key, None);
             continue;
         }
-        let held = over.get(&key).cloned().flatten().or_else(|| seen.body(&key).cloned());
+        let held = match over.get(&key) {
+            Some(left) => left.clone(),
+            None => seen.body(&key).cloned(),
+        };
         let whole = step.whole().and_then(|change| change.to.clone());
         let mut body = whole.or(held).unwrap_or_else(|| crate::json::Object::new().into());
         for change in step.fields.iter().filter(|change| !change.pointer.is_empty()) {
@@ -86,5 +89,17 @@ mod tests {
         let over = left(&[made, switched], &Seen::default());
         let body = over.into_values().next().flatten();
         assert_eq!(body, Some(value(r#"{"name":"lars","status":"ACTIVE"}"#)));
+    }
+
+    /// Deleted, and begun anew: nothing comes back of what it was.
+    #[test]
+    fn what_was_deleted_is_not_found_by_a_later_step() {
+        let deleted = Step { fields: Vec::new(), ..step(Op::Delete, "", "null") };
+        let begun = step(Op::Update, "/status", r#""ACTIVE""#);
+        let mut seen = Seen::default();
+        seen.insert(begun.key.clone(), Some(value(r#"{"name":"lars","status":"STAGED"}"#)));
+        let body = |steps: &[Step]| left(steps, &seen).into_values().next().flatten();
+        assert_eq!(body(std::slice::from_ref(&begun)), Some(value(r#"{"name":"lars","status":"ACTIVE"}"#)));
+        assert_eq!(body(&[deleted, begun]), Some(value(r#"{"status":"ACTIVE"}"#)));
     }
 }

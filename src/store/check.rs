@@ -251,17 +251,23 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// An object whose record was pruned: it waits to be deleted, or stays for bodies that it holds.
+    /// An object whose record was pruned: it waits to be deleted, stays for bodies that it
+    /// holds, or is deleted by now.
     fn outlasting(&mut self, tenant: &Tenant, number: u64) -> Result<(), StoreError> {
         let core = self.core;
         match core.segments.open_record(tenant, number) {
             Ok((_, open)) if core.pruned(tenant).is_dead(&open.segment.id()) => self.report.dying += 1,
             Ok((_, open)) if self.read_data => {
-                let object = core.segments.object(&open.path)?;
+                let object = match core.segments.object(&open.path) {
+                    Err(StoreError::Storage(StorageError::NotFound { .. })) => return Ok(()),
+                    object => object?,
+                };
                 if let Err(error) = open.segment.verify_whole(&object) {
                     self.fault(broken(&open.path, error), None)?;
                 }
             }
+            // Somebody's prune deleted it since it was listed.
+            Err(StoreError::Storage(StorageError::NotFound { .. })) => return Ok(()),
             Err(StoreError::Storage(error)) => return Err(error.into()),
             // What is needed of it is met where it is needed.
             Ok(_) | Err(_) => {}

@@ -132,6 +132,12 @@ impl Repository {
     fn say(&self, tenant: &str, seq: u64, about: About, value: &Value) -> Result<(), StoreError> {
         let (tenant, rec) = self.at(tenant, seq)?;
         let value = value.to_string().into_bytes();
-        self.core.annotate(&tenant, &[Annotation::new(about, rec.sequence, "", value)]).map(drop)
+        self.core.annotate(&tenant, &[Annotation::new(about, rec.sequence, "", value)])?;
+        // A prune may have come in between. What was committed before ours is known now, and a mark that
+        // was planned without ours cannot be committed after it.
+        match self.core.pruned(&tenant).void(rec.sequence) {
+            Some(_) => Err(StoreError::Pruned { tenant: self.core.name_of(&tenant), sequence: rec.sequence }),
+            None => Ok(()),
+        }
     }
 }

@@ -72,6 +72,9 @@ pub(super) type NetLogKey = (TenantPrefix, u64, u64);
 /// What was learnt of a tenant, and up to which record.
 pub(super) type Learnt = (u64, Arc<Pruned>);
 
+/// A segment that dies, and the one that holds what was moved out of it.
+type Refused = (SegmentId, Option<Arc<Target>>);
+
 impl Pruned {
     /// The run of void numbers in which this one lies.
     pub(super) fn void(&self, number: u64) -> Option<&Void> {
@@ -210,19 +213,42 @@ impl Core {
                 Err(error) => return Err(error),
             }
         }
-        if pruned.newest != known.newest {
-            let mut by: BTreeMap<u64, Option<Arc<Target>>> = BTreeMap::new();
-            for dying in pruned.dead.values() {
-                let says = by.entry(dying.at).or_insert_with(|| {
-                    let rec = self.record(tenant, dying.at).ok()?;
-                    Some(Arc::new(Target { prefix: tenant.prefix, reference: rec.reference() }))
-                });
-                self.segments.refuse(std::iter::once((dying.reference.id, says.clone())));
-            }
+        let anew = pruned.newest != known.newest;
+        let refused = if anew { self.refused(tenant, &pruned)? } else { Vec::new() };
+        let mut learnt = lock(&self.learnt);
+        let there = learnt.entry(tenant.prefix).or_default();
+        // Another thread may have learnt more meanwhile.
+        if there.0 < newest.sequence {
+            self.segments.refuse(refused.into_iter());
+            *there = (newest.sequence, Arc::new(pruned));
+        }
+        drop(learnt);
+        if anew {
             self.forget_state();
         }
-        lock(&self.learnt).insert(tenant.prefix, (newest.sequence, Arc::new(pruned)));
         Ok(())
+    }
+
+    /// The segments that die, each with the record that holds what was moved out of it: with none where
+    /// that went itself or is lost.
+    fn refused(&self, tenant: &Tenant, pruned: &Pruned) -> Result<Vec<Refused>, StoreError> {
+        let mut by: BTreeMap<u64, Option<Arc<Target>>> = BTreeMap::new();
+        let mut refused = Vec::new();
+        for dying in pruned.dead.values() {
+            let says = match by.get(&dying.at) {
+                Some(says) => says.clone(),
+                None => match self.record(tenant, dying.at) {
+                    Ok(rec) => Some(Arc::new(Target { prefix: tenant.prefix, reference: rec.reference() })),
+                    Err(StoreError::Pruned { .. }) => None,
+                    Err(error) if error.is_loss() => None,
+                    // It is kept for the life of the process: what only failed now must not be.
+                    Err(error) => return Err(error),
+                },
+            };
+            by.insert(dying.at, says.clone());
+            refused.push((dying.reference.id, says));
+        }
+        Ok(refused)
     }
 
     /// What a prune record says; `None` for another record.

@@ -133,19 +133,26 @@ impl Core {
         if self.chain(tenant, |chain| chain.floor == 1) { Ok(()) } else { self.list_from(tenant, 1) }
     }
 
-    fn list_from(&self, tenant: &Tenant, from: u64) -> Result<(), StoreError> {
+    /// What stands from a number on, from the storage as it is now.
+    fn listed(&self, tenant: &Tenant, from: u64) -> Result<BTreeMap<u64, u64>, StoreError> {
         let folder = records_folder(tenant.prefix)?;
         let after = match from {
             0 | 1 => None,
             from => Some(object_path(Name::Record(tenant.prefix, from - 1))?),
         };
-        let rows = list_all(self.storage.as_ref(), Some(&folder), after.as_ref())?;
-        self.chain(tenant, |chain| {
-            for row in rows {
-                if let Some(Name::Record(_, number)) = Name::parse(row.path.as_str()) {
-                    chain.sizes.insert(number, row.size);
-                }
+        let mut sizes = BTreeMap::new();
+        for row in list_all(self.storage.as_ref(), Some(&folder), after.as_ref())? {
+            if let Some(Name::Record(_, number)) = Name::parse(row.path.as_str()) {
+                sizes.insert(number, row.size);
             }
+        }
+        Ok(sizes)
+    }
+
+    fn list_from(&self, tenant: &Tenant, from: u64) -> Result<(), StoreError> {
+        let listed = self.listed(tenant, from)?;
+        self.chain(tenant, |chain| {
+            chain.sizes.extend(listed);
             chain.floor = if chain.floor == 0 { from.max(1) } else { chain.floor.min(from.max(1)) };
         });
         Ok(())
@@ -156,7 +163,8 @@ impl Core {
         self.chain(tenant, |chain| *chain = Chain::default());
     }
 
-    /// All numbers under which something stands.
+    /// All numbers under which something stands or stood: one that was deleted since it was listed is
+    /// among them until [`Self::relist`].
     ///
     /// # Errors
     /// As the storage fails.
@@ -176,16 +184,23 @@ impl Core {
         Ok(self.chain(tenant, |chain| chain.sizes.range(number + 1..).map(|(number, _)| *number).collect()))
     }
 
-    /// Forgets under which numbers something stands.
+    /// Lists every number anew and lets go of those under which nothing stands any more. Others may ask
+    /// for the highest one meanwhile, and one that they commit may be above all that was listed: until
+    /// the new listing is whole the old one stays, and what lies above it stays in any case.
     ///
     /// # Errors
-    /// As the storage fails.
+    /// As the storage fails; then all is as it was.
     pub(super) fn relist(&self, tenant: &Tenant) -> Result<(), StoreError> {
-        self.chain(tenant, |chain| (chain.sizes, chain.floor) = (BTreeMap::new(), 0));
-        self.list_whole(tenant)
+        let mut listed = self.listed(tenant, 1)?;
+        self.chain(tenant, |chain| {
+            let above = listed.keys().next_back().map_or(0, |highest| highest + 1);
+            listed.append(&mut chain.sizes.split_off(&above));
+            (chain.sizes, chain.floor) = (listed, 1);
+        });
+        Ok(())
     }
 
-    /// The same, from the storage as it is now.
+    /// As [`Self::numbers`], with all that the storage has now.
     ///
     /// # Errors
     /// As the storage fails.

@@ -3,12 +3,13 @@
 //! **Mark**: one signed record, written under the tenant's lease, says which numbers are void from now
 //! on and which segments die, and holds a new log for each snapshot that is kept while the one before it
 //! is not. **Wait**: a grace, by the storage's own times. **Delete**: the next run deletes what was
-//! marked so long ago, once it has read from what stays every state whose log was written anew, and found
-//! the root that was signed with it.
+//! marked so long ago, once it has read from the storage, past all caches, every body of every state that
+//! is kept, and found the root that was signed with each.
 //!
 //! A segment in which bodies lie that a kept snapshot needs is small, and then they move into the mark, or
-//! it stays whole. It must never delete what is not marked, nor mark what is needed and did not move. A crash anywhere leaves the mark whole or absent, and deleting is
-//! begun again. Read `plan` for what is decided, `live` for what must stay, `moves` for what moves, `sweep` for the deletion.
+//! it stays whole. It must never delete what is not marked, nor mark what is needed and did not move. A
+//! crash anywhere leaves the mark whole or absent, and deleting is begun again. Read `plan` for what is
+//! decided, `live` for what must stay, `moves` for what moves, `sweep` for the deletion.
 
 mod live;
 mod moves;
@@ -120,10 +121,15 @@ impl Repository {
     ) -> Result<TenantPruned, StoreError> {
         let core = self.core.as_ref();
         let mut lease = if dry_run { None } else { Some(self.lease(name)?) };
+        let mut deleted = Objects::default();
         for _ in 0..ATTEMPTS {
             let (tenant, newest) = self.at_newest(name)?;
             let now = Now { stated: now, stored: core.storage_time()? };
             let mut report = core.sweep(&tenant, &newest, now.stored, lease.as_mut())?;
+            // What an attempt deleted stays deleted, though its plan did not hold.
+            report.deleted.count += deleted.count;
+            report.deleted.bytes += deleted.bytes;
+            deleted = report.deleted;
             let plan = plan::Plan::make(self, name, policy, now)?;
             report.fates = plan.fates.clone();
             (report.marked, report.needed, report.written) = (plan.marked(), plan.needed, plan.written());

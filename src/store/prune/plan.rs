@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::base::coverage::State as Covered;
-use crate::base::ids::{RecordId, SegmentId};
+use crate::base::ids::{PlanId, RecordId, SegmentId};
 use crate::format::builder::SegmentBuilder;
 use crate::format::codec::LEVEL;
 use crate::format::entry::{Entry as Line, Op, Part as LinePart};
@@ -155,22 +155,27 @@ fn candidates(records: &[Arc<Rec>], snapshots: &[Snapshot], objects: &Stored) ->
     snapshots.iter().map(candidate).collect()
 }
 
-/// The snapshots that an apply needs which has not ended: the one before it, those during it, and the
-/// first after what it wrote last.
+/// The snapshots that applies need which have not ended: of each plan the one before it, those during it,
+/// and the first after what it wrote last. A plan that was cut off may be taken up again though others
+/// began and ended since.
 fn around_unfinished(records: &[Arc<Rec>], snapshots: &[Snapshot]) -> BTreeSet<u64> {
     let valid: Vec<_> =
         applies::valid(records).into_iter().filter_map(|rec| Some((rec, rec.applying()?))).collect();
-    let Some((last, applying)) = valid.last().filter(|(_, last)| last.phase != Phase::Finished) else {
-        return BTreeSet::new();
-    };
-    let own = valid.iter().rev().take_while(|(_, other)| other.plan == applying.plan);
-    let first = own.last().map_or(last.sequence, |(rec, _)| rec.sequence);
-    let before = snapshots.iter().rfind(|snapshot| snapshot.seq < first);
-    let after = snapshots.iter().find(|snapshot| snapshot.seq > last.sequence);
-    let during = snapshots.iter().filter(|snapshot| {
-        snapshot.seq > first && (snapshot.seq < last.sequence || snapshot.applying.is_some())
-    });
-    during.chain(before).chain(after).map(|snapshot| snapshot.seq).collect()
+    let mut plans: BTreeMap<PlanId, (u64, u64, Phase)> = BTreeMap::new();
+    for (rec, applying) in valid {
+        let span = plans.entry(applying.plan).or_insert((rec.sequence, rec.sequence, applying.phase));
+        (span.1, span.2) = (rec.sequence, applying.phase);
+    }
+    let mut around = BTreeSet::new();
+    for (plan, (first, last, _)) in plans.into_iter().filter(|(_, (.., phase))| *phase != Phase::Finished) {
+        let before = snapshots.iter().rfind(|snapshot| snapshot.seq < first);
+        let after = snapshots.iter().find(|snapshot| snapshot.seq > last);
+        let during = snapshots.iter().filter(|snapshot| {
+            snapshot.seq > first && (snapshot.seq < last || snapshot.applying == Some(plan))
+        });
+        around.extend(during.chain(before).chain(after).map(|snapshot| snapshot.seq));
+    }
+    around
 }
 
 /// The objects of a tenant.

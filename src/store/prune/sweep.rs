@@ -11,7 +11,7 @@ use crate::format::fields::Flags;
 use crate::format::names::Name;
 use crate::format::references::SegmentRef;
 use crate::store::StoreError;
-use crate::store::core::Core;
+use crate::store::core::{Core, lock};
 use crate::store::entry::{Entry, Part};
 use crate::store::lease::Lease;
 use crate::store::prune::plan::Stored;
@@ -56,6 +56,10 @@ impl Core {
                 continue;
             }
             if !std::mem::replace(&mut proved, true) {
+                // What memory still holds says nothing of what lies there.
+                self.segments.forget();
+                self.forget_state();
+                *lock(&self.net_log) = None;
                 self.prove(tenant, newest)?;
             }
             for (_, row) in there {

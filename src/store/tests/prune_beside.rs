@@ -230,22 +230,93 @@ impl Storage for Meddled {
     }
 }
 
+/// One to whom this happens just before he writes the record of a number.
+fn meddled(world: &World, number: u64, happens: impl FnOnce() + Send + 'static) -> Repository {
+    let meddled = Meddled {
+        inner: world.memory.clone(),
+        before: format!("/{number:012}"),
+        happens: Mutex::new(Some(Box::new(happens))),
+    };
+    let env = Environment { clock: world.clock.clone(), entropy: Arc::new(SeededEntropy::new(32)) };
+    Repository::open(Arc::new(meddled), &words("horse"), env, None).unwrap()
+}
+
 #[test]
 fn a_tag_at_the_last_moment_still_keeps_its_snapshot() {
     let (world, repository) = World::new();
     let all = hours(&world, &repository, 4);
     let other = world.open(31, None);
-    let happens = move || other.tag(TENANT, 2, "wait").unwrap();
-    let meddled = Meddled {
-        inner: world.memory.clone(),
-        before: format!("/{:012}", 5),
-        happens: Mutex::new(Some(Box::new(happens))),
-    };
-    let env = Environment { clock: world.clock.clone(), entropy: Arc::new(SeededEntropy::new(32)) };
-    let pruner = Repository::open(Arc::new(meddled), &words("horse"), env, None).unwrap();
+    let pruner = meddled(&world, 5, move || other.tag(TENANT, 2, "wait").unwrap());
     let report = world.prune(&pruner, &last(1));
     assert_eq!((report.record, report.dropped()), (Some(6), 2));
     compare(&repository, &[2, 4].map(|seq| (seq, all[&seq].clone())).into());
+}
+
+#[test]
+fn a_tag_that_comes_too_late_is_not_said_to_hold() {
+    let (world, repository) = World::new();
+    hours(&world, &repository, 4);
+    let (other, now) = (world.open(31, None), world.clock.now());
+    let happens = move || drop(other.prune_tenant(TENANT, &last(1), now, false).unwrap());
+    let tagger = meddled(&world, 5, happens);
+    let told = tagger.hold(TENANT, 2, "the court");
+    assert!(matches!(told, Err(StoreError::Pruned { sequence: 2, .. })), "{told:?}");
+    tagger.hold(TENANT, 4, "the court").unwrap();
+}
+
+#[test]
+fn what_was_deleted_before_a_plan_failed_is_told() {
+    let (world, repository) = World::new();
+    hours(&world, &repository, 4);
+    let marked = world.prune(&repository, &last(3));
+    assert_eq!((marked.record, marked.marked.count), (Some(5), 1));
+    world.pass(73);
+    let other = world.open(31, None);
+    let pruner = meddled(&world, 6, move || other.tag(TENANT, 3, "wait").unwrap());
+    let report = world.prune(&pruner, &last(1));
+    assert_eq!((report.record, report.dropped(), report.deleted), (Some(7), 1, marked.marked));
+}
+
+#[test]
+fn whoever_listed_what_another_deleted_still_checks_and_goes_on() {
+    let (world, repository) = World::new();
+    let all = hours(&world, &repository, 6);
+    let other = world.open(31, None);
+    assert_eq!(other.snapshots(TENANT).unwrap().len(), 6);
+    world.prune(&repository, &last(2));
+    world.pass(73);
+    assert!(world.prune(&repository, &last(2)).deleted.count > 0);
+    for repository in [other, repository] {
+        assert!(repository.check(true, &|_, _| {}).unwrap().is_clean());
+        compare(&repository, &newest(&all, 2));
+    }
+}
+
+#[test]
+fn an_apply_that_was_cut_off_keeps_what_it_needs_though_another_ended_since() {
+    let (world, repository) = World::new();
+    hours(&world, &repository, 3);
+    let applied = |plan: u8, phase: Phase| {
+        let mut lease = repository.lease(TENANT).unwrap();
+        lease.append(PlanId([plan; 32]), Phase::Accepted, 0, b"{}".to_vec()).unwrap();
+        lease.append(PlanId([plan; 32]), phase, 0, b"{}".to_vec()).unwrap();
+        drop(lease);
+        world.pass(1);
+    };
+    applied(5, Phase::Intent);
+    let after = world.take(&repository, &hour(9));
+    world.pass(1);
+    hours(&world, &repository, 2);
+    applied(6, Phase::Finished);
+    hours(&world, &repository, 2);
+    let kept = |report: crate::store::TenantPruned| -> Vec<u64> {
+        let for_apply = |fate: &Fate| matches!(fate, Fate::Kept(why) if why.contains(&Keep::Apply));
+        report.fates.iter().filter(|(_, fate)| for_apply(fate)).map(|(snapshot, _)| snapshot.seq).collect()
+    };
+    assert_eq!(kept(world.prune(&repository, &last(1)))[..2], [3, after.seq]);
+    applied(5, Phase::Finished);
+    hours(&world, &repository, 1);
+    assert!(kept(world.prune(&repository, &last(1))).is_empty());
 }
 
 #[test]
@@ -281,11 +352,16 @@ fn nothing_is_deleted_while_something_that_is_kept_cannot_be_read() {
         let memory = Arc::new(whole.copy());
         let ending = format!("/{number:012}");
         let path = objects().into_iter().find(|row| row.path.as_str().ends_with(&ending)).unwrap().path;
+        // This one has read all of it while it was whole.
+        let warm = World { clock: world.clock.clone(), memory: memory.clone() }.open(42, None);
+        compare(&warm, &newest(&all, 2));
         // Somewhere in the first frame.
         assert!(memory.damage(&path, |bytes| bytes[200] ^= 1));
         let hurt = World { clock: world.clock.clone(), memory: memory.clone() };
-        let report = hurt.open(40, None).prune_tenant(TENANT, &last(2), world.clock.now(), false);
-        assert!(matches!(report, Err(StoreError::Damaged { .. })), "{number}: {report:?}");
+        for pruner in [hurt.open(40, None), warm] {
+            let report = pruner.prune_tenant(TENANT, &last(2), world.clock.now(), false);
+            assert!(matches!(report, Err(StoreError::Damaged { .. })), "{number}: {report:?}");
+        }
         let after = list_all(memory.as_ref(), None, None).unwrap();
         assert_eq!(after.iter().filter(|row| !row.path.as_str().ends_with(".lease")).count(), count);
         let found = hurt.open(41, None).check(true, &|_, _| {}).unwrap();
