@@ -99,6 +99,12 @@ impl Class {
         }
     }
 
+    /// How bad a state of this sort is while it lasts. Who hears of its beginning hears of its end.
+    #[must_use]
+    pub fn lasting(self) -> Severity {
+        if self == Self::Drift { Severity::Medium } else { Severity::High }
+    }
+
     /// What it means, in a sentence.
     #[must_use]
     pub fn says(self) -> &'static str {

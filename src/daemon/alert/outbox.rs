@@ -56,13 +56,10 @@ pub struct Cursor {
 }
 
 impl Outbox {
-    /// Reads what [`Self::to_bytes`] wrote; what is no such thing is a new one.
+    /// Reads what [`Self::to_bytes`] wrote; `None` where it is of another form, not to be written over.
     #[must_use]
-    pub fn from_bytes(bytes: &[u8]) -> Self {
-        match serde_json::from_slice::<Self>(bytes) {
-            Ok(outbox) if outbox.format == FORMAT => outbox,
-            _ => Self::default(),
-        }
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice::<Self>(bytes).ok().filter(|outbox| outbox.format == FORMAT)
     }
 
     /// As kept in the repository.
@@ -176,7 +173,7 @@ mod tests {
         outbox.push(alert("one"));
         outbox.meet("b", at(1));
         outbox.push(alert("two"));
-        let mut outbox = Outbox::from_bytes(&outbox.to_bytes());
+        let mut outbox = Outbox::from_bytes(&outbox.to_bytes()).unwrap();
         assert_eq!(
             (said(&outbox, "a"), said(&outbox, "b")),
             (vec!["one".into(), "two".into()], vec!["two".into()])

@@ -7,7 +7,7 @@ use crate::base::when::When;
 use crate::catalog::Provider;
 use crate::daemon::alert::outbox::Drift;
 use crate::daemon::alert::rule::{Rule, Rules, Seen};
-use crate::daemon::alert::{Alert, Class, Outbox, Phase, SUBJECTS_MAX, Severity, Subject, id_of, states};
+use crate::daemon::alert::{Alert, Class, Outbox, Phase, SUBJECTS_MAX, Subject, id_of, states};
 use crate::history::{Change, History, HistoryError};
 use crate::json::Value;
 use crate::json::expression::Expression;
@@ -46,7 +46,11 @@ impl Raise<'_> {
     /// A record or a body could not be read; the outbox is then to be thrown away.
     pub fn work_through(&self, outbox: &mut Outbox) -> Result<(), HistoryError> {
         let snapshots = self.repository.snapshots(self.tenant)?;
-        let Some(newest) = snapshots.last() else { return Ok(()) };
+        let Some(newest) = snapshots.last() else {
+            // Nothing was there before: only the first snapshot is no news.
+            outbox.through.get_or_insert(0);
+            return Ok(());
+        };
         let through = *outbox.through.get_or_insert(newest.seq);
         let mut before: Option<&Snapshot> = None;
         for snapshot in &snapshots {
@@ -247,8 +251,12 @@ impl Raise<'_> {
             return Ok(());
         }
         let key = Class::Drift.as_str();
-        let begins = outbox.open.insert(key.to_owned(), baseline.to_owned()).is_none();
         let id = newest.id.to_string();
+        let begins = !outbox.open.contains_key(key);
+        if begins {
+            // Not the baseline: what comes back against the same one is another state.
+            outbox.open.insert(key.to_owned(), id.clone());
+        }
         let count = subjects.len() as u64;
         let mut subjects: Vec<Subject> = subjects.into_iter().take(SUBJECTS_MAX).collect();
         self.name(newest, &mut subjects)?;
@@ -258,7 +266,7 @@ impl Raise<'_> {
             tenant: self.tenant.to_owned(),
             rule: key.to_owned(),
             classes: vec![Class::Drift],
-            severity: Severity::Medium,
+            severity: Class::Drift.lasting(),
             phase: if begins { Phase::Begun } else { Phase::Event },
             at: newest.finished,
             says: format!("{count} resources differ from the baseline"),

@@ -51,7 +51,8 @@ impl Receiver {
         let ours = matches!(alert.classes.as_slice(), [Class::Test | Class::AlertsDropped]);
         let class = self.classes.is_empty() || alert.classes.iter().any(|class| self.classes.contains(class));
         // The end of a state is as bad as its beginning was.
-        let severity = if alert.phase == Phase::Over { Severity::High } else { alert.severity };
+        let lasting = alert.classes.iter().map(|class| class.lasting()).max();
+        let severity = lasting.filter(|_| alert.phase == Phase::Over).unwrap_or(alert.severity);
         ours || (class && severity >= self.least)
     }
 }
@@ -88,6 +89,33 @@ fn signature(secret: &Secret<String>, now: Timestamp, body: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_hears_of_a_beginning_hears_of_its_end_and_nobody_else() {
+        let syslog = || Carrier::Syslog(Syslog::parse("syslog+udp://127.0.0.1:514").unwrap());
+        let receiver = |least| Receiver { name: "r".into(), classes: Vec::new(), least, carrier: syslog() };
+        let alert = |class: Class, phase, severity| Alert {
+            id: String::new(),
+            number: 0,
+            tenant: "org".into(),
+            rule: class.as_str().into(),
+            classes: vec![class],
+            severity,
+            phase,
+            at: Timestamp::UNIX_EPOCH,
+            says: String::new(),
+            subjects: Vec::new(),
+            count: 0,
+            snapshot: None,
+        };
+        for (class, high, medium) in [(Class::Drift, false, true), (Class::RunFailed, true, true)] {
+            for (phase, severity) in [(Phase::Begun, class.lasting()), (Phase::Over, Severity::Info)] {
+                let told = alert(class, phase, severity);
+                let wants = |least| receiver(least).wants(&told);
+                assert_eq!((wants(Severity::High), wants(Severity::Medium)), (high, medium), "{told:?}");
+            }
+        }
+    }
 
     #[test]
     fn a_signature_is_that_of_any_other_program() {

@@ -66,7 +66,7 @@ pub fn turned(
         tenant: tenant.to_owned(),
         rule: key.to_owned(),
         classes: vec![class],
-        severity: if phase == Phase::Over { Severity::Info } else { Severity::High },
+        severity: if phase == Phase::Over { Severity::Info } else { class.lasting() },
         phase,
         at: now,
         says,
@@ -117,6 +117,8 @@ pub fn of_care(outbox: &mut Outbox, book: &CareBook, now: Timestamp) {
         None if faults > 0 => {
             Some(format!("{faults} objects are damaged or missing; `lastgood check` names them"))
         }
+        // A book that was lost, or is of another form, does not say that all is well.
+        None if book.checked.is_none() => return,
         None => None,
     };
     let id = book.check.begun.map(|begun| begun.to_string()).unwrap_or_default();
@@ -187,7 +189,7 @@ fn kinds(tenant: &str, class: Class, snapshot: (&str, Timestamp), begins: bool, 
         tenant: tenant.to_owned(),
         rule: class.as_str().to_owned(),
         classes: vec![class],
-        severity: if begins { Severity::High } else { Severity::Info },
+        severity: if begins { class.lasting() } else { Severity::Info },
         phase,
         at: snapshot.1,
         says,
@@ -262,6 +264,8 @@ mod tests {
         book.check.failure = Some("the storage failed".into());
         assert!(look(&book).is_empty(), "it still lasts");
         book.check.failure = None;
+        assert!(look(&book).is_empty(), "a book that knows of no check is no good news");
+        book.checked = Some(crate::daemon::care::Checked::default());
         assert_eq!(look(&book), ["check_failed over"]);
     }
 

@@ -180,39 +180,60 @@ impl Teller {
         stop: &watch::Receiver<bool>,
     ) -> Result<(), HistoryError> {
         let repository = self.place.repository()?;
-        let book = repository.book(name).ok().flatten();
-        let book = book.map(|bytes| Book::from_bytes(&bytes)).unwrap_or_default();
+        let book = self.book(name, repository.book(name));
         let kept = outbox_of(name);
         let known = self.outbox(name, repository.book(&kept))?;
-        let is_read = is_read(&self.read, name, &book, self.clock.now());
+        let is_read = is_read(&self.read, name, newest(book.as_ref()), self.clock.now());
         let mut outbox = known.clone();
-        self.find(&repository, tenant, &book, &mut outbox, is_read)?;
+        let mut seen = self.find(&repository, tenant, book.as_ref(), &mut outbox, is_read)?;
         if outbox != known || self.has_work(&outbox) {
             let mut turn = repository.turn(&kept)?;
             let before = self.outbox(name, turn.book())?;
-            if before != known {
+            // Whoever had the turn may have told of a younger book than the one that was read above.
+            let again = self.book(name, repository.book(name));
+            if before != known || again != book || tenant.is_none() {
                 outbox = before.clone();
-                self.find(&repository, tenant, &book, &mut outbox, false)?;
+                seen = self.find(&repository, tenant, again.as_ref(), &mut outbox, false)?;
             }
             if outbox != before {
                 turn.write_book(&outbox.to_bytes())?;
             }
-            while !*stop.borrow() && self.deliver(&mut outbox, stop).await {
+            // One batch: the other tenants' alerts do not wait for a slow receiver of this one's.
+            if !*stop.borrow() && self.deliver(&mut outbox, stop).await {
                 outbox.tidy(name, self.clock.now());
                 turn.write_book(&outbox.to_bytes())?;
+                if self.has_work(&outbox) {
+                    self.wake();
+                }
             }
         }
-        if !is_read {
-            let newest = (newest(&book).to_owned(), self.clock.now());
+        if seen && !is_read {
+            let newest = (newest(book.as_ref()).to_owned(), self.clock.now());
             self.read.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), newest);
         }
         Ok(())
     }
 
+    /// The book of a tenant's runs. One that cannot be read is none, and not an empty one, which says that all
+    /// is well.
+    fn book(&self, name: &str, read: Result<Option<Vec<u8>>, StoreError>) -> Option<Book> {
+        match read {
+            Ok(bytes) => Some(bytes.map(|bytes| Book::from_bytes(&bytes)).unwrap_or_default()),
+            Err(error) => {
+                self.complain.blind(name, &error.to_string());
+                None
+            }
+        }
+    }
+
     /// An outbox as it was read. In place of a damaged one a new one is begun, and somebody hears of it.
     fn outbox(&self, name: &str, read: Result<Option<Vec<u8>>, StoreError>) -> Result<Outbox, StoreError> {
         match read {
-            Ok(bytes) => Ok(bytes.map(|bytes| Outbox::from_bytes(&bytes)).unwrap_or_default()),
+            Ok(None) => Ok(Outbox::default()),
+            Ok(Some(bytes)) => Outbox::from_bytes(&bytes).ok_or_else(|| StoreError::NewerObject {
+                object: format!("the outbox `{}`", outbox_of(name)),
+                what: "its form is unknown; nothing is told until it is understood".to_owned(),
+            }),
             Err(error @ StoreError::Damaged { .. }) => {
                 self.complain.blind(name, &format!("{error}; what waited there is lost"));
                 Ok(Outbox::default())
@@ -221,15 +242,15 @@ impl Teller {
         }
     }
 
-    /// Puts into the outbox what there is to tell.
+    /// Puts into the outbox what there is to tell; whether all of the history could be seen.
     fn find(
         &self,
         repository: &Repository,
         tenant: Option<&Tenant>,
-        book: &Book,
+        book: Option<&Book>,
         outbox: &mut Outbox,
         is_read: bool,
-    ) -> Result<(), HistoryError> {
+    ) -> Result<bool, HistoryError> {
         let now = self.clock.now();
         for receiver in &self.receivers {
             outbox.meet(&receiver.name, now);
@@ -237,8 +258,9 @@ impl Teller {
         let Some(tenant) = tenant else {
             states::of_care(outbox, &CareBook::read(repository)?, now);
             outbox.tidy(NAMELESS, now);
-            return Ok(());
+            return Ok(true);
         };
+        let mut seen = true;
         if !is_read {
             let raise = Raise {
                 repository,
@@ -247,14 +269,24 @@ impl Teller {
                 rules: &self.policy.rules,
                 drift: &self.policy.drift,
             };
-            match raise.work_through(outbox) {
-                Ok(()) | Err(HistoryError::Store(StoreError::UnknownTenant { .. })) => {}
-                Err(error) => return Err(error),
+            let mut raised = outbox.clone();
+            match raise.work_through(&mut raised) {
+                Ok(()) => *outbox = raised,
+                Err(HistoryError::Store(StoreError::UnknownTenant { .. })) => {
+                    outbox.through.get_or_insert(0);
+                }
+                // What cannot be seen silences neither the states nor what was found before.
+                Err(error) => {
+                    self.complain.blind(&tenant.name, &error.to_string());
+                    seen = false;
+                }
             }
         }
-        states::of_book(outbox, &tenant.name, book, &tenant.schedule, self.policy.stale, now);
+        if let Some(book) = book {
+            states::of_book(outbox, &tenant.name, book, &tenant.schedule, self.policy.stale, now);
+        }
         outbox.tidy(&tenant.name, now);
-        Ok(())
+        Ok(seen)
     }
 
     /// Sends a batch to everybody who is not away; whether anybody got further.
@@ -333,20 +365,20 @@ impl Teller {
     }
 }
 
-fn newest(book: &Book) -> &str {
-    book.good.as_ref().map(|good| good.snapshot.as_str()).unwrap_or_default()
+fn newest(book: Option<&Book>) -> &str {
+    book.and_then(|book| book.good.as_ref()).map(|good| good.snapshot.as_str()).unwrap_or_default()
 }
 
 /// Whether the history was read lately, and nothing came since that the book knows of.
 fn is_read(
     read: &Mutex<BTreeMap<String, (String, Timestamp)>>,
     name: &str,
-    book: &Book,
+    newest: &str,
     now: Timestamp,
 ) -> bool {
     let read = read.lock().unwrap_or_else(PoisonError::into_inner);
     read.get(name).is_some_and(|(known, at)| {
-        known == newest(book) && now.duration_since(*at).unsigned_abs() < READ_EVERY.unsigned_abs()
+        known == newest && now.duration_since(*at).unsigned_abs() < READ_EVERY.unsigned_abs()
     })
 }
 
