@@ -229,16 +229,16 @@ pub struct PruneArgs {
     /// Keep so many of the newest, however near to each other.
     #[arg(long, value_name = "N")]
     pub keep_last: Option<u64>,
-    /// How long the last snapshot of each hour is kept: `30d` [default: `hourly` under [retention]].
+    /// How long the last snapshot of each hour is kept: `30d` [default: `hourly` under `retention`].
     #[arg(long, value_name = "PERIOD")]
     pub keep_hourly: Option<Period>,
-    /// How long the last snapshot of each day: `1y` [default: `daily` under [retention]].
+    /// How long the last snapshot of each day: `1y` [default: `daily` under `retention`].
     #[arg(long, value_name = "PERIOD")]
     pub keep_daily: Option<Period>,
-    /// How long the last snapshot of each month: `7y` [default: `monthly` under [retention]].
+    /// How long the last snapshot of each month: `7y` [default: `monthly` under `retention`].
     #[arg(long, value_name = "PERIOD")]
     pub keep_monthly: Option<Period>,
-    /// How long the last snapshot of each year: `forever` [default: `yearly` under [retention]].
+    /// How long the last snapshot of each year: `forever` [default: `yearly` under `retention`].
     #[arg(long, value_name = "PERIOD")]
     pub keep_yearly: Option<Period>,
 }
