@@ -76,10 +76,10 @@ async fn one_by_its_key_is_the_one_of_the_list() {
     let links = &found[&Kind::new("user_linked_object")];
     assert!(!links.is_empty());
     for item in links {
-        let id = item.key.id();
-        let (relation, user) = id.split_once(':').unwrap();
+        let (user, relation) = (&item.key.ids[0], item.key.id());
         let other = Kind::new("user");
-        assert!(found[&other].iter().any(|item| item.key.id() == user) && !relation.is_empty(), "{id}");
+        let has = found[&other].iter().any(|item| item.key.id() == user);
+        assert!(has && !relation.is_empty(), "{}", item.key);
     }
     let requests = org.requests().split_off(before);
     let by_get = provider.kinds.iter().filter(|spec| spec.unread.is_none() && !found[&spec.kind].is_empty());
