@@ -308,8 +308,9 @@ impl<'a> Reach<'a> {
         }
         let mut ids = key.above().to_vec();
         if let Some(parent) = self.atlas.parent(key) {
-            // Somebody may have made the parent anew, and nothing else of this restore have led there yet.
-            if matches!(self.now(&parent)?, Now::Unread) {
+            // Somebody may have made the parent anew, and nothing else of this restore have led there yet. In
+            // another tenant no recorded id is asked for.
+            if !self.elsewhere && matches!(self.now(&parent)?, Now::Unread) {
                 return Ok(Look::Unread);
             }
             match self.look(&parent)? {
@@ -405,7 +406,7 @@ impl<'a> Reach<'a> {
                 Look::Unread => return Ok(Some(None)),
             }
         }
-        if !self.name_as_now(spec, key, &mut named)? {
+        if !self.elsewhere && !self.name_as_now(spec, key, &mut named)? {
             return Ok(Some(None));
         }
         let Some(name) = natural_name(spec, &named) else { return Ok(None) };
