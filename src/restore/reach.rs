@@ -308,9 +308,8 @@ impl<'a> Reach<'a> {
         }
         let mut ids = key.above().to_vec();
         if let Some(parent) = self.atlas.parent(key) {
-            // Somebody may have made the parent anew, and nothing else of this restore have led there yet. In
-            // another tenant no recorded id is asked for.
-            if !self.elsewhere && matches!(self.now(&parent)?, Now::Unread) {
+            // Somebody may have made the parent anew, and nothing else of this restore have led there yet.
+            if matches!(self.now(&parent)?, Now::Unread) {
                 return Ok(Look::Unread);
             }
             match self.look(&parent)? {
@@ -357,6 +356,8 @@ impl<'a> Reach<'a> {
         match self.look(key)? {
             Look::Unread => Ok(Now::Unread),
             Look::Here(..) => Ok(self.moved.get(key).cloned().map_or(Now::AsRecorded, Now::Elsewhere)),
+            // In another tenant it was looked for by its name; below a recorded id there is nothing.
+            Look::Absent(_) if self.elsewhere => Ok(Now::AsRecorded),
             Look::Absent(live_key) => {
                 let Some(goal) = self.atlas.body(key)? else { return Ok(Now::AsRecorded) };
                 let spec = self.atlas.spec(&key.kind)?;
@@ -406,7 +407,7 @@ impl<'a> Reach<'a> {
                 Look::Unread => return Ok(Some(None)),
             }
         }
-        if !self.elsewhere && !self.name_as_now(spec, key, &mut named)? {
+        if !self.name_as_now(spec, key, &mut named)? {
             return Ok(Some(None));
         }
         let Some(name) = natural_name(spec, &named) else { return Ok(None) };
