@@ -6,6 +6,7 @@
 
 pub mod coverage;
 pub mod entropy;
+pub mod error;
 pub mod heard;
 pub mod ids;
 pub mod key;

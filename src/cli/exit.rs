@@ -1,5 +1,6 @@
 //! How a command ends: a code, and for an error its chain and what to do next.
 
+use crate::base::error::words;
 use crate::catalog::CatalogError;
 use crate::cli::config::ConfigError;
 use crate::collect::CollectError;
@@ -67,18 +68,8 @@ impl Failure {
         self
     }
 
-    fn of(exit: Exit, error: &dyn std::error::Error, hint: Option<String>) -> Self {
-        let mut chain = vec![error.to_string()];
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let text = cause.to_string();
-            // `transparent` errors repeat their cause's words.
-            if chain.last() != Some(&text) {
-                chain.push(text);
-            }
-            source = cause.source();
-        }
-        Self { exit, chain, hint }
+    fn of(exit: Exit, error: &(dyn std::error::Error + 'static), hint: Option<String>) -> Self {
+        Self { exit, chain: words(error), hint }
     }
 }
 

@@ -59,8 +59,7 @@ impl Address {
     /// True if the host is this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        let host = self.root.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        is_loopback(self.root.host_str().unwrap_or_default())
     }
 
     /// True for `https`.
@@ -131,6 +130,13 @@ fn encode(text: &str, out: &mut String) {
             out.push_str(&data_encoding::HEXUPPER.encode(&[byte]));
         }
     }
+}
+
+/// Whether a host, as it stands in a URL, is this machine.
+#[must_use]
+pub fn is_loopback(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use reqwest::Url;
 use reqwest::header::CONTENT_TYPE;
 
 use crate::base::secret::Secret;
+use crate::http::{install_tls, is_loopback};
 
 /// Until the last byte of the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -59,17 +60,14 @@ impl Hook {
         if !matches!(parsed.scheme(), "http" | "https") || host.is_empty() {
             return Err(HookError::Address);
         }
-        // A second call finds the provider installed, which is as good.
-        rustls::crypto::ring::default_provider().install_default().ok();
+        install_tls();
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("lastgood/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
             .timeout(PATIENCE);
-        let is_loopback =
-            host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
-        if is_loopback {
+        if is_loopback(&host) {
             builder = builder.no_proxy();
         }
         if parsed.scheme() == "http" {

@@ -32,7 +32,7 @@ pub(crate) mod fake;
 #[cfg(test)]
 mod tests;
 
-pub use address::{Address, with_query};
+pub use address::{Address, is_loopback, with_query};
 pub use answer::{Answer, Outgoing};
 pub use client::{Client, Setup};
 pub use error::HttpError;
@@ -43,4 +43,4 @@ pub use outlook::{Ahead, Outlook};
 pub use pace::PaceRules;
 pub use signing::SigningKey;
 pub use tally::{Made, Tally};
-pub use transport::Bounds;
+pub use transport::{Bounds, install_tls};

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use reqwest::Url;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 
+use crate::base::error::chain;
 use crate::base::limits;
 use crate::http::address::Address;
 use crate::http::answer::Answer;
@@ -53,6 +54,12 @@ pub(crate) struct Transport {
     bounds: Bounds,
 }
 
+/// Chooses the cryptography of TLS for the whole process.
+pub fn install_tls() {
+    // A second call finds the provider installed, which is as good.
+    rustls::crypto::ring::default_provider().install_default().ok();
+}
+
 impl Transport {
     /// A pool for a tenant. With `ca_file` only the authorities in it are trusted.
     pub(crate) fn new(
@@ -62,8 +69,7 @@ impl Transport {
         ca_file: Option<&Path>,
         bounds: Bounds,
     ) -> Result<Self, HttpError> {
-        // A second call finds the provider installed, which is as good.
-        rustls::crypto::ring::default_provider().install_default().ok();
+        install_tls();
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("lastgood/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers(extra)?)
@@ -176,12 +182,6 @@ fn certificates(file: &Path) -> Result<Vec<reqwest::Certificate>, HttpError> {
     let text = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
     let found = reqwest::Certificate::from_pem_bundle(&text).map_err(|error| wrong(innermost(&error)))?;
     if found.is_empty() { Err(wrong("it holds no certificate".into())) } else { Ok(found) }
-}
-
-fn chain<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |link| link.source())
 }
 
 /// The text of the first cause: the only one without our own wrapping, and without a URL.
