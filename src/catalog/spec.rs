@@ -463,6 +463,12 @@ impl Excluded {
 }
 
 impl Provider {
+    /// Whether the vendor's log can be read on from where it was read to.
+    #[must_use]
+    pub fn can_be_followed(&self) -> bool {
+        self.audit.as_ref().is_some_and(|audit| audit.follow.is_some())
+    }
+
     /// Every right that reading needs and, with `writes`, writing; sorted, each once.
     #[must_use]
     pub fn scopes(&self, writes: bool) -> Vec<String> {

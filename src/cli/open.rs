@@ -349,11 +349,10 @@ pub fn watched(config: &Config, tenant: &TenantConfig) -> Result<Watched, Failur
     };
     let (given, own) = (config.clone(), tenant.clone());
     let catalog = plain.given(&tenant.provider_settings(plain)?);
-    let can_be_followed = catalog.audit.as_ref().is_some_and(|audit| audit.follow.is_some());
     Ok(Watched {
         name: tenant.name.clone(),
         catalog,
-        follow: tenant.follow(can_be_followed)?,
+        follow: tenant.follow(catalog.can_be_followed())?,
         accept: tenant.accept.clone(),
         connect: Box::new(move || Ok(connect(&given, &own, Purpose::Read)?)),
         schedule: schedule("schedule", tenant.schedule.as_deref().unwrap_or(HOURLY))?,

@@ -12,8 +12,7 @@ use crate::base::coverage::State;
 use crate::base::heard::{Heard, SKEW};
 use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{Context, Provider};
-use crate::collect::imported::read_began;
-use crate::collect::mark::Mark;
+use crate::collect::mark::{Mark, read_began};
 use crate::collect::run::Run;
 use crate::collect::{CollectError, main_of};
 use crate::json::{Object, Value};
@@ -112,7 +111,7 @@ pub(crate) fn join(
     previous: &Snapshot,
     events: &[Event],
 ) -> Result<(), CollectError> {
-    let follows = run.catalog.audit.as_ref().is_some_and(|audit| audit.follow.is_some());
+    let follows = run.catalog.can_be_followed();
     let late = if follows { LATE } else { OVERLAP };
     let named = Named::new(events);
     let mut people = People::new(run.catalog);

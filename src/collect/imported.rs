@@ -16,7 +16,7 @@ use crate::base::key::{Kind, ResourceKey};
 use crate::base::time::Clock;
 use crate::catalog::{Exported, InFile, KindSpec, Provider, canonicalize, in_file};
 use crate::collect::absence::{Case, Gone, Verdict, judge};
-use crate::collect::mark::Mark;
+use crate::collect::mark::{AFTER_NOTE, Mark, read_began};
 use crate::collect::run::{PROVIDER_NOTE, carried_notes};
 use crate::collect::{CollectError, ledger, main_of};
 use crate::json::Value;
@@ -24,17 +24,8 @@ use crate::store::{Fingerprints, Flags, Meta, Parts, Put, Snapshot, WriteSession
 
 /// Note with the names of the files.
 pub const FILES_NOTE: &str = "imported";
-/// Note with the time at which the last snapshot before it began that read the tenant as an ordinary run does.
-pub(crate) const AFTER_NOTE: &str = "imported.after";
 /// Bytes of the first note.
 const NAMES_MAX: usize = 1000;
-
-/// When the tenant was last read: what has happened since then is news to the next run.
-#[must_use]
-pub fn read_began(snapshot: &Snapshot) -> Timestamp {
-    let after = snapshot.notes.get(AFTER_NOTE).and_then(|note| note.parse().ok());
-    after.unwrap_or(snapshot.started)
-}
 
 /// Files on their way into a tenant's history.
 pub struct Import {

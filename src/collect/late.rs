@@ -14,7 +14,7 @@ use crate::base::heard::SKEW;
 use crate::base::key::{Kind, ResourceKey};
 use crate::collect::CollectError;
 use crate::collect::explain::{Log, People, record};
-use crate::collect::imported::read_began;
+use crate::collect::mark::read_began;
 use crate::collect::run::{Gathering, Run};
 use crate::provider::Event;
 use crate::store::{LateEvent, Snapshot};

@@ -10,12 +10,23 @@ use jiff::Timestamp;
 
 use crate::base::key::Kind;
 use crate::collect::notes;
+use crate::store::Snapshot;
 
 const PLACE_NOTE: &str = "feed.place";
 const READ_NOTE: &str = "feed.read_to";
 const SWEPT_NOTE: &str = "feed.full_sweep";
 const CATALOG_NOTE: &str = "feed.catalogue";
 const PART_NOTE: &str = "feed.part.";
+/// Of a snapshot that read less than an ordinary run, or files: when the last one began that did. The name is
+/// that of the files that first needed it.
+pub(crate) const AFTER_NOTE: &str = "imported.after";
+
+/// When the tenant was last read: what has happened since then is news to the next run.
+#[must_use]
+pub fn read_began(snapshot: &Snapshot) -> Timestamp {
+    let after = snapshot.notes.get(AFTER_NOTE).and_then(|note| note.parse().ok());
+    after.unwrap_or(snapshot.started)
+}
 
 /// The notes of one snapshot.
 #[derive(Clone, PartialEq, Eq, Debug)]

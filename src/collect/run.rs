@@ -14,8 +14,7 @@ use crate::catalog::Provider;
 use crate::collect::absence::{Gone, lost_rights};
 use crate::collect::due::{self, Full};
 use crate::collect::explain::Log;
-use crate::collect::imported::{AFTER_NOTE, read_began};
-use crate::collect::mark::Mark;
+use crate::collect::mark::{AFTER_NOTE, Mark, read_began};
 use crate::collect::remaining::Left;
 use crate::collect::{CollectError, explain, late, ledger, notes};
 use crate::provider::{Known, Live};
@@ -179,7 +178,7 @@ impl Run<'_> {
             asked: self.options.full,
             ages: !self.options.sweeps_apart && !self.options.named_only,
         });
-        if self.catalog.audit.as_ref().is_none_or(|audit| audit.follow.is_none()) {
+        if !self.catalog.can_be_followed() {
             self.sweep_all(gathering, previous).await?;
             let log = self.close_window(gathering, previous, start.started).await?;
             return Ok((log, Err(decided.err().unwrap_or(Full::NoFeed))));

@@ -16,8 +16,6 @@ mod moves;
 mod plan;
 mod sweep;
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
 
 use crate::format::fields::{Fields, Task};
@@ -78,35 +76,9 @@ impl TenantPruned {
     }
 }
 
-/// What a run did, or would do.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct PruneReport {
-    /// By tenant.
-    pub tenants: BTreeMap<String, TenantPruned>,
-}
-
 impl Repository {
-    /// Prunes every tenant by one policy. `now` is this machine's time, to which the times that writers
-    /// stated are compared; the storage's own time is asked of it. With `dry_run` nothing is marked and
-    /// nothing deleted.
-    ///
-    /// # Errors
-    /// As [`Self::prune_tenant`], for the first that fails; those before it are done.
-    pub fn prune(
-        &self,
-        policy: &Retention,
-        now: Timestamp,
-        dry_run: bool,
-    ) -> Result<PruneReport, StoreError> {
-        let mut report = PruneReport::default();
-        for name in self.tenants()? {
-            let pruned = self.prune_tenant(&name, policy, now, dry_run)?;
-            report.tenants.insert(name, pruned);
-        }
-        Ok(report)
-    }
-
-    /// Prunes one tenant.
+    /// Prunes one tenant. `now` is this machine's time, to which the times that writers stated are compared; the
+    /// storage's own time is asked of it. With `dry_run` nothing is marked and nothing deleted.
     ///
     /// # Errors
     /// [`StoreError::Locked`] while an apply or another prune holds the tenant; [`StoreError::ReadOnly`];
