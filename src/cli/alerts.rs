@@ -119,8 +119,7 @@ fn receiver(config: &Config, table: &AlertConfig) -> Result<Receiver, Failure> {
     let least = match table.severity.as_deref() {
         None => Severity::Info,
         Some(word) => {
-            let all = [Severity::Info, Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
-            let known = all.into_iter().find(|severity| severity.as_str() == word);
+            let known = Severity::ALL.into_iter().find(|severity| severity.as_str() == word);
             known.ok_or_else(|| fault(table, &format!("`severity = \"{word}\"` is none")))?
         }
     };

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::coverage::State;
+use crate::base::error::words;
 use crate::base::time::Clock;
 use crate::collect::{CollectError, Collected, Options, Progress, Run};
 use crate::daemon::book::{Book, Good};
@@ -124,7 +125,7 @@ impl Attempt<'_> {
             // The schedule's own run comes, and tells what is wrong.
             Err(error) if self.wish.named_only => Err(error),
             Err(error) => {
-                book.end_badly(&said(&error), now);
+                book.end_badly(&words(&error).join(": "), now);
                 // Where the repository takes nothing, that is the error to tell.
                 let _ = turn.write(&book.to_bytes());
                 Err(error)
@@ -158,20 +159,6 @@ impl Attempt<'_> {
         let collected = run.snapshot(self.repository.session(&self.watched.name)?).await?;
         Ok((collected, live.tally().throttled))
     }
-}
-
-/// An error with its causes, as it stands in a book.
-fn said(error: &AttemptError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let words = cause.to_string();
-        if !text.ends_with(&words) {
-            text = format!("{text}: {words}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 fn good(collected: &Collected) -> Good {

@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::daemon::schedule::{Schedule, patience};
+use crate::daemon::written;
+use crate::store::{Repository, StoreError};
 
 /// Version of the form.
 const FORMAT: &str = "lastgood.book/1";
@@ -13,7 +15,6 @@ const FORMAT: &str = "lastgood.book/1";
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]
 #[serde(default)]
 pub struct Book {
-    format: String,
     /// When the last run began, whatever came of it.
     pub begun: Option<Timestamp>,
     /// How the last run that came to an end ended.
@@ -87,18 +88,21 @@ impl Book {
     /// Reads what [`Self::to_bytes`] wrote. What is no such thing is a new book: nothing in it is history.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        match serde_json::from_slice::<Self>(bytes) {
-            Ok(book) if book.format == FORMAT => book,
-            _ => Self::default(),
-        }
+        written::from_bytes(FORMAT, bytes).unwrap_or_default()
     }
 
     /// As kept in the repository.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let book = Self { format: FORMAT.to_owned(), ..self.clone() };
-        // A structure of texts and numbers is always JSON.
-        serde_json::to_vec(&book).unwrap_or_default()
+        written::to_bytes(FORMAT, self)
+    }
+
+    /// That of a tenant as it was left last; a new one where there was no run yet.
+    ///
+    /// # Errors
+    /// It is damaged, or the storage failed.
+    pub fn read(repository: &Repository, tenant: &str) -> Result<Self, StoreError> {
+        Ok(repository.book(tenant)?.map(|bytes| Self::from_bytes(&bytes)).unwrap_or_default())
     }
 
     /// Whether a run began of which nobody saw the end.

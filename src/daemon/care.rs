@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 use crate::base::time::Clock;
 use crate::daemon::kept::{Kept, book_of};
 use crate::daemon::schedule::Schedule;
+use crate::daemon::written;
 use crate::store::{CheckReport, Repository, Retention, StoreError};
 
-/// The name of the repository's own turn and book.
-const NAMELESS: &str = "";
+/// The name of the repository's own turn and book: no tenant can be called so.
+pub(super) const NAMELESS: &str = "";
 /// Version of the book's form.
 const FORMAT: &str = "lastgood.care/1";
 /// How long after it began a piece of work is begun again that failed or was cut off.
@@ -74,7 +75,6 @@ impl Times {
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]
 #[serde(default)]
 pub struct CareBook {
-    format: String,
     /// When it was checked.
     pub check: Times,
     /// What the last check found, in numbers.
@@ -99,16 +99,11 @@ impl CareBook {
     /// Reads what [`Self::to_bytes`] wrote; what is no such thing is a new book.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        match serde_json::from_slice::<Self>(bytes) {
-            Ok(book) if book.format == FORMAT => book,
-            _ => Self::default(),
-        }
+        written::from_bytes(FORMAT, bytes).unwrap_or_default()
     }
 
     fn to_bytes(&self) -> Vec<u8> {
-        let book = Self { format: FORMAT.to_owned(), ..self.clone() };
-        // A structure of texts and numbers is always JSON.
-        serde_json::to_vec(&book).unwrap_or_default()
+        written::to_bytes(FORMAT, self)
     }
 
     /// As it was left last.

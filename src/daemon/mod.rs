@@ -23,6 +23,7 @@ pub mod scheduler;
 pub mod status;
 pub mod tail;
 mod watched;
+mod written;
 
 pub use attempt::{Attempt, AttemptError, Wish};
 pub use book::Book;

@@ -1,5 +1,6 @@
 //! The repository, opened when something is due and closed when nothing is: a local index is for one
-//! process at a time, and a service that kept it would slow every command of the same machine down.
+//! process at a time, and a service that kept it would slow every command of the same machine down. Books need
+//! no index: they are read, every few seconds, through a repository that stays open without one.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -13,6 +14,7 @@ pub struct Place {
     unlock: Unlock,
     env: Environment,
     index: Option<PathBuf>,
+    books: Repository,
     open: Mutex<Weak<Repository>>,
 }
 
@@ -29,7 +31,14 @@ impl Place {
     ) -> Result<Self, StoreError> {
         let first = Repository::open(storage.clone(), unlock, env.clone(), index.clone())?;
         let unlock = Unlock::Ring(Box::new(first.keys().clone()));
-        Ok(Self { storage, unlock, env, index, open: Mutex::default() })
+        let books = Repository::open(storage.clone(), &unlock, env.clone(), None)?;
+        Ok(Self { storage, unlock, env, index, books, open: Mutex::default() })
+    }
+
+    /// The repository for reading books and nothing else.
+    #[must_use]
+    pub fn books(&self) -> &Repository {
+        &self.books
     }
 
     /// The repository: the same for all who hold it at one time.

@@ -98,12 +98,21 @@ impl Schedule {
     }
 }
 
+/// The longest that anything waits for its next try.
+pub const PATIENCE_MAX: SignedDuration = SignedDuration::from_hours(1);
+
+/// Whether something that was to be left alone for at most so long still is. An end that is further away was set
+/// by a clock that has been put back since, and holds nothing up.
+#[must_use]
+pub fn is_left_alone(until: Timestamp, most: SignedDuration, now: Timestamp) -> bool {
+    until > now && until.duration_since(now) <= most
+}
+
 /// How long to wait before the next try after so many that came to nothing, one after the other.
 #[must_use]
 pub fn patience(tries: u32) -> SignedDuration {
-    const MOST: SignedDuration = SignedDuration::from_hours(1);
     let minutes = 1_i64.checked_shl(tries.saturating_sub(1)).unwrap_or(i64::MAX);
-    SignedDuration::from_secs(minutes.saturating_mul(60)).min(MOST)
+    SignedDuration::from_secs(minutes.saturating_mul(60)).min(PATIENCE_MAX)
 }
 
 #[cfg(test)]
@@ -188,6 +197,14 @@ mod tests {
     fn tries_wait_longer_and_longer() {
         let minutes: Vec<i64> = [1, 2, 3, 6, 7, 40, u32::MAX].map(|n| patience(n).as_secs() / 60).into();
         assert_eq!(minutes, [1, 2, 4, 32, 60, 60, 60]);
+    }
+
+    #[test]
+    fn a_clock_that_was_put_back_leaves_nothing_alone() {
+        let (now, minute) = (at("2026-11-05T09:20:00Z"), SignedDuration::from_mins(1));
+        assert!(is_left_alone(now + minute, minute, now));
+        assert!(!is_left_alone(now, minute, now), "it is over");
+        assert!(!is_left_alone(now + minute * 2, minute, now), "nobody waits so long");
     }
 
     proptest! {

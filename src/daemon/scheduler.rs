@@ -19,7 +19,7 @@ use crate::daemon::attempt::{Attempt, AttemptError, Wish};
 use crate::daemon::book::Book;
 use crate::daemon::care::{Care, CareBook, Done};
 use crate::daemon::place::Place;
-use crate::daemon::schedule::patience;
+use crate::daemon::schedule::{PATIENCE_MAX, is_left_alone, patience};
 use crate::daemon::tail::Tail;
 use crate::daemon::watched::Watched;
 use crate::store::StoreError;
@@ -139,7 +139,9 @@ impl Scheduler {
                 ));
             }
         }
-        self.look();
+        if self.looked().is_none() {
+            self.look();
+        }
         let mut looked = Instant::now();
         while !*stop.borrow_and_update() {
             // However often something ends or is named, everything is looked at now and then.
@@ -194,8 +196,7 @@ impl Scheduler {
     /// When the repository itself is due for something.
     fn care_due(&self, now: Timestamp) -> Timestamp {
         let (Some(care), cared) = (&self.care, self.cared()) else { return Timestamp::MAX };
-        let due = care.due(&cared.book, now).1;
-        cared.not_before.map_or(due, |not_before| due.max(not_before.min(now + ANOTHERS_FOR)))
+        not_before(care.due(&cared.book, now).1, cared.not_before, ANOTHERS_FOR, now)
     }
 
     fn cared(&self) -> MutexGuard<'_, Cared> {
@@ -232,19 +233,11 @@ impl Scheduler {
 
     /// Reads every book: another process may have made a run.
     pub fn look(&self) {
-        match self.place.repository() {
-            Ok(repository) => {
-                for watched in &self.watched {
-                    match repository.book(&watched.name) {
-                        Ok(book) => {
-                            let book = book.map(|bytes| Book::from_bytes(&bytes)).unwrap_or_default();
-                            self.known().entry(watched.name.clone()).or_default().book = book;
-                        }
-                        Err(error) => self.listen.blind(&watched.name, &error.into()),
-                    }
-                }
+        for watched in &self.watched {
+            match Book::read(self.place.books(), &watched.name) {
+                Ok(book) => self.known().entry(watched.name.clone()).or_default().book = book,
+                Err(error) => self.listen.blind(&watched.name, &error.into()),
             }
-            Err(error) => self.listen.blind("", &error.into()),
         }
         self.look_at_care();
         *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.clock.now());
@@ -252,8 +245,7 @@ impl Scheduler {
 
     /// Reads the repository's own book. What hinders that hinders the tenants' books too, and is told there.
     fn look_at_care(&self) {
-        let book = self.place.repository().and_then(|repository| CareBook::read(&repository));
-        if let Ok(book) = book {
+        if let Ok(book) = CareBook::read(self.place.books()) {
             self.cared().book = book;
         }
     }
@@ -302,7 +294,7 @@ impl Scheduler {
                 continue;
             }
             let due = due(watched, here.as_ref(), now);
-            let waits = |until: Timestamp| until > now && until.duration_since(now) <= ANOTHERS_FOR;
+            let waits = |until| is_left_alone(until, ANOTHERS_FOR, now);
             let news = here.is_some_and(|here| here.news && !here.news_not_before.is_some_and(waits));
             if due > now && !news {
                 next = next.min(due);
@@ -330,8 +322,7 @@ impl Scheduler {
 
     /// Notes what came of a run.
     fn settle(&self, report: &Report) {
-        let book = self.place.repository().and_then(|repository| repository.book(&report.tenant));
-        let book = book.ok().flatten().map(|bytes| Book::from_bytes(&bytes));
+        let book = Book::read(self.place.books(), &report.tenant).ok();
         {
             let mut known = self.known();
             let here = known.entry(report.tenant.clone()).or_default();
@@ -391,10 +382,12 @@ impl Running {
 
 fn due(watched: &Watched, here: Option<&Known>, now: Timestamp) -> Timestamp {
     let Some(here) = here else { return now };
-    let due = watched.due(&here.book, now);
-    // A clock that was set back holds nothing up for longer than it would have waited.
-    let bound = now.checked_add(patience(u32::MAX)).unwrap_or(Timestamp::MAX);
-    here.not_before.map_or(due, |not_before| due.max(not_before.min(bound)))
+    not_before(watched.due(&here.book, now), here.not_before, PATIENCE_MAX, now)
+}
+
+/// When something is due that is left alone until a time.
+fn not_before(due: Timestamp, until: Option<Timestamp>, most: SignedDuration, now: Timestamp) -> Timestamp {
+    until.filter(|until| is_left_alone(*until, most, now)).map_or(due, |until| due.max(until))
 }
 
 /// Asks a tenant's log again and again, and tells when it names something. What hinders it is told by the

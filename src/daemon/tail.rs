@@ -34,7 +34,7 @@ impl Tail {
             Err(StoreError::UnknownTenant { .. }) => None,
             snapshots => snapshots?.pop(),
         };
-        let follows = live.catalog().audit.as_ref().is_some_and(|audit| audit.follow.is_some());
+        let follows = live.catalog().can_be_followed();
         let mark = newest.as_ref().filter(|_| follows).and_then(|newest| Mark::from_notes(&newest.notes));
         let from = match (mark, newest) {
             (Some(mark), _) => From::Place(mark.place),
@@ -48,8 +48,7 @@ impl Tail {
     /// # Errors
     /// The log cannot be read; the next question begins at the same place.
     pub async fn has_news(&mut self, now: Timestamp) -> Result<bool, ProviderError> {
-        let follows = self.live.catalog().audit.as_ref().is_some_and(|audit| audit.follow.is_some());
-        let events = if follows {
+        let events = if self.live.catalog().can_be_followed() {
             let (events, place) = self.live.follow(&self.from).await?;
             self.from = From::Place(place);
             events

@@ -23,6 +23,15 @@ pub enum Op {
 }
 
 impl Op {
+    /// What happened to something that was this before and is that after.
+    pub(crate) fn between<T>(before: Option<&T>, after: Option<&T>) -> Self {
+        match (before, after) {
+            (None, _) => Self::Add,
+            (_, None) => Self::Remove,
+            _ => Self::Change,
+        }
+    }
+
     /// The word in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -130,11 +139,7 @@ impl History<'_> {
         before: Option<&Value>,
         after: Option<&Value>,
     ) -> Change {
-        let op = match (before, after) {
-            (None, _) => Op::Add,
-            (_, None) => Op::Remove,
-            _ => Op::Change,
-        };
+        let op = Op::between(before, after);
         Change {
             id: change_id(&snapshot.id, key),
             op,

@@ -232,7 +232,7 @@ impl World {
     }
 
     pub(crate) fn book(&self, tenant: &str) -> Book {
-        self.repository().book(tenant).unwrap().map(|bytes| Book::from_bytes(&bytes)).unwrap_or_default()
+        Book::read(&self.repository(), tenant).unwrap()
     }
 
     /// When each snapshot of a tenant began.

@@ -207,11 +207,7 @@ pub fn cef(alert: &Alert) -> String {
         Severity::Critical => 10,
     };
     let version = env!("CARGO_PKG_VERSION");
-    let phase = match alert.phase {
-        Phase::Event => "event",
-        Phase::Begun => "begun",
-        Phase::Over => "over",
-    };
+    let phase = alert.phase.as_str();
     let mut out = format!(
         "CEF:0|Lastgood|Lastgood|{version}|{}|{}|{severity}|rt={} externalId={} act={phase} cat={} cnt={} cs1Label=tenant cs1={}",
         head(&alert.rule),

@@ -2,7 +2,6 @@
 //!
 //! Without TLS nothing leaves the machine: `smtp://` asks for STARTTLS, unless the host is the loopback itself.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use lettre::message::header::ContentType;
@@ -12,6 +11,7 @@ use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 
 use crate::base::secret::Secret;
 use crate::daemon::alert::{Alert, form};
+use crate::http::{install_tls, is_loopback};
 
 /// Until the server has taken the message.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -68,11 +68,9 @@ impl Mail {
         if to.is_empty() {
             return Err("`to` names nobody".to_owned());
         }
-        // A second call finds the provider installed, which is as good.
-        rustls::crypto::ring::default_provider().install_default().ok();
-        let loopback = host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+        install_tls();
         type Transport = AsyncSmtpTransport<Tokio1Executor>;
-        let builder = match (tls, loopback) {
+        let builder = match (tls, is_loopback(host)) {
             (true, _) => Transport::relay(host),
             (false, true) => Ok(Transport::builder_dangerous(host)),
             (false, false) => Transport::starttls_relay(host),

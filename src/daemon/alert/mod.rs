@@ -145,6 +145,9 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Info, Self::Low, Self::Medium, Self::High, Self::Critical];
+
     /// The word in messages and in the configuration.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -168,6 +171,18 @@ pub enum Phase {
     Begun,
     /// A state is over.
     Over,
+}
+
+impl Phase {
+    /// The word in messages.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Begun => "begun",
+            Self::Over => "over",
+        }
+    }
 }
 
 /// What it is about: a resource that changed, or a kind.
@@ -217,6 +232,33 @@ pub struct Alert {
     pub count: u64,
     /// The snapshot that found it, where one did.
     pub snapshot: Option<String>,
+}
+
+impl Alert {
+    /// An alert of one sort and of no rule, about nothing in particular.
+    pub(super) fn of(
+        class: Class,
+        tenant: &str,
+        id: String,
+        phase: Phase,
+        at: Timestamp,
+        says: String,
+    ) -> Self {
+        Self {
+            id,
+            number: 0,
+            tenant: tenant.to_owned(),
+            rule: class.as_str().to_owned(),
+            classes: vec![class],
+            severity: if phase == Phase::Over { Severity::Info } else { class.lasting() },
+            phase,
+            at,
+            says,
+            subjects: Vec::new(),
+            count: 0,
+            snapshot: None,
+        }
+    }
 }
 
 /// Subjects that one message names.

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::daemon::alert::{Alert, Class, Phase, Severity, id_of};
+use crate::daemon::alert::{Alert, Class, Phase, id_of};
+use crate::daemon::written;
 
 /// Version of the form.
 const FORMAT: &str = "lastgood.outbox/1";
@@ -19,7 +20,6 @@ const FORGET_AFTER: SignedDuration = SignedDuration::from_hours(24 * 30);
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]
 #[serde(default)]
 pub struct Outbox {
-    format: String,
     /// The snapshot whose changes were worked through last; `None` before the first.
     pub through: Option<u64>,
     /// States that began and are not over, by their key, and the id that they began with.
@@ -59,15 +59,13 @@ impl Outbox {
     /// Reads what [`Self::to_bytes`] wrote; `None` where it is of another form, not to be written over.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        serde_json::from_slice::<Self>(bytes).ok().filter(|outbox| outbox.format == FORMAT)
+        written::from_bytes(FORMAT, bytes)
     }
 
     /// As kept in the repository.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let outbox = Self { format: FORMAT.to_owned(), ..self.clone() };
-        // A structure of texts and numbers is always JSON.
-        serde_json::to_vec(&outbox).unwrap_or_default()
+        written::to_bytes(FORMAT, self)
     }
 
     /// Makes a receiver known; one that is new gets what comes from now on.
@@ -120,18 +118,16 @@ impl Outbox {
         self.queue.insert(
             0,
             Alert {
-                id: id_of(&[tenant, "alerts_dropped", &first.id, &last.id]),
                 number,
-                tenant: tenant.to_owned(),
-                rule: Class::AlertsDropped.as_str().to_owned(),
-                classes: vec![Class::AlertsDropped],
-                severity: Severity::High,
-                phase: Phase::Event,
-                at: now,
-                says,
-                subjects: Vec::new(),
                 count: gone.len() as u64,
-                snapshot: None,
+                ..Alert::of(
+                    Class::AlertsDropped,
+                    tenant,
+                    id_of(&[tenant, Class::AlertsDropped.as_str(), &first.id, &last.id]),
+                    Phase::Event,
+                    now,
+                    says,
+                )
             },
         );
     }
@@ -140,6 +136,7 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::daemon::alert::Severity;
 
     fn at(hour: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + hour * 3600).unwrap()

@@ -8,7 +8,7 @@ use crate::catalog::Provider;
 use crate::daemon::alert::outbox::Drift;
 use crate::daemon::alert::rule::{Rule, Rules, Seen};
 use crate::daemon::alert::{Alert, Class, Outbox, Phase, SUBJECTS_MAX, Subject, id_of, states};
-use crate::history::{Change, History, HistoryError};
+use crate::history::{Change, History, HistoryError, Op};
 use crate::json::Value;
 use crate::json::expression::Expression;
 use crate::store::{Entry, Repository, Snapshot};
@@ -75,7 +75,7 @@ impl Raise<'_> {
         let mut compiled: BTreeMap<&str, Expression> = BTreeMap::new();
         let mut struck: BTreeMap<usize, Vec<Subject>> = BTreeMap::new();
         for stored in self.repository.changes(self.tenant, snapshot.seq)? {
-            let op = op(stored.before.as_ref(), stored.after.as_ref());
+            let op = Op::between(stored.before.as_ref(), stored.after.as_ref()).as_str();
             let about: Vec<(usize, &&Rule)> =
                 rules.iter().enumerate().filter(|(_, rule)| rule.is_about(&stored.key.kind, op)).collect();
             if about.is_empty() {
@@ -108,8 +108,7 @@ impl Raise<'_> {
         let history = self.history();
         let body = |entry: Option<&Entry>| entry.map(|entry| history.main(&stored.key, entry)).transpose();
         let (before, after) = (body(stored.before.as_ref())?, body(stored.after.as_ref())?);
-        let mut change =
-            history.change(snapshot, &stored.key, stored.before.as_ref(), stored.after.as_ref())?;
+        let mut change = history.change_of(snapshot, &stored.key, before.as_ref(), after.as_ref());
         change.actor = history.actor(snapshot, &stored.key)?;
         change.name = after.as_ref().or(before.as_ref()).map(|body| history.own_name(&stored.key, body));
         Ok(Struck { change, before, after })
@@ -260,28 +259,21 @@ impl Raise<'_> {
         let count = subjects.len() as u64;
         let mut subjects: Vec<Subject> = subjects.into_iter().take(SUBJECTS_MAX).collect();
         self.name(newest, &mut subjects)?;
+        let phase = if begins { Phase::Begun } else { Phase::Event };
+        let says = format!("{count} resources differ from the baseline");
         outbox.push(Alert {
-            id: id_of(&[self.tenant, key, baseline, &id]),
-            number: 0,
-            tenant: self.tenant.to_owned(),
-            rule: key.to_owned(),
-            classes: vec![Class::Drift],
-            severity: Class::Drift.lasting(),
-            phase: if begins { Phase::Begun } else { Phase::Event },
-            at: newest.finished,
-            says: format!("{count} resources differ from the baseline"),
             subjects,
             count,
-            snapshot: Some(id),
+            snapshot: Some(id.clone()),
+            ..Alert::of(
+                Class::Drift,
+                self.tenant,
+                id_of(&[self.tenant, key, baseline, &id]),
+                phase,
+                newest.finished,
+                says,
+            )
         });
         Ok(())
-    }
-}
-
-fn op(before: Option<&Entry>, after: Option<&Entry>) -> &'static str {
-    match (before, after) {
-        (None, _) => "add",
-        (_, None) => "remove",
-        _ => "change",
     }
 }

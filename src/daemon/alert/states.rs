@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::base::coverage::{Ledger, State};
 use crate::base::key::Kind;
-use crate::daemon::alert::{Alert, Class, Outbox, Phase, SUBJECTS_MAX, Severity, Subject, id_of};
+use crate::daemon::alert::{Alert, Class, Outbox, Phase, SUBJECTS_MAX, Subject, id_of};
 use crate::daemon::book::Book;
 use crate::daemon::care::CareBook;
 use crate::daemon::schedule::Schedule;
@@ -59,21 +59,8 @@ pub fn turned(
         }
         _ => return,
     };
-    let word = if phase == Phase::Begun { "begun" } else { "over" };
-    outbox.push(Alert {
-        id: id_of(&[tenant, key, &id, word]),
-        number: 0,
-        tenant: tenant.to_owned(),
-        rule: key.to_owned(),
-        classes: vec![class],
-        severity: if phase == Phase::Over { Severity::Info } else { class.lasting() },
-        phase,
-        at: now,
-        says,
-        subjects: Vec::new(),
-        count: 0,
-        snapshot: None,
-    });
+    let id = id_of(&[tenant, key, &id, phase.as_str()]);
+    outbox.push(Alert::of(class, tenant, id, phase, now, says));
 }
 
 fn over(class: Class) -> &'static str {
@@ -183,19 +170,12 @@ fn kinds(tenant: &str, class: Class, snapshot: (&str, Timestamp), begins: bool, 
         (_, true) => format!("{count} kinds that were read whole are not any more"),
         (_, false) => format!("it is over: {count} kinds are read whole again, or not to be read"),
     };
+    let id = id_of(&[tenant, class.as_str(), snapshot.0, phase.as_str()]);
     Alert {
-        id: id_of(&[tenant, class.as_str(), snapshot.0, if begins { "begun" } else { "over" }]),
-        number: 0,
-        tenant: tenant.to_owned(),
-        rule: class.as_str().to_owned(),
-        classes: vec![class],
-        severity: if begins { class.lasting() } else { Severity::Info },
-        phase,
-        at: snapshot.1,
-        says,
         subjects: all.into_iter().take(SUBJECTS_MAX).collect(),
         count,
         snapshot: Some(snapshot.0.to_owned()),
+        ..Alert::of(class, tenant, id, phase, snapshot.1, says)
     }
 }
 

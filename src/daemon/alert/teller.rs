@@ -18,12 +18,12 @@ use crate::catalog::Provider;
 use crate::daemon::alert::raise::Raise;
 use crate::daemon::alert::{Alert, Class, Outbox, Phase, Receiver, Rules, Severity, Stale, id_of, states};
 use crate::daemon::book::Book;
-use crate::daemon::care::CareBook;
+use crate::daemon::care::{CareBook, NAMELESS};
 use crate::daemon::place::Place;
-use crate::daemon::schedule::{Schedule, patience};
+use crate::daemon::schedule::{PATIENCE_MAX, Schedule, is_left_alone, patience};
 use crate::daemon::watched::Watched;
 use crate::history::HistoryError;
-use crate::store::{Repository, StoreError};
+use crate::store::StoreError;
 
 /// How often it is looked whether there is something to tell.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
@@ -33,9 +33,6 @@ const READ_EVERY: SignedDuration = SignedDuration::from_mins(5);
 const BATCH: usize = 20;
 /// A batch ends after this, so that the turn, which ends after 30 s, is put off in time.
 const BATCH_TIME: Duration = Duration::from_secs(8);
-
-/// What the repository itself is called.
-const NAMELESS: &str = "";
 
 /// Who hears that alerts do not arrive.
 pub trait Complain: Send + Sync {
@@ -152,20 +149,11 @@ impl Teller {
     /// Sends one alert that says that it is a test, past the outbox; what each receiver answered.
     pub async fn test(&self) -> Vec<(String, Result<(), String>)> {
         let now = self.clock.now();
-        let alert = Alert {
-            id: id_of(&["test", &now.to_string()]),
-            number: 0,
-            tenant: self.tenants.first().map(|tenant| tenant.name.clone()).unwrap_or_default(),
-            rule: Class::Test.as_str().to_owned(),
-            classes: vec![Class::Test],
-            severity: Severity::Info,
-            phase: Phase::Event,
-            at: now,
-            says: "this is a test: alerts arrive here".to_owned(),
-            subjects: Vec::new(),
-            count: 0,
-            snapshot: None,
-        };
+        let tenant = self.tenants.first().map_or(NAMELESS, |tenant| tenant.name.as_str());
+        let id = id_of(&["test", &now.to_string()]);
+        let says = "this is a test: alerts arrive here".to_owned();
+        let alert =
+            Alert { severity: Severity::Info, ..Alert::of(Class::Test, tenant, id, Phase::Event, now, says) };
         let send = self
             .receivers
             .iter()
@@ -179,21 +167,22 @@ impl Teller {
         tenant: Option<&Tenant>,
         stop: &watch::Receiver<bool>,
     ) -> Result<(), HistoryError> {
-        let repository = self.place.repository()?;
-        let book = self.book(name, repository.book(name));
+        let books = self.place.books();
+        let book = self.book(name);
         let kept = outbox_of(name);
-        let known = self.outbox(name, repository.book(&kept))?;
+        let known = self.outbox(name, books.book(&kept))?;
         let is_read = is_read(&self.read, name, newest(book.as_ref()), self.clock.now());
         let mut outbox = known.clone();
-        let mut seen = self.find(&repository, tenant, book.as_ref(), &mut outbox, is_read)?;
+        let mut seen = self.find(tenant, book.as_ref(), &mut outbox, is_read)?;
         if outbox != known || self.has_work(&outbox) {
+            let repository = self.place.repository()?;
             let mut turn = repository.turn(&kept)?;
             let before = self.outbox(name, turn.book())?;
             // Whoever had the turn may have told of a younger book than the one that was read above.
-            let again = self.book(name, repository.book(name));
+            let again = self.book(name);
             if before != known || again != book || tenant.is_none() {
                 outbox = before.clone();
-                seen = self.find(&repository, tenant, again.as_ref(), &mut outbox, false)?;
+                seen = self.find(tenant, again.as_ref(), &mut outbox, false)?;
             }
             if outbox != before {
                 turn.write_book(&outbox.to_bytes())?;
@@ -216,14 +205,9 @@ impl Teller {
 
     /// The book of a tenant's runs. One that cannot be read is none, and not an empty one, which says that all
     /// is well.
-    fn book(&self, name: &str, read: Result<Option<Vec<u8>>, StoreError>) -> Option<Book> {
-        match read {
-            Ok(bytes) => Some(bytes.map(|bytes| Book::from_bytes(&bytes)).unwrap_or_default()),
-            Err(error) => {
-                self.complain.blind(name, &error.to_string());
-                None
-            }
-        }
+    fn book(&self, name: &str) -> Option<Book> {
+        let read = Book::read(self.place.books(), name);
+        read.inspect_err(|error| self.complain.blind(name, &error.to_string())).ok()
     }
 
     /// An outbox as it was read. In place of a damaged one a new one is begun, and somebody hears of it.
@@ -245,7 +229,6 @@ impl Teller {
     /// Puts into the outbox what there is to tell; whether all of the history could be seen.
     fn find(
         &self,
-        repository: &Repository,
         tenant: Option<&Tenant>,
         book: Option<&Book>,
         outbox: &mut Outbox,
@@ -256,14 +239,15 @@ impl Teller {
             outbox.meet(&receiver.name, now);
         }
         let Some(tenant) = tenant else {
-            states::of_care(outbox, &CareBook::read(repository)?, now);
+            states::of_care(outbox, &CareBook::read(self.place.books())?, now);
             outbox.tidy(NAMELESS, now);
             return Ok(true);
         };
         let mut seen = true;
         if !is_read {
+            let repository = self.place.repository()?;
             let raise = Raise {
-                repository,
+                repository: &repository,
                 catalog: tenant.catalog,
                 tenant: &tenant.name,
                 rules: &self.policy.rules,
@@ -344,10 +328,8 @@ impl Teller {
     }
 
     fn is_away(&self, receiver: &Receiver) -> bool {
-        let now = self.clock.now();
-        // A clock that was set back leaves nobody alone for longer than it would have.
-        let bound = now.checked_add(patience(u32::MAX)).unwrap_or(Timestamp::MAX);
-        self.away().get(&receiver.name).is_some_and(|away| away.until > now && away.until <= bound)
+        let waits = |away: &Away| is_left_alone(away.until, PATIENCE_MAX, self.clock.now());
+        self.away().get(&receiver.name).is_some_and(waits)
     }
 
     fn leave_alone(&self, receiver: &Receiver) {
