@@ -17,11 +17,18 @@ impl Action {
     pub fn sets(&self) -> Option<(&Pointer, &Value)> {
         match self.makes.as_slice() {
             [Condition { of: None, at, any_of, .. }] => match any_of.as_slice() {
-                [value] => Some((at, value)),
-                _ => None,
+                // Those after the first are read while the vendor is at it.
+                [value, ..] => Some((at, value)),
+                [] => None,
             },
             _ => None,
         }
+    }
+
+    /// Whether a field that this switch sets reads as it does while the vendor is still at it.
+    #[must_use]
+    pub fn is_under_way(&self, value: &Value) -> bool {
+        self.makes.iter().any(|makes| makes.any_of.iter().skip(1).any(|between| between == value))
     }
 
     /// Whether the vendor takes it in this state; what is not known of the state does not speak against it.

@@ -239,7 +239,8 @@ pub struct Action {
     /// What must hold of the body before.
     #[serde(default)]
     pub from: Vec<Condition>,
-    /// What holds of the body afterwards, where that is known.
+    /// What holds of the body afterwards, where that is known. Of several values the first is the one that it
+    /// comes to; the others are read until then.
     #[serde(default)]
     pub makes: Vec<Condition>,
     /// What is sent; nothing by default.

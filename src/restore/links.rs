@@ -150,6 +150,13 @@ impl Reach<'_> {
             let keeps = !item.gets_new_id(spec);
             let at_id = reference.target_at.as_ref().is_none_or(|at| at.as_pointer() == spec.id);
             let by_id = matches!(reference.by, RefBy::Id | RefBy::Url | RefBy::Expression) && at_id;
+            // Which of several the vendor gives anew, nobody knows before.
+            let several = reference.target_at.as_ref().filter(|at| at.as_pointer().is_none());
+            if several.is_some_and(|at| spec.assigned.contains(at)) {
+                let why =
+                    format!("it names a part of `{goal}`, which is made anew and whose parts get other ids");
+                return Ok(Link::Broken { why });
+            }
             return Ok(match by_id && !keeps {
                 true => Link::Coming { value: value.clone(), goal },
                 false => Link::Made { goal },
@@ -183,6 +190,10 @@ impl Reach<'_> {
         let now = match reference.by {
             _ if let Some(field) = &reference.target_at => {
                 let held = field.find(there);
+                if field.as_pointer().is_none() && held.iter().all(|(_, now)| *now != value) {
+                    let why = format!("it names a part of `{goal}` that is not there any more under that id");
+                    return Ok(Link::Broken { why });
+                }
                 let first = held.first().map(|(_, now)| (*now).clone());
                 first.filter(|_| held.iter().all(|(_, now)| *now != value))
             }

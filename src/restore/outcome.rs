@@ -59,6 +59,7 @@ impl Expected<'_> {
         // An id that was not known when the plan was made can have another place among its like.
         settle(self.spec, &mut wanted);
         self.forgive(&mut wanted, &now);
+        self.wait_for_the_vendor(&mut wanted, &now);
         // What lacks a secret that was never shown is switched off as well, and nothing marks the place.
         if let (true, Some((off, value))) = (self.without_secrets, &self.step.off)
             && off.get(&now) == Some(value)
@@ -77,6 +78,21 @@ impl Expected<'_> {
             ..change.clone()
         };
         self.step.fields.iter().map(filled).collect()
+    }
+
+    /// A switch that the vendor has taken and is still at: it asks for no more than that.
+    fn wait_for_the_vendor(&self, wanted: &mut Value, now: &Value) {
+        for action in &self.spec.action {
+            let Some((at, value)) = action.sets() else { continue };
+            let sent = self.step.requests.iter().filter_map(|request| request.sets.as_ref());
+            let asked = sent.filter(|(place, to)| place == at && to == value).count() > 0;
+            if let Some(found) = at.get(now).filter(|found| asked && action.is_under_way(found))
+                && at.get(wanted) == Some(value)
+            {
+                // The field is there.
+                let _ = at.set(wanted, found.clone());
+            }
+        }
     }
 
     /// Of secrets that nobody has seen, or that are marked for another address, only the presence

@@ -87,11 +87,12 @@ def one(kind):
 
 
 def governance_opt_in(kind):
-    """Two calls without a body."""
+    """Two calls without a body. The vendor takes its time: what is asked for reads as under way before it holds."""
     kind["update"] = []
     kind["action"] = [
-        {"does": does, "call": f"POST /api/v1/iam/governance/{call}", "makes": [{"at": "/optInStatus", "is": [status]}]}
-        for does, call, status in [("opt_in", "optIn", "OPTED_IN"), ("opt_out", "optOut", "OPTED_OUT")]
+        {"does": does, "call": f"POST /api/v1/iam/governance/{call}", "makes": [{"at": "/optInStatus", "is": status}]}
+        for does, call, status in [
+            ("opt_in", "optIn", ["OPTED_IN", "OPTING_IN"]), ("opt_out", "optOut", ["OPTED_OUT", "OPTING_OUT"])]
     ]
 
 
@@ -205,6 +206,7 @@ def governance_label(kind):
         "body": "envelope", "envelope": [{"op": "REPLACE", "path": "/name", "value": "$body/name", "refType": "LABEL-CATEGORY"}],
     }
     kind["fixed"] = kind.get("fixed", []) + ["/values"]
+    kind["assigned"] = kind.get("assigned", []) + ["/values/*/labelValueId"]
     kind["restore"] |= {"class": "partial", "reason": "The values of a label that is there are changed one by one, by their ids, which no plan does."}
 
 
@@ -218,3 +220,53 @@ def entitlement_grant(kind):
     kind["update"] = [put, patch]
     kind["get"] += "?include=full_entitlements"
     kind["refs"].append({"at": "/entitlements/*/values/*/id", "to": ["entitlement_value"]})
+
+
+def governance_resource_label(kind):
+    """Put on and taken off by the ids of values; what else is told is the label's."""
+    told = ("name", "values/*/name", "values/*/metadata")
+    kind["assigned"] += ["/profile"] + [f"/labels/*/{at}" for at in told]
+    kind["fixed"] = ["/labels"]
+    kind["refs"].append({
+        "at": "/labels/*/values/*/labelValueId", "to": ["governance_label"], "target_at": "/values/*/labelValueId"})
+    lists = {"body": "envelope", "envelope": {
+        "resourceOrns": ["$body/orn"], "labelValueIds": "$body/labels/*/values/*/labelValueId"}}
+    kind["create"] = [{"call": "POST /governance/api/v1/resource-labels/assign", "new_id": "list"} | lists]
+    kind["delete"] = [{"call": "POST /governance/api/v1/resource-labels/unassign"} | lists]
+    kind["action"] = []
+    reason = ("A resource that lost all its labels gets them back, while the labels are there; the labels of one that has some are not "
+              "changed, and a label that was made anew has values of other ids.")
+    kind["restore"] |= {"class": "partial", "reason": reason}
+
+
+def user_authenticator_enrollment(kind):
+    """A phone is enrolled for a user, by its number, which the vendor shows to whom asks for it."""
+    kind["assigned"] = [at for at in kind["assigned"] if at != "/_links"] + ["/key", "/name", "/type", "/status", "/nickname"]
+    kind["links_but"] = ["authenticator"]
+    kind["get"] += "?discloseIdentifiers=phone"
+    kind["read"][0]["path"] += "?discloseIdentifiers=phone"
+    kind["params"] = {"authenticatorId": ["user_authenticator_enrollment:/_links/authenticator/href:last"]}
+    kind["create"] = [{
+        "call": "POST /api/v1/users/{userId}/authenticator-enrollments/phone", "new_id": "answer", "body": "envelope",
+        "only": [{"at": "/type", "is": ["phone"]}],
+        "envelope": {"authenticatorId": "{authenticatorId}", "profile": {"phoneNumber": "$body/profile/phoneNumber"}},
+    }]
+    kind["action"] = []
+    reason = ("Only a phone is enrolled for a user by an administrator, without its nickname; everything else that he "
+              "enrolled is enrolled by himself, and an access code is a new one each time.")
+    kind["restore"] |= {"reason": reason}
+
+
+def ssf_stream(kind):
+    """Nobody but the client that made a stream sees it."""
+    reason = ("A stream belongs to the client whose token made it, and only that client's token shows, changes and makes it "
+              "(getSsfStreams, createSsfStream and replaceSsfStream in the management document 2026.06.3, with OAuth 2.0 alone): one "
+              "that Lastgood made would be Lastgood's and not the receiver's.")
+    kind["restore"] |= {"class": "never", "reason": reason}
+
+
+def privileged_resource(kind):
+    """In the vendor's development document alone."""
+    reason = ("Not generally available: its calls are in the vendor's development document 2026.03.0 alone, marked PRODUCT_DEV. By it "
+              "a delete only makes one inactive, a change sets no more than a name, and passwords are written and never shown.")
+    kind["restore"] |= {"class": "never", "reason": reason}

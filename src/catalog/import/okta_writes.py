@@ -45,7 +45,6 @@ CASCADES = {
 PARTIAL = {
     "request_condition": "A condition whose approval sequence went with its application does not come back, as no call makes a sequence.",
     "app_client_secret": "A secret is made again with its value, under a new id; one that the vendor made with its application is beside it.",
-    "governance_resource_label": "Labels are assigned by a call that no plan makes yet.",
     "user_type": "The schema of a type that was deleted is new: its own attributes do not come back.",
 }
 # What comes with a new one.

@@ -167,3 +167,121 @@ pub(super) fn collection_filled(world: &mut World, ask: &Ask) -> Result<Response
     }
     Ok(Response::json(200, object([("data", rows.into())])))
 }
+
+/// The label and the value that an id of a value names.
+fn label_value(world: &World, id: &str) -> Option<(Value, Value)> {
+    let labels = world.rows(world.number("governance_label"), &[], None);
+    labels.map(|(_, _, body)| body.into_owned()).find_map(|label| {
+        let values = at(&label, "/values").and_then(Value::as_array)?;
+        let value = values.iter().find(|value| text(value, "/labelValueId") == id)?.clone();
+        Some((label, value))
+    })
+}
+
+/// What a call about labels is of: resources, and values of labels. All must be there.
+fn labelled(world: &World, ask: &Ask) -> Result<(Vec<String>, Vec<String>), Refusal> {
+    let texts = |at: &str| -> Vec<String> {
+        listed(ask, at).iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let (orns, values) = (texts("/resourceOrns"), texts("/labelValueIds"));
+    for (name, list) in [("resourceOrns", &orns), ("labelValueIds", &values)] {
+        if !(1..=10).contains(&list.len()) {
+            return Err(Refusal::invalid(name, vec![format!("{name}: between 1 and 10")]));
+        }
+    }
+    for orn in &orns {
+        parent_orn(world, orn).ok_or_else(|| Refusal::absent(orn, "Resource"))?;
+    }
+    for id in &values {
+        label_value(world, id).ok_or_else(|| Refusal::absent(id, "LabelValue"))?;
+    }
+    Ok((orns, values))
+}
+
+/// The labels of a resource without some values; a label without values is none.
+fn without_values(row: &Value, values: &[String]) -> Vec<Value> {
+    let labels = at(row, "/labels").and_then(Value::as_array).into_iter().flatten();
+    let left = labels.filter_map(|label| {
+        let mut label = label.clone();
+        let held = label.get_mut("values").and_then(Value::as_array_mut)?;
+        held.retain(|value| !values.iter().any(|id| id == text(value, "/labelValueId")));
+        (!held.is_empty()).then_some(label)
+    });
+    left.collect()
+}
+
+/// Puts values of labels on resources, beside those that they have.
+pub(super) fn labels_assigned(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let (orns, values) = labelled(world, ask)?;
+    let kind = world.number("governance_resource_label");
+    let mut rows = Vec::new();
+    for orn in &orns {
+        let id = orn.rsplit(':').next().unwrap_or_default();
+        let mut row = world.copy(kind, &[], orn).unwrap_or_else(|| {
+            let profile = object([("id", id.into()), ("name", id.into())]);
+            object([("orn", orn.as_str().into()), ("profile", profile)])
+        });
+        let mut labels = without_values(&row, &values);
+        for (label, value) in values.iter().filter_map(|id| label_value(world, id)) {
+            let own = labels.iter_mut().find(|held| text(held, "/labelId") == text(&label, "/labelId"));
+            match own.and_then(|own| own.get_mut("values")).and_then(Value::as_array_mut) {
+                Some(held) => held.push(value),
+                None => labels.push(object([
+                    ("labelId", text(&label, "/labelId").into()),
+                    ("name", text(&label, "/name").into()),
+                    ("values", vec![value].into()),
+                ])),
+            }
+        }
+        set(&mut row, "/labels", labels);
+        world.put(kind, &[], orn, row.clone());
+        rows.push(row);
+    }
+    Ok(Response::json(200, object([("data", rows.into())])))
+}
+
+/// Takes values of labels off resources.
+pub(super) fn labels_taken(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let (orns, values) = labelled(world, ask)?;
+    let kind = world.number("governance_resource_label");
+    for orn in &orns {
+        let Some(mut row) = world.copy(kind, &[], orn) else { continue };
+        let left = without_values(&row, &values);
+        if left.is_empty() {
+            world.remove(kind, &[], orn);
+            continue;
+        }
+        set(&mut row, "/labels", left);
+        world.put(kind, &[], orn, row);
+    }
+    Ok(Response::empty(204))
+}
+
+/// A label of which a resource has a value stays.
+pub(super) fn label_held(world: &mut World, _: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    let own = work.id.clone();
+    let mut rows = world.rows(world.number("governance_resource_label"), &[], None);
+    let has = |row: &Value| {
+        let labels = at(row, "/labels").and_then(Value::as_array).into_iter().flatten();
+        labels.into_iter().any(|label| text(label, "/labelId") == own)
+    };
+    if rows.any(|(_, _, row)| has(&row)) {
+        return Err(Refusal::invalid("label", vec!["label: its values are assigned to resources".into()]));
+    }
+    Ok(())
+}
+
+/// Opting in and out takes its time: the first look finds it under way, the next one done.
+pub(super) fn opting(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    let comes_to = match text(&work.body, "/optInStatus") {
+        "OPTING_IN" => "OPTED_IN",
+        "OPTING_OUT" => "OPTED_OUT",
+        _ => return Ok(()),
+    };
+    if ask.request.method == "GET" {
+        let mut done = work.body.clone();
+        set(&mut done, "/optInStatus", comes_to);
+        world.put(ask.route.kind, &ask.parents, &work.id, done);
+    }
+    Ok(())
+}

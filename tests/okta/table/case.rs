@@ -43,6 +43,9 @@ pub(super) struct KindCase {
     /// No instance is deleted, and why.
     #[serde(default)]
     pub(super) never_deleted: String,
+    /// The vendor's words about an instance that it does not delete while others need it.
+    #[serde(default)]
+    pub(super) kept: String,
     /// An instance that is refused, and so is not there: the words of the catalogue's reason, or of the plan.
     #[serde(default)]
     pub(super) refused: String,

@@ -47,7 +47,7 @@ pub(super) fn ids(spec: &KindSpec, key: &ResourceKey) -> Vec<String> {
 pub(super) fn raw(org: &Org, spec: &KindSpec, key: &ResourceKey) -> Option<Value> {
     let ids = ids(spec, key);
     if let Some(get) = &spec.get {
-        return asked(org, &filled(&get.bare(), &ids));
+        return asked(org, &filled(get.as_str(), &ids));
     }
     let alone = spec.shape == Shape::Singleton || spec.id.is_none();
     for read in &spec.read {
