@@ -5,7 +5,8 @@ use crate::cli::open::{environment, open};
 use crate::cli::output::{bytes, table, time};
 use crate::cli::{Exit, Failure};
 use crate::json::{Object, Value};
-use crate::store::{Fate, Objects, Retention, Snapshot, TenantPruned};
+use crate::restore::stored_journal;
+use crate::store::{Fate, Objects, PruneAsked, Retention, Snapshot, TenantPruned};
 
 /// Version of the JSON form.
 const FORMAT: &str = "lastgood.prune/1";
@@ -27,7 +28,8 @@ pub fn run(global: &Global, args: &PruneArgs) -> Result<Exit, Failure> {
     };
     for name in tenants {
         let now = environment()?.clock.now();
-        let pruned = opened.repository.prune_tenant(&name, &policy, now, args.dry_run)?;
+        let asked = PruneAsked { policy: &policy, needs: stored_journal::needs, now, dry_run: args.dry_run };
+        let pruned = opened.repository.prune_tenant(&name, &asked)?;
         if global.output.json {
             global.output.document(&document(&name, args.dry_run, &pruned));
         } else {

@@ -13,7 +13,8 @@ use crate::base::time::Clock;
 use crate::daemon::kept::{Kept, book_of};
 use crate::daemon::schedule::Schedule;
 use crate::daemon::written;
-use crate::store::{CheckReport, Repository, Retention, StoreError};
+use crate::restore::stored_journal;
+use crate::store::{CheckReport, PruneAsked, Repository, Retention, StoreError};
 
 /// The name of the repository's own turn and book: no tenant can be called so.
 pub(super) const NAMELESS: &str = "";
@@ -51,6 +52,8 @@ pub struct Times {
     pub ended: Option<Timestamp>,
     /// Why it came to no end, in words for people.
     pub failure: Option<String>,
+    /// How many came to no end, one after the other.
+    pub failures: u32,
 }
 
 impl Times {
@@ -63,9 +66,12 @@ impl Times {
         planned.min(begun.checked_add(AGAIN_AFTER).unwrap_or(Timestamp::MAX))
     }
 
-    fn end(&mut self, failure: Option<String>) {
+    pub(super) fn end(&mut self, failure: Option<String>) {
         if failure.is_none() {
             self.ended = self.begun;
+            self.failures = 0;
+        } else {
+            self.failures = self.failures.saturating_add(1);
         }
         self.failure = failure;
     }
@@ -207,7 +213,8 @@ impl CareBook {
 fn prune(repository: &Repository, rules: &Retention, now: Timestamp) -> Result<Came, StoreError> {
     let (mut dropped, mut deleted, mut left) = (0, 0, Vec::new());
     for tenant in repository.tenants()? {
-        match repository.prune_tenant(&tenant, rules, now, false) {
+        let asked = PruneAsked { policy: rules, needs: stored_journal::needs, now, dry_run: false };
+        match repository.prune_tenant(&tenant, &asked) {
             Ok(pruned) => {
                 dropped += pruned.dropped() as u64;
                 deleted += pruned.deleted.bytes;

@@ -4,7 +4,10 @@
 //! The first entry holds the plan, so that an apply can be gone on with from its plan's id alone. Two
 //! holders cannot both write here: see [`Lease`].
 
+use std::collections::BTreeSet;
+
 use crate::base::ids::PlanId;
+use crate::json::redact::SECRET;
 use crate::json::{self, Limits, Value};
 use crate::restore::journal::{Entry, Journal, JournalError};
 use crate::restore::{Plan, RestoreError};
@@ -89,6 +92,34 @@ pub fn applied_plan(
         what: "the first record of an apply has no plan".into(),
     })?;
     Plan::from_json(plan).map(Some)
+}
+
+/// The snapshots that a plan goes back to and takes secrets from, each with its tenant, by the payload of the
+/// first record of its apply: without them it cannot be taken up again.
+///
+/// # Errors
+/// In words, where it is no such payload.
+pub fn needs(payload: &[u8]) -> Result<Vec<(String, String)>, String> {
+    let payload = json::parse(payload, &Limits::body()).map_err(|error| error.to_string())?;
+    let plan = payload.get("plan").ok_or("the first record of an apply has no plan")?;
+    let mut snapshots = BTreeSet::new();
+    secrets_of(plan, &mut snapshots);
+    let plan = Plan::from_json(plan).map_err(|error| error.to_string())?;
+    snapshots.insert(plan.base.clone());
+    Ok(snapshots.into_iter().map(|snapshot| (plan.source().to_owned(), snapshot)).collect())
+}
+
+/// The snapshots whose sealed bodies are named anywhere in a value.
+fn secrets_of(value: &Value, snapshots: &mut BTreeSet<String>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| secrets_of(item, snapshots)),
+        Value::Object(members) => {
+            let blob = members.get(SECRET).and_then(|at| at.get("blob")).and_then(Value::as_str);
+            snapshots.extend(blob.and_then(|blob| blob.split_once('/')).map(|(id, _)| id.to_owned()));
+            members.iter().for_each(|(_, member)| secrets_of(member, snapshots));
+        }
+        _ => {}
+    }
 }
 
 fn payload(repository: &Repository, tenant: &str, record: &ApplyRecord) -> Result<Value, JournalError> {

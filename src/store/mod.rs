@@ -56,7 +56,9 @@ pub use entry::{Change, Entry, Part, Parts, Put};
 pub use error::StoreError;
 pub use index::IndexStatus;
 pub use lease::{Lease, SECONDS as LEASE_SECONDS};
-pub use prune::{GRACE as PRUNE_GRACE, Objects, TenantPruned};
+pub use prune::{
+    Asked as PruneAsked, GIVEN_UP_AFTER, GRACE as PRUNE_GRACE, Needs as PruneNeeds, Objects, TenantPruned,
+};
 pub use pruned::Gap;
 pub use repository::{Fingerprints, KdfCost, Repository, Stats, TenantStats, Unlock};
 pub use retention::{Candidate, Fate, Go, Keep, NotAPeriod, Now, Period, Retention, decide};

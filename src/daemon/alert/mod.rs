@@ -39,6 +39,8 @@ pub enum Class {
     BackupStale,
     /// The repository is damaged, or could not be checked.
     CheckFailed,
+    /// What retention lets go could not be pruned.
+    PruneFailed,
     /// A kind was read whole and is not any more.
     CoverageShrank,
     /// So much vanished at once that it is not believed.
@@ -63,10 +65,11 @@ pub enum Class {
 
 impl Class {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::RunFailed,
         Self::BackupStale,
         Self::CheckFailed,
+        Self::PruneFailed,
         Self::CoverageShrank,
         Self::Suspect,
         Self::PolicyWeakened,
@@ -86,6 +89,7 @@ impl Class {
             Self::RunFailed => "run_failed",
             Self::BackupStale => "backup_stale",
             Self::CheckFailed => "check_failed",
+            Self::PruneFailed => "prune_failed",
             Self::CoverageShrank => "coverage_shrank",
             Self::Suspect => "suspect",
             Self::PolicyWeakened => "policy_weakened",
@@ -102,7 +106,7 @@ impl Class {
     /// How bad a state of this sort is while it lasts. Who hears of its beginning hears of its end.
     #[must_use]
     pub fn lasting(self) -> Severity {
-        if self == Self::Drift { Severity::Medium } else { Severity::High }
+        if matches!(self, Self::Drift | Self::PruneFailed) { Severity::Medium } else { Severity::High }
     }
 
     /// What it means, in a sentence.
@@ -112,6 +116,9 @@ impl Class {
             Self::RunFailed => "runs over the tenant leave no snapshot",
             Self::BackupStale => "the last good snapshot is older than the schedule allows",
             Self::CheckFailed => "the repository is damaged, or its check came to no end; `tenant` is empty",
+            Self::PruneFailed => {
+                "what retention lets go could not be pruned twice in a row; `tenant` is empty"
+            }
             Self::CoverageShrank => "a kind was read whole before and is not any more",
             Self::Suspect => {
                 "so much of a kind vanished at once that it is not believed; the old state is kept"

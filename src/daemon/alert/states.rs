@@ -68,6 +68,7 @@ fn over(class: Class) -> &'static str {
         Class::RunFailed => "a run has left a snapshot again",
         Class::BackupStale => "the last good snapshot is young enough again",
         Class::CheckFailed => "the repository was checked and is whole",
+        Class::PruneFailed => "the repository was pruned",
         Class::Drift => "nothing differs from the baseline any more",
         other => other.as_str(),
     }
@@ -96,8 +97,9 @@ pub fn of_book(
     turned(outbox, tenant, Class::BackupStale, &last.to_string(), now, old);
 }
 
-/// The state of the repository itself: the last check found damage, or came to no end.
+/// The states of the repository itself: the last check found damage, or came to no end, or prunes do.
 pub fn of_care(outbox: &mut Outbox, book: &CareBook, now: Timestamp) {
+    of_prune(outbox, book, now);
     let faults = book.checked.as_ref().map_or(0, |checked| checked.faults);
     let says = match &book.check.failure {
         Some(why) => Some(format!("the check of the repository came to no end: {why}")),
@@ -110,6 +112,20 @@ pub fn of_care(outbox: &mut Outbox, book: &CareBook, now: Timestamp) {
     };
     let id = book.check.begun.map(|begun| begun.to_string()).unwrap_or_default();
     turned(outbox, "", Class::CheckFailed, &id, now, says);
+}
+
+/// One prune that finds a tenant held by an apply is nothing to tell: it comes again within the hour. Two are.
+fn of_prune(outbox: &mut Outbox, book: &CareBook, now: Timestamp) {
+    let says = match &book.prune.failure {
+        Some(why) if book.prune.failures >= 2 => Some(format!("pruning failed again: {why}")),
+        // A first failure begins nothing and ends nothing.
+        Some(_) => return,
+        // A book that knows of no prune is no good news.
+        None if book.prune.ended.is_none() => return,
+        None => None,
+    };
+    let id = book.prune.begun.map(|begun| begun.to_string()).unwrap_or_default();
+    turned(outbox, "", Class::PruneFailed, &id, now, says);
 }
 
 /// Whether a kind counts as read less than it should be. What is left out on purpose does not.
@@ -247,6 +263,26 @@ mod tests {
         assert!(look(&book).is_empty(), "a book that knows of no check is no good news");
         book.checked = Some(crate::daemon::care::Checked::default());
         assert_eq!(look(&book), ["check_failed over"]);
+    }
+
+    #[test]
+    fn a_prune_that_fails_twice_is_told_until_one_does_not() {
+        let mut outbox = Outbox::default();
+        let mut book = CareBook::default();
+        let mut look = |book: &CareBook| {
+            of_care(&mut outbox, book, at(0));
+            told(&mut outbox)
+        };
+        book.prune.begun = Some(at(0));
+        book.prune.end(Some("org: held".into()));
+        assert!(look(&book).is_empty(), "an apply may have been under way");
+        book.prune.begun = Some(at(60));
+        book.prune.end(Some("org: held".into()));
+        assert_eq!(look(&book), ["prune_failed begun"]);
+        book.prune.begun = Some(at(120));
+        assert!(look(&book).is_empty(), "one is under way");
+        book.prune.end(None);
+        assert_eq!(look(&book), ["prune_failed over"]);
     }
 
     #[test]

@@ -9,14 +9,17 @@
 //! A segment in which bodies lie that a kept snapshot needs is small, and then they move into the mark, or
 //! it stays whole. It must never delete what is not marked, nor mark what is needed and did not move. A
 //! crash anywhere leaves the mark whole or absent, and deleting is begun again. Read `plan` for what is
-//! decided, `live` for what must stay, `moves` for what moves, `sweep` for the deletion.
+//! decided, `around` for what applies need, `live` for what must stay, `moves` for what moves, `sweep` for the deletion.
 
+mod around;
 mod live;
 mod moves;
 mod plan;
 mod sweep;
 
 use jiff::{SignedDuration, Timestamp};
+
+pub use around::{GIVEN_UP_AFTER, Needs};
 
 use crate::format::fields::{Fields, Task};
 use crate::store::core::Core;
@@ -76,33 +79,41 @@ impl TenantPruned {
     }
 }
 
+/// What a prune is to do.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// Which snapshots stay.
+    pub policy: &'a Retention,
+    /// What applies that have not ended need besides: see [`Needs`].
+    pub needs: Needs,
+    /// This machine's time, to which the times that writers stated are compared; the storage's own time is asked
+    /// of it.
+    pub now: Timestamp,
+    /// Nothing is marked and nothing deleted.
+    pub dry_run: bool,
+}
+
 impl Repository {
-    /// Prunes one tenant. `now` is this machine's time, to which the times that writers stated are compared; the
-    /// storage's own time is asked of it. With `dry_run` nothing is marked and nothing deleted.
+    /// Prunes one tenant.
     ///
     /// # Errors
     /// [`StoreError::Locked`] while an apply or another prune holds the tenant; [`StoreError::ReadOnly`];
     /// [`StoreError::Contended`]; a kept snapshot that cannot be read, and then nothing is deleted; or the
     /// storage failed.
-    pub fn prune_tenant(
-        &self,
-        name: &str,
-        policy: &Retention,
-        now: Timestamp,
-        dry_run: bool,
-    ) -> Result<TenantPruned, StoreError> {
+    pub fn prune_tenant(&self, name: &str, asked: &Asked<'_>) -> Result<TenantPruned, StoreError> {
         let core = self.core.as_ref();
-        let mut lease = if dry_run { None } else { Some(self.lease(name)?) };
+        let mut lease = if asked.dry_run { None } else { Some(self.lease(name)?) };
         let mut deleted = Objects::default();
         for _ in 0..ATTEMPTS {
             let (tenant, newest) = self.at_newest(name)?;
-            let now = Now { stated: now, stored: core.storage_time()? };
-            let mut report = core.sweep(&tenant, &newest, now.stored, lease.as_mut())?;
+            let now = Now { stated: asked.now, stored: core.storage_time()? };
+            let mut stored = plan::Stored::list(core, &tenant)?;
+            let mut report = core.sweep((&tenant, &newest), &mut stored, now.stored, lease.as_mut())?;
             // What an attempt deleted stays deleted, though its plan did not hold.
             report.deleted.count += deleted.count;
             report.deleted.bytes += deleted.bytes;
             deleted = report.deleted;
-            let plan = plan::Plan::make(self, name, policy, now)?;
+            let plan = plan::Plan::make(self, (tenant.clone(), newest), stored, asked, now)?;
             report.fates = plan.fates.clone();
             (report.marked, report.needed, report.written) = (plan.marked(), plan.needed, plan.written());
             let Some(lease) = lease.as_mut().filter(|_| !plan.is_nothing()) else { return Ok(report) };

@@ -9,30 +9,31 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::base::coverage::State as Covered;
-use crate::base::ids::{PlanId, RecordId, SegmentId};
+use crate::base::ids::{RecordId, SegmentId};
 use crate::format::builder::SegmentBuilder;
 use crate::format::codec::LEVEL;
 use crate::format::entry::{Entry as Line, Op, Part as LinePart};
-use crate::format::fields::{Flags, Phase};
+use crate::format::fields::Flags;
 use crate::format::footer::Role;
 use crate::format::ledger;
 use crate::format::log::LogWriter;
 use crate::format::names::Name;
 use crate::format::payload::{CarriedLog, CarriedRecord, Maintenance, Void};
 use crate::format::references::{Location, Place as SegmentPlace, SegmentRef};
-use crate::storage::{Entry as Listed, list_all};
+use crate::storage::{Entry as Listed, Path, list_all};
 use crate::store::core::Core;
 use crate::store::entry::Place;
+use crate::store::prune::around::{Around, around};
 use crate::store::prune::live::Live;
 use crate::store::prune::moves::{Done, Moves};
-use crate::store::prune::{GRACE, Objects};
+use crate::store::prune::{Asked, GRACE, Objects};
 use crate::store::pruned::Pruned;
-use crate::store::retention::{Candidate, Fate, Now, Retention, decide};
+use crate::store::retention::{Candidate, Fate, Now, decide};
 use crate::store::segments::{data_folder, records_folder};
 use crate::store::snapshot::{Rec, Sort};
 use crate::store::state::State;
 use crate::store::tenant::Tenant;
-use crate::store::{Repository, Snapshot, StoreError, applies, marks};
+use crate::store::{Repository, Snapshot, StoreError, marks};
 
 /// An object over this stays whole as long as anything in it is needed.
 const MOVED_BYTES_MAX: u64 = 1 << 20;
@@ -57,23 +58,23 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Makes the plan of one tenant.
+    /// Makes the plan of one tenant, from what was listed of it.
     ///
     /// # Errors
     /// Something that is kept cannot be read, or the storage failed.
     pub(super) fn make(
         repository: &Repository,
-        name: &str,
-        policy: &Retention,
+        (tenant, newest): (Arc<Tenant>, Arc<Rec>),
+        objects: Stored,
+        asked: &Asked<'_>,
         now: Now,
     ) -> Result<Self, StoreError> {
-        let (tenant, newest) = repository.at_newest(name)?;
         let core = repository.core.as_ref();
+        let name = core.name_of(&tenant);
         let records = core.all_records(&tenant, newest.clone())?;
-        let objects = Stored::list(core, &tenant)?;
-        let snapshots = repository.snapshots(name)?;
-        let candidates = candidates(&records, &snapshots, &objects);
-        let fates = decide(policy, now, &candidates);
+        let snapshots = repository.snapshots(&name)?;
+        let around = around(repository, (&name, &records, &snapshots), now, asked.needs)?;
+        let fates = decide(asked.policy, now, &candidates(&snapshots, &objects, &around));
         let mut survey = Survey {
             core,
             tenant: &tenant,
@@ -136,11 +137,11 @@ impl Plan {
 }
 
 /// What retention asks of each snapshot.
-fn candidates(records: &[Arc<Rec>], snapshots: &[Snapshot], objects: &Stored) -> Vec<Candidate> {
-    let around = around_unfinished(records, snapshots);
+fn candidates(snapshots: &[Snapshot], objects: &Stored, around: &Around) -> Vec<Candidate> {
     let read = |state: Covered| !matches!(state, Covered::Partial | Covered::Suspect | Covered::Failed);
     let candidate = |snapshot: &Snapshot| {
-        let around_apply = snapshot.flags.contain(Flags::APPLY) || snapshot.applying.is_some();
+        let during = snapshot.applying.is_some_and(|plan| !around.given_up.contains(&plan));
+        let around_apply = snapshot.flags.contain(Flags::APPLY) || during;
         Candidate {
             seq: snapshot.seq,
             stated: snapshot.finished,
@@ -149,33 +150,10 @@ fn candidates(records: &[Arc<Rec>], snapshots: &[Snapshot], objects: &Stored) ->
             tagged: !snapshot.tags.is_empty(),
             held: snapshot.held.is_some(),
             baseline: snapshot.baseline,
-            applying: around.contains(&snapshot.seq),
+            applying: around.needed.contains(&snapshot.seq),
         }
     };
     snapshots.iter().map(candidate).collect()
-}
-
-/// The snapshots that applies need which have not ended: of each plan the one before it, those during it,
-/// and the first after what it wrote last. A plan that was cut off may be taken up again though others
-/// began and ended since.
-fn around_unfinished(records: &[Arc<Rec>], snapshots: &[Snapshot]) -> BTreeSet<u64> {
-    let valid: Vec<_> =
-        applies::valid(records).into_iter().filter_map(|rec| Some((rec, rec.applying()?))).collect();
-    let mut plans: BTreeMap<PlanId, (u64, u64, Phase)> = BTreeMap::new();
-    for (rec, applying) in valid {
-        let span = plans.entry(applying.plan).or_insert((rec.sequence, rec.sequence, applying.phase));
-        (span.1, span.2) = (rec.sequence, applying.phase);
-    }
-    let mut around = BTreeSet::new();
-    for (plan, (first, last, _)) in plans.into_iter().filter(|(_, (.., phase))| *phase != Phase::Finished) {
-        let before = snapshots.iter().rfind(|snapshot| snapshot.seq < first);
-        let after = snapshots.iter().find(|snapshot| snapshot.seq > last);
-        let during = snapshots.iter().filter(|snapshot| {
-            snapshot.seq > first && (snapshot.seq < last || snapshot.applying == Some(plan))
-        });
-        around.extend(during.chain(before).chain(after).map(|snapshot| snapshot.seq));
-    }
-    around
 }
 
 /// The objects of a tenant.
@@ -201,6 +179,12 @@ impl Stored {
             }
         }
         Ok(stored)
+    }
+
+    /// Forgets an object that is not there any more.
+    pub(super) fn without(&mut self, path: &Path) {
+        self.records.retain(|_, row| row.path != *path);
+        self.data.retain(|_, row| row.path != *path);
     }
 
     pub(super) fn of(&self, reference: &SegmentRef) -> Option<&Listed> {

@@ -10,6 +10,7 @@ use crate::crypto::identity::Leaf;
 use crate::format::fields::Flags;
 use crate::format::names::Name;
 use crate::format::references::SegmentRef;
+use crate::storage::Entry as Listed;
 use crate::store::StoreError;
 use crate::store::core::{Core, lock};
 use crate::store::entry::{Entry, Part};
@@ -23,27 +24,26 @@ use crate::store::snapshot::Rec;
 use crate::store::tenant::Tenant;
 
 impl Core {
-    /// Deletes what is due under a lease; without one, says what would be.
+    /// Deletes what is due under a lease, of what was listed; without one, says what would be.
     ///
     /// # Errors
     /// A state that is kept is not the one that was signed: then nothing is deleted; or the
     /// storage failed.
     pub(super) fn sweep(
         &self,
-        tenant: &Tenant,
-        newest: &Arc<Rec>,
+        (tenant, newest): (&Tenant, &Arc<Rec>),
+        stored: &mut Stored,
         now: Timestamp,
         mut lease: Option<&mut Lease>,
     ) -> Result<TenantPruned, StoreError> {
         let (mut report, mut proved) = (TenantPruned::default(), false);
-        let stored = Stored::list(self, tenant)?;
         let pruned = self.pruned(tenant);
         let mut marks: BTreeMap<u64, Vec<SegmentRef>> = BTreeMap::new();
         for dying in pruned.dead() {
             marks.entry(dying.at).or_default().push(dying.reference);
         }
         for (at, dies) in marks {
-            let there: Vec<_> = dies.iter().filter_map(|one| stored.of(one).map(|row| (one, row))).collect();
+            let there: Vec<Listed> = dies.iter().filter_map(|one| stored.of(one).cloned()).collect();
             // The record that marked them is never older than what it marks, and goes after all of it.
             let Some(marked) = stored.records.get(&at).map(|row| row.modified).filter(|_| !there.is_empty())
             else {
@@ -51,7 +51,7 @@ impl Core {
             };
             let due = marked.saturating_add(GRACE).unwrap_or(Timestamp::MAX);
             if now < due {
-                there.iter().for_each(|(_, row)| report.waiting.add(row.size));
+                there.iter().for_each(|row| report.waiting.add(row.size));
                 report.due = Some(report.due.map_or(due, |first| first.min(due)));
                 continue;
             }
@@ -62,10 +62,11 @@ impl Core {
                 *lock(&self.net_log) = None;
                 self.prove(tenant, newest)?;
             }
-            for (_, row) in there {
+            for row in there {
                 if let Some(lease) = lease.as_deref_mut() {
                     lease.keep()?;
                     self.storage.delete(&row.path)?;
+                    stored.without(&row.path);
                 }
                 report.deleted.add(row.size);
             }

@@ -3,14 +3,14 @@
 
 use std::sync::Mutex;
 
-use super::pruned::{World, compare, hour, last};
+use super::pruned::{World, asked, compare, hour, last};
 use super::scenario::{noise, small};
 use super::writers::put_only;
 use super::*;
 use crate::base::ids::PlanId;
 use crate::base::time::Clock;
 use crate::storage::{Entry as Listed, Got, Path, Span, StorageError, Version, list_all};
-use crate::store::{Fate, Keep, LateEvent, Phase};
+use crate::store::{Fate, Keep, LateEvent, Phase, PruneAsked, PruneNeeds};
 
 fn hours(world: &World, repository: &Repository, count: u64) -> BTreeMap<u64, Model> {
     let mut all = BTreeMap::new();
@@ -130,7 +130,7 @@ fn what_an_apply_that_has_not_ended_may_need_stays() {
     let plan = PlanId([5; 32]);
     let mut lease = repository.lease(TENANT).unwrap();
     lease.append(plan, Phase::Accepted, 0, b"{}".to_vec()).unwrap();
-    let held = repository.prune_tenant(TENANT, &last(1), world.clock.now(), false);
+    let held = repository.prune_tenant(TENANT, &asked(&last(1), world.clock.now()));
     assert!(matches!(held, Err(StoreError::Locked { .. })), "an apply is under way");
     let during = world.take(&repository, &hour(9));
     lease.append(plan, Phase::Intent, 0, b"{}".to_vec()).unwrap();
@@ -257,7 +257,7 @@ fn a_tag_that_comes_too_late_is_not_said_to_hold() {
     let (world, repository) = World::new();
     hours(&world, &repository, 4);
     let (other, now) = (world.open(31, None), world.clock.now());
-    let happens = move || drop(other.prune_tenant(TENANT, &last(1), now, false).unwrap());
+    let happens = move || drop(other.prune_tenant(TENANT, &asked(&last(1), now)).unwrap());
     let tagger = meddled(&world, 5, happens);
     let told = tagger.hold(TENANT, 2, "the court");
     assert!(matches!(told, Err(StoreError::Pruned { sequence: 2, .. })), "{told:?}");
@@ -320,6 +320,75 @@ fn an_apply_that_was_cut_off_keeps_what_it_needs_though_another_ended_since() {
 }
 
 #[test]
+fn what_a_plan_goes_back_to_stays_until_it_ends_or_is_given_up() {
+    // The payload of the first record is, here, the id of the snapshot that the plan names, of this tenant.
+    let needs: PruneNeeds =
+        |payload| Ok(vec![(TENANT.to_owned(), String::from_utf8(payload.to_vec()).unwrap())]);
+    for (ends, days) in [(false, 29), (false, 31), (true, 1)] {
+        let (world, repository) = World::new();
+        let mut all = hours(&world, &repository, 6);
+        let base = repository.snapshots(TENANT).unwrap()[1].clone();
+        let plan = PlanId([5; 32]);
+        let mut lease = repository.lease(TENANT).unwrap();
+        lease.append(plan, Phase::Accepted, 0, base.id.to_string().into_bytes()).unwrap();
+        lease.append(plan, if ends { Phase::Finished } else { Phase::Stopped }, 0, b"{}".to_vec()).unwrap();
+        drop(lease);
+        world.pass(24 * days);
+        all.extend([9, 10, 11].map(|n| (world.take(&repository, &hour(n)).seq, hour(n))));
+        let policy = last(1);
+        let asked = PruneAsked { needs, ..asked(&policy, world.clock.now()) };
+        repository.prune_tenant(TENANT, &asked).unwrap();
+        let kept = repository.snapshots(TENANT).unwrap();
+        let kept: Vec<u64> = kept.iter().map(|snapshot| snapshot.seq).collect();
+        // The base, the one before it began, the one after, the newest.
+        let wanted = if !ends && days < 30 { vec![base.seq, 6, 9, 11] } else { vec![11] };
+        assert_eq!(kept, wanted, "ends: {ends}, {days} days");
+        compare(&repository, &all.into_iter().filter(|(seq, _)| kept.contains(seq)).collect());
+    }
+}
+
+#[test]
+fn nothing_goes_while_it_cannot_be_told_what_a_plan_needs() {
+    let (world, repository) = World::new();
+    hours(&world, &repository, 3);
+    let mut lease = repository.lease(TENANT).unwrap();
+    lease.append(PlanId([5; 32]), Phase::Accepted, 0, b"?".to_vec()).unwrap();
+    drop(lease);
+    let policy = last(1);
+    let now = world.clock.now();
+    let needs: PruneNeeds = |_| Err("no plan".to_owned());
+    let refused = repository.prune_tenant(TENANT, &PruneAsked { needs, ..asked(&policy, now) });
+    assert!(matches!(refused, Err(StoreError::Damaged { .. })), "{refused:?}");
+    assert_eq!(repository.snapshots(TENANT).unwrap().len(), 3);
+}
+
+#[test]
+fn what_a_plan_of_another_tenant_goes_back_to_stays_too() {
+    let (world, repository) = World::new();
+    hours(&world, &repository, 4);
+    let base = repository.snapshots(TENANT).unwrap()[1].clone();
+    let mut session = repository.session("other").unwrap();
+    session.put(&key("user/1"), parts(b"x")).unwrap();
+    session.commit(meta(1)).unwrap();
+    let mut lease = repository.lease("other").unwrap();
+    let plan = PlanId([6; 32]);
+    lease.append(plan, Phase::Accepted, 0, base.id.to_string().into_bytes()).unwrap();
+    drop(lease);
+    let needs: PruneNeeds =
+        |payload| Ok(vec![(TENANT.to_owned(), String::from_utf8(payload.to_vec()).unwrap())]);
+    let policy = last(1);
+    let prune = || {
+        let asked = PruneAsked { needs, ..asked(&policy, world.clock.now()) };
+        repository.prune_tenant(TENANT, &asked).unwrap();
+        let left = repository.snapshots(TENANT).unwrap();
+        left.iter().map(|snapshot| snapshot.seq).collect::<Vec<u64>>()
+    };
+    assert_eq!(prune(), [base.seq, 4]);
+    repository.lease("other").unwrap().append(plan, Phase::Finished, 0, b"{}".to_vec()).unwrap();
+    assert_eq!(prune(), [4]);
+}
+
+#[test]
 fn where_nothing_goes_nothing_is_written_and_old_marks_do_not_pile_up() {
     let (world, repository) = World::new();
     hours(&world, &repository, 3);
@@ -334,7 +403,7 @@ fn where_nothing_goes_nothing_is_written_and_old_marks_do_not_pile_up() {
     let records = repository.stats().unwrap().tenants[TENANT].records;
     assert!(records < 12, "{records}");
     let empty =
-        repository.prune_tenant(TENANT, &crate::store::Retention::default(), world.clock.now(), false);
+        repository.prune_tenant(TENANT, &asked(&crate::store::Retention::default(), world.clock.now()));
     assert_eq!(empty.unwrap().dropped(), 0, "no rule lets nothing go");
 }
 
@@ -359,7 +428,7 @@ fn nothing_is_deleted_while_something_that_is_kept_cannot_be_read() {
         assert!(memory.damage(&path, |bytes| bytes[200] ^= 1));
         let hurt = World { clock: world.clock.clone(), memory: memory.clone() };
         for pruner in [hurt.open(40, None), warm] {
-            let report = pruner.prune_tenant(TENANT, &last(2), world.clock.now(), false);
+            let report = pruner.prune_tenant(TENANT, &asked(&last(2), world.clock.now()));
             assert!(matches!(report, Err(StoreError::Damaged { .. })), "{number}: {report:?}");
         }
         let after = list_all(memory.as_ref(), None, None).unwrap();

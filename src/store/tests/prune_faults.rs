@@ -3,7 +3,7 @@
 
 #![expect(clippy::print_stdout, reason = "a person reads the counts")]
 
-use super::pruned::{World, compare, hour, last};
+use super::pruned::{World, asked, compare, hour, last};
 use super::scenario::{noise, small};
 use super::*;
 use crate::base::time::Clock;
@@ -45,7 +45,7 @@ fn run(
     storage: Arc<dyn Storage>,
     seed: u64,
 ) -> Result<crate::store::TenantPruned, StoreError> {
-    open_at(world, storage, seed)?.prune_tenant(TENANT, &last(KEPT), world.clock.now(), false)
+    open_at(world, storage, seed)?.prune_tenant(TENANT, &asked(&last(KEPT), world.clock.now()))
 }
 
 fn after((base, all): &(World, BTreeMap<u64, Model>), marked: bool, kind: FaultKind, at: u64) {

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use super::pruned::{compare, hour, last};
+use super::pruned::{asked, compare, hour, last};
 use super::scenario::small;
 use super::*;
 use crate::storage::crash::{Disk, Kept, Strike};
@@ -30,7 +30,7 @@ fn opened(disk: &Disk, seed: u64) -> Result<Repository, StoreError> {
 }
 
 fn prune(disk: &Disk, seed: u64) -> Result<crate::store::TenantPruned, StoreError> {
-    opened(disk, seed)?.prune_tenant(TENANT, &last(1), env(seed).clock.now(), false)
+    opened(disk, seed)?.prune_tenant(TENANT, &asked(&last(1), env(seed).clock.now()))
 }
 
 fn holds(disk: &Disk, all: &BTreeMap<u64, Model>, marked: bool, case: &str) {

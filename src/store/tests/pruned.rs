@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use super::*;
 use crate::base::time::Clock;
 use crate::storage::list_all;
-use crate::store::{Fate, Keep, Retention, TenantPruned};
+use crate::store::{Fate, Keep, PruneAsked, Retention, TenantPruned};
 
 /// A storage and a clock that the storage and every program share.
 pub(super) struct World {
@@ -51,13 +51,18 @@ impl World {
     }
 
     pub(super) fn prune(&self, repository: &Repository, policy: &Retention) -> TenantPruned {
-        repository.prune_tenant(TENANT, policy, self.clock.now(), false).unwrap()
+        repository.prune_tenant(TENANT, &asked(policy, self.clock.now())).unwrap()
     }
 
     fn bytes(&self) -> u64 {
         let all = list_all(self.memory.as_ref(), None, None).unwrap();
         all.iter().filter(|row| !row.path.as_str().ends_with(".lease")).map(|row| row.size).sum()
     }
+}
+
+/// A prune of now, where no apply names a snapshot.
+pub(super) fn asked(policy: &Retention, now: Timestamp) -> PruneAsked<'_> {
+    PruneAsked { policy, needs: |_| Ok(Vec::new()), now, dry_run: false }
 }
 
 pub(super) fn last(count: u64) -> Retention {
@@ -133,7 +138,11 @@ fn what_goes_is_marked_then_waits_then_is_deleted() {
     }
     let kept: BTreeMap<u64, Model> = all.iter().skip(24).map(|(seq, model)| (*seq, model.clone())).collect();
     let before = world.bytes();
-    let dry = repository.prune_tenant(TENANT, &last(6), world.clock.now(), true).unwrap();
+    let dry = {
+        let policy = last(6);
+        let asked = PruneAsked { dry_run: true, ..asked(&policy, world.clock.now()) };
+        repository.prune_tenant(TENANT, &asked).unwrap()
+    };
     assert_eq!((dry.dropped(), dry.record, world.bytes()), (24, None, before));
     compare(&repository, &all);
 
