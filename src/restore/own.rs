@@ -23,6 +23,8 @@ pub struct Own {
     pub ids: BTreeSet<String>,
     /// The same by a field of their bodies, where the id is not known.
     pub marks: BTreeSet<(Kind, Pointer, String)>,
+    /// One of them has all the rights that its owner has, by whatever way they come to him.
+    pub owned: bool,
 }
 
 impl Own {
@@ -41,6 +43,7 @@ impl Own {
         let held = catalog.auth.owner.iter().flat_map(|owner| &owner.holds);
         self.marks.extend(held.map(|held| (held.kind.clone(), held.at.clone(), id.to_lowercase())));
         self.ids.insert(id);
+        self.owned = true;
     }
 
     /// Whether a body is one of these identities. Vendors do not tell names apart by case.
@@ -64,19 +67,25 @@ impl Own {
         let mut edges = Vec::new();
         let people: BTreeSet<&Kind> = self.marks.iter().map(|(kind, _, _)| kind).collect();
         let giving = access::granting_kinds(catalog);
-        let holders: BTreeSet<&Kind> = catalog
-            .kinds
-            .iter()
-            .filter(|spec| giving.contains(&spec.kind))
-            .flat_map(|spec| &spec.parent)
-            .collect();
+        // Whoever signs in as a person has what makes that person an administrator.
+        let console =
+            catalog.access.iter().flat_map(|facts| &facts.console).flat_map(|console| &console.grants);
+        let offices: BTreeSet<&Kind> =
+            console.filter(|grant| self.owned && grant.holder.is_none()).map(|grant| &grant.kind).collect();
+        let is_giving = |spec: &KindSpec| giving.contains(&spec.kind) || offices.contains(&spec.kind);
+        let holders: BTreeSet<&Kind> =
+            catalog.kinds.iter().filter(|spec| is_giving(spec)).flat_map(|spec| &spec.parent).collect();
         let rights = rights(catalog);
         for spec in &catalog.kinds {
-            let gives = giving.contains(&spec.kind);
+            let gives = is_giving(spec);
             let joins = !gives
                 && spec.shape == Shape::Edge
                 && spec.parent.iter().any(|kind| holders.contains(kind))
-                && spec.refs.iter().flat_map(|reference| &reference.to).any(|kind| people.contains(kind));
+                && spec
+                    .refs
+                    .iter()
+                    .flat_map(|reference| &reference.to)
+                    .any(|kind| people.contains(kind) || self.owned && holders.contains(kind));
             if !people.contains(&spec.kind) && !gives && !joins {
                 continue;
             }
@@ -87,8 +96,9 @@ impl Own {
                     own.ids.insert(key.id().to_owned());
                 }
                 if let Some(near) = key.above().last().filter(|_| gives || joins) {
-                    let right =
-                        gives && spec.name_of(body).is_some_and(|name| rights.contains(name.as_str()));
+                    let named = spec.name_of(body);
+                    let named = named.is_some_and(|name| rights.contains(name.as_str()));
+                    let right = gives && (named || offices.contains(&spec.kind));
                     edges.push(Edge { near: near.clone(), far: key.id().to_owned(), gives, right });
                 }
             }

@@ -235,6 +235,11 @@ fn the_owner_of_the_token_is_left_alone() {
     let roles = format!("/api/v1/users/{}/roles", id(&lars));
     let role = org.ask("POST", &roles, r#"{"type":"SUPER_ADMIN"}"#);
     let token = row(&org, "/api/v1/api-tokens", "/name", "Night job");
+    let group =
+        org.ask("POST", "/api/v1/groups", r#"{"profile":{"name":"Keepers","description":"They keep"}}"#);
+    org.ask("PUT", &format!("/api/v1/groups/{}/users/{}", id(&group), id(&lars)), "");
+    let offices = format!("/api/v1/groups/{}/roles", id(&group));
+    let office = org.ask("POST", &offices, r#"{"type":"ORG_ADMIN"}"#);
     assert_eq!(org.ask("GET", "/api/v1/users/me", "")["id"], lars["id"]);
     let (snapshot, _) = org.snapshot(0);
 
@@ -242,6 +247,8 @@ fn the_owner_of_the_token_is_left_alone() {
         org.ask("POST", &format!("/api/v1/users/{}", id(user)), r#"{"profile":{"firstName":"Somebody"}}"#);
     }
     org.ask("DELETE", &format!("{roles}/{}", id(&role)), "");
+    let renamed = r#"{"profile":{"name":"Keepers","description":"They do not"}}"#;
+    org.ask("PUT", &format!("/api/v1/groups/{}", id(&group)), renamed);
     let mut loosened = token.clone();
     loosened["network"] = json!({"connection": "ZONE", "include": [], "exclude": []});
     org.ask("PUT", &format!("/api/v1/api-tokens/{}", id(&token)), &loosened.to_string());
@@ -250,6 +257,7 @@ fn the_owner_of_the_token_is_left_alone() {
         format!("user/{}", id(&noor)),
         format!("user_role_assignment/{}/{}", id(&lars), id(&role)),
         format!("api_token/{}", id(&token)),
+        format!("group/{}", id(&group)),
     ];
     let planned = plan(&org, snapshot["snapshot"].as_str().unwrap(), &addresses);
     let steps: Vec<&str> =
@@ -262,6 +270,14 @@ fn the_owner_of_the_token_is_left_alone() {
     for address in [&addresses[0], &addresses[2], &addresses[3]] {
         assert!(own.contains(&format!("{TENANT}/{address}")), "{address} is not refused: {refused:?}");
     }
+    // What he may do comes to him through a group as well.
+    let group = format!("{TENANT}/{}", addresses[4]);
+    let through = |row: &Value| {
+        row["address"] == group.as_str()
+            && row["reason"].as_str().unwrap().contains("own rights come through it")
+    };
+    assert!(refused.iter().any(through), "{group} is not refused: {refused:?}");
+    assert!(office["id"].is_string());
 }
 
 /// Of some types there is one policy: what was changed in it and its rules comes back, and it is never made.
