@@ -17,6 +17,7 @@ pub mod care;
 mod kept;
 pub mod metrics;
 pub mod notify;
+mod once;
 pub mod place;
 pub mod schedule;
 pub mod scheduler;

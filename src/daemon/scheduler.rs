@@ -18,6 +18,7 @@ use crate::collect::{Collected, Silent};
 use crate::daemon::attempt::{Attempt, AttemptError, Wish};
 use crate::daemon::book::Book;
 use crate::daemon::care::{Care, CareBook, Done};
+use crate::daemon::once::Once;
 use crate::daemon::place::Place;
 use crate::daemon::schedule::{PATIENCE_MAX, is_left_alone, patience};
 use crate::daemon::tail::Tail;
@@ -98,6 +99,8 @@ pub struct Scheduler {
     known: Mutex<BTreeMap<String, Known>>,
     /// When everything was looked at last.
     looked: Mutex<Option<Timestamp>>,
+    /// The books that cannot be read, so that it is said once.
+    blind: Once,
 }
 
 impl Scheduler {
@@ -119,6 +122,7 @@ impl Scheduler {
             cared: Mutex::default(),
             known: Mutex::default(),
             looked: Mutex::default(),
+            blind: Once::default(),
         }
     }
 
@@ -236,8 +240,12 @@ impl Scheduler {
         for watched in &self.watched {
             match Book::read(self.place.books(), &watched.name) {
                 Ok(book) => self.known().entry(watched.name.clone()).or_default().book = book,
-                Err(error) => self.listen.blind(&watched.name, &error.into()),
+                Err(error) if self.blind.is_new(&watched.name, &error.to_string()) => {
+                    self.listen.blind(&watched.name, &error.into());
+                }
+                Err(_) => {}
             }
+            self.blind.looked(&watched.name);
         }
         self.look_at_care();
         *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.clock.now());

@@ -19,6 +19,7 @@ use crate::daemon::alert::raise::Raise;
 use crate::daemon::alert::{Alert, Class, Outbox, Phase, Receiver, Rules, Severity, Stale, id_of, states};
 use crate::daemon::book::Book;
 use crate::daemon::care::{CareBook, NAMELESS};
+use crate::daemon::once::Once;
 use crate::daemon::place::Place;
 use crate::daemon::schedule::{PATIENCE_MAX, Schedule, is_left_alone, patience};
 use crate::daemon::watched::Watched;
@@ -79,6 +80,8 @@ pub struct Teller {
     /// The newest snapshot by the book when the history was read last, and when that was.
     read: Mutex<BTreeMap<String, (String, Timestamp)>>,
     wake: Notify,
+    /// What cannot be seen, so that it is said once.
+    blind: Once,
 }
 
 impl Teller {
@@ -107,6 +110,7 @@ impl Teller {
             away: Mutex::default(),
             read: Mutex::default(),
             wake: Notify::new(),
+            blind: Once::default(),
         }
     }
 
@@ -141,8 +145,15 @@ impl Teller {
             match self.tell(name, tenant, stop).await {
                 Ok(())
                 | Err(HistoryError::Store(StoreError::Locked { .. } | StoreError::TurnLost { .. })) => {}
-                Err(error) => self.complain.blind(name, &error.to_string()),
+                Err(error) => self.blind(name, &error.to_string()),
             }
+            self.blind.looked(name);
+        }
+    }
+
+    fn blind(&self, name: &str, why: &str) {
+        if self.blind.is_new(name, why) {
+            self.complain.blind(name, why);
         }
     }
 
@@ -207,7 +218,7 @@ impl Teller {
     /// is well.
     fn book(&self, name: &str) -> Option<Book> {
         let read = Book::read(self.place.books(), name);
-        read.inspect_err(|error| self.complain.blind(name, &error.to_string())).ok()
+        read.inspect_err(|error| self.blind(name, &error.to_string())).ok()
     }
 
     /// An outbox as it was read. In place of a damaged one a new one is begun, and somebody hears of it.
@@ -219,7 +230,7 @@ impl Teller {
                 what: "its form is unknown; nothing is told until it is understood".to_owned(),
             }),
             Err(error @ StoreError::Damaged { .. }) => {
-                self.complain.blind(name, &format!("{error}; what waited there is lost"));
+                self.blind(name, &format!("{error}; what waited there is lost"));
                 Ok(Outbox::default())
             }
             Err(error) => Err(error),
@@ -261,7 +272,7 @@ impl Teller {
                 }
                 // What cannot be seen silences neither the states nor what was found before.
                 Err(error) => {
-                    self.complain.blind(&tenant.name, &error.to_string());
+                    self.blind(&tenant.name, &error.to_string());
                     seen = false;
                 }
             }
