@@ -56,6 +56,7 @@ const LIES: &[(&str, Lie, Stage)] = &[
     ("reference pointer", Lie { kind: "group_rule", at: "/refs", says: Some("[]") }, Stage::Result),
     ("reference", Lie { kind: "policy_rule", at: "/refs/0/to", says: Some("['nowhere']") }, Stage::Validator),
     ("natural key", Lie { kind: "policy_rule", at: "/name", says: Some("['/description']") }, Stage::Applying),
+    ("moves others", Lie { kind: "policy_rule", at: "/restore/reshapes", says: None }, Stage::Applying),
     ("once-only", Lie { kind: "policy_rule", at: "/system", says: Some("[{ at = '/name', is = ['Night shift only'] }]") }, Stage::Planning),
 ];
 
@@ -78,7 +79,7 @@ fn default_rules(org: &Org) -> String {
 fn seed(org: &Org) {
     let rule = row(org, "/api/v1/groups/rules", "/name", "Night owls").unwrap();
     org.ask("POST", &format!("/api/v1/groups/rules/{}/lifecycle/activate", id(&rule)), "");
-    for name in ["First", "Second"] {
+    for name in ["First", "Second", "Third", "Fourth"] {
         let rule = json!({"type": "SIGN_ON", "name": name, "conditions": {"network": {"connection": "ANYWHERE"}},
             "actions": {"signon": {"access": "ALLOW", "requireFactor": true}}});
         org.ask("POST", &default_rules(org), &rule.to_string());
@@ -101,9 +102,12 @@ fn damage(org: &Org) {
     origin["origin"] = "https://elsewhere.example.com".into();
     org.ask("PUT", &format!("/api/v1/trustedOrigins/{}", id(&origin)), &origin.to_string());
     let of_default = default_rules(org);
-    let mut second = row(org, &of_default, "/name", "Second").unwrap();
-    second["priority"] = 1.into();
-    org.ask("PUT", &format!("{of_default}/{}", id(&second)), &second.to_string());
+    // The other way round: whichever is put back first moves the others again.
+    for (name, place) in [("Fourth", 1), ("Third", 2), ("Second", 3)] {
+        let mut rule = row(org, &of_default, "/name", name).unwrap();
+        rule["priority"] = place.into();
+        org.ask("PUT", &format!("{of_default}/{}", id(&rule)), &rule.to_string());
+    }
     let zone = json!({"type": "IP", "name": "Open door", "status": "ACTIVE", "usage": "POLICY",
         "gateways": [{"type": "CIDR", "value": "203.0.113.0/24"}]});
     org.ask("POST", "/api/v1/zones", &zone.to_string());
@@ -137,7 +141,7 @@ fn as_it_says(org: &Org) -> Value {
     });
     let place =
         |name: &str| row(org, &default_rules(org), "/name", name).map(|rule| rule["priority"].clone());
-    let order = ["First", "Second"].map(place);
+    let order = ["First", "Second", "Third", "Fourth"].map(place);
     json!({
         "group": group.as_ref().map(|group| group["profile"].clone()),
         "rule": rule.as_ref().map(|rule| json!([rule["status"], fills])),
