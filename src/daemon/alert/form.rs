@@ -184,7 +184,8 @@ fn ocsf(alert: &Alert) -> Value {
             "product": { "name": "Lastgood", "vendor_name": "Lastgood", "version": env!("CARGO_PKG_VERSION") },
         },
         "finding_info": {
-            "uid": alert.id,
+            // A receiver closes the finding that it opened.
+            "uid": if alert.state.is_empty() { &alert.id } else { &alert.state },
             "title": alert.says,
             "types": classes(alert),
             "created_time": alert.at.as_millisecond(),
@@ -235,6 +236,7 @@ mod tests {
     fn alert() -> Alert {
         Alert {
             id: "00ff".into(),
+            state: String::new(),
             number: 7,
             tenant: "acme".into(),
             rule: "okta-admin-role-granted".into(),

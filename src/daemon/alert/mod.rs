@@ -217,6 +217,9 @@ pub struct Subject {
 pub struct Alert {
     /// The same whenever and by whomever it is sent.
     pub id: String,
+    /// The same for the beginning and the end of a state; empty where it has none but [`Self::id`].
+    #[serde(default)]
+    pub state: String,
     /// Its place in the outbox.
     pub number: u64,
     /// Whose; empty for the repository's own.
@@ -253,6 +256,7 @@ impl Alert {
     ) -> Self {
         Self {
             id,
+            state: String::new(),
             number: 0,
             tenant: tenant.to_owned(),
             rule: class.as_str().to_owned(),

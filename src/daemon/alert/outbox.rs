@@ -145,6 +145,7 @@ mod tests {
     fn alert(text: &str) -> Alert {
         Alert {
             id: id_of(&[text]),
+            state: String::new(),
             number: 0,
             tenant: "org".into(),
             rule: "r".into(),

@@ -156,6 +156,7 @@ impl Raise<'_> {
         self.name(snapshot, &mut subjects)?;
         Ok(Alert {
             id: id_of(&[self.tenant, &rule.name, &id]),
+            state: String::new(),
             number: 0,
             tenant: self.tenant.to_owned(),
             rule: rule.name.clone(),
@@ -261,7 +262,9 @@ impl Raise<'_> {
         self.name(newest, &mut subjects)?;
         let phase = if begins { Phase::Begun } else { Phase::Event };
         let says = format!("{count} resources differ from the baseline");
+        let open = outbox.open.get(key).cloned().unwrap_or_default();
         outbox.push(Alert {
+            state: id_of(&[self.tenant, key, &open]),
             subjects,
             count,
             snapshot: Some(id.clone()),

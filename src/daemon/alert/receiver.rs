@@ -96,6 +96,7 @@ mod tests {
         let receiver = |least| Receiver { name: "r".into(), classes: Vec::new(), least, carrier: syslog() };
         let alert = |class: Class, phase, severity| Alert {
             id: String::new(),
+            state: String::new(),
             number: 0,
             tenant: "org".into(),
             rule: class.as_str().into(),

@@ -59,8 +59,9 @@ pub fn turned(
         }
         _ => return,
     };
+    let state = id_of(&[tenant, key, &id]);
     let id = id_of(&[tenant, key, &id, phase.as_str()]);
-    outbox.push(Alert::of(class, tenant, id, phase, now, says));
+    outbox.push(Alert { state, ..Alert::of(class, tenant, id, phase, now, says) });
 }
 
 fn over(class: Class) -> &'static str {
@@ -263,6 +264,17 @@ mod tests {
         assert!(look(&book).is_empty(), "a book that knows of no check is no good news");
         book.checked = Some(crate::daemon::care::Checked::default());
         assert_eq!(look(&book), ["check_failed over"]);
+    }
+
+    #[test]
+    fn the_end_of_a_state_names_the_one_that_began() {
+        let mut outbox = Outbox::default();
+        for (id, says) in [("1", Some("x")), ("2", None), ("3", Some("x"))] {
+            turned(&mut outbox, "org", Class::RunFailed, id, at(0), says.map(str::to_owned));
+        }
+        let [begun, over, again] = outbox.queue.as_slice() else { panic!("three are told") };
+        assert!(!begun.state.is_empty() && begun.state == over.state && begun.id != over.id);
+        assert_ne!(again.state, begun.state);
     }
 
     #[test]
