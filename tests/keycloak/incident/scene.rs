@@ -189,18 +189,22 @@ fn but_for_new_ids(lines: Vec<String>) -> Vec<String> {
         if stored_twice(&place, &old, &new) {
             return true;
         }
-        // The values of one attribute come back in any order.
+        // The values of one attribute come back in any order, and so do the roles of a policy: by their ids, which are
+        // new.
         let of_set = |text: &str| {
-            let mut values: Vec<String> = serde_json::from_str(text).unwrap_or_default();
-            values.sort();
+            let mut values: Vec<serde_json::Value> = serde_json::from_str(text).unwrap_or_default();
+            values.sort_by_key(ToString::to_string);
             values
         };
-        if place.contains("#attributes#") && !of_set(&old).is_empty() && of_set(&old) == of_set(&new) {
+        let attribute = place.contains("#attributes#");
+        if attribute && !of_set(&old).is_empty() && of_set(&old) == of_set(&new) {
             return true;
         }
         let meant = made_anew.iter().fold(old, |text, (old, new)| text.replace(old, new));
         // A dead id in the stored text of a policy: the server counts it no more, and drops it with any write.
-        meant == new || (place.ends_with("#$listed#roles") && new == "[]")
+        let of_roles = of_set(&meant);
+        let same_roles = place.ends_with("#roles") && !of_roles.is_empty() && of_roles == of_set(&new);
+        meant == new || same_roles || (place.ends_with("#$listed#roles") && new == "[]")
     };
     lines.iter().filter(|line| !only_ids(line)).cloned().collect()
 }
