@@ -53,6 +53,8 @@ pub struct Restore {
     /// a user profile does not know is not shown of users.
     #[serde(default)]
     pub reshapes: Vec<Kind>,
+    /// Where it stands among its siblings, if they are in an order: whoever takes a place moves the others.
+    pub ranked: Option<Ranked>,
     /// What a new one has in fields that only a switch sets.
     #[serde(default)]
     pub born: BTreeMap<Pointer, Value>,
@@ -69,6 +71,17 @@ pub struct Restore {
     /// signs in as, or by way of, what is so.
     #[serde(default)]
     pub off: Vec<Off>,
+}
+
+/// The order of siblings.
+#[derive(Deserialize, Clone, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Ranked {
+    /// The field with the place, a whole number; the lowest is first.
+    pub at: Pointer,
+    /// Fields that are equal in all that share an order; below another resource all that hang on it do.
+    #[serde(default)]
+    pub among: Vec<Pointer>,
 }
 
 /// A value that switches a resource off.

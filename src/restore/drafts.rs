@@ -12,7 +12,7 @@ use crate::restore::links::{Found, Link, put};
 use crate::restore::plan::Inputs;
 use crate::restore::reach::{Case, Item, Reach};
 use crate::restore::scope::Wish;
-use crate::restore::steps::{Draft, Drafts};
+use crate::restore::steps::{Draft, Drafts, held};
 use crate::restore::wish::{desired, same, without};
 use crate::restore::{Marked, RestoreError, placeholder};
 
@@ -69,7 +69,8 @@ pub(crate) fn all<'a>(reach: &mut Reach<'a>, inputs: &Inputs<'_>) -> Result<Draf
         by_key.insert(key.clone(), Draft { key, spec, item, live, desired: body, links, conflicts });
     }
     want_governing(reach, &by_key);
-    Ok(Drafts { by_key, privileged: RefCell::default() })
+    let held = held(reach, &mut by_key)?;
+    Ok(Drafts { by_key, held, privileged: RefCell::default() })
 }
 
 /// An element that was put back, and is there already under what its references mean now, is not put there twice.

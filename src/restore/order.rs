@@ -10,25 +10,27 @@ pub(crate) struct Node {
     pub(crate) step: Step,
     /// The catalogue's order of its kind.
     pub(crate) rank: u32,
+    /// Its place among its siblings, where they are in an order: the first takes its place first.
+    pub(crate) among: i64,
     /// Removals that should come after this one, where nothing speaks against it.
     pub(crate) leads_to: BTreeSet<ResourceKey>,
 }
 
 impl Node {
     pub(crate) fn new(step: Step, rank: u32) -> Self {
-        Self { step, rank, leads_to: BTreeSet::new() }
+        Self { step, rank, among: 0, leads_to: BTreeSet::new() }
     }
 
-    /// Removals come after everything else; among equals the name and then the address decide, so that
-    /// a plan is the same each time it is made.
-    fn place(&self) -> (bool, i64, i64, &str, &ResourceKey) {
+    /// Removals come after everything else; among equals the place that they take, the name and then the
+    /// address decide, so that a plan is the same each time it is made.
+    fn place(&self) -> (bool, i64, i64, i64, &str, &ResourceKey) {
         let removes = self.step.op == Op::Delete;
         let rank = i64::from(self.rank);
         let depth = self.step.key.ids.len() as i64;
         if removes {
-            (true, -rank, -depth, &self.step.name, &self.step.key)
+            (true, -rank, -depth, 0, &self.step.name, &self.step.key)
         } else {
-            (false, rank, depth, &self.step.name, &self.step.key)
+            (false, rank, depth, self.among, &self.step.name, &self.step.key)
         }
     }
 }

@@ -156,8 +156,11 @@ impl<'i, 'a> Maker<'i, 'a> {
                         true => u32::MAX,
                         false => draft.spec.restore.order,
                     };
+                    let among = draft.place().unwrap_or_default();
                     let ranked = steps.into_iter().map(|step| (rank(&step), step));
-                    nodes.extend(ranked.map(|(rank, step)| order::Node::new(step, rank)));
+                    nodes.extend(
+                        ranked.map(|(rank, step)| order::Node { among, ..order::Node::new(step, rank) }),
+                    );
                 }
             }
         }

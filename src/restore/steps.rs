@@ -2,9 +2,11 @@
 
 mod brought;
 mod parts;
+mod places;
 mod surroundings;
 mod switching;
 
+pub(crate) use places::held;
 pub(crate) use switching::{is_last, is_set};
 
 use std::cell::RefCell;
@@ -38,6 +40,8 @@ pub(crate) struct Draft<'a> {
 /// All drafts of a plan.
 pub(crate) struct Drafts<'a> {
     pub(crate) by_key: BTreeMap<ResourceKey, Draft<'a>>,
+    /// Those whose siblings move, and which shall stand where they stand.
+    pub(crate) held: BTreeSet<ResourceKey>,
     /// Why steps are privileged, by address.
     pub(crate) privileged: RefCell<BTreeMap<ResourceKey, String>>,
 }
@@ -141,7 +145,8 @@ impl Drafts<'_> {
         if let Some(live) = draft.live.as_ref().filter(|_| draft.item.case == Case::Update)
             && (same(spec, live, &draft.desired) || (spec.shape == Shape::Edge && spec.update.is_empty()))
         {
-            return Ok(Outcome::Unchanged);
+            let work = Work { drafts: self, reach, inputs, draft };
+            return Ok(if self.held.contains(&draft.key) { work.held(own) } else { Outcome::Unchanged });
         }
         let along = reach.takes_along.get(&draft.key).into_iter().flatten();
         let body = draft.item.goal.as_ref().or(draft.item.live.as_ref());

@@ -344,3 +344,52 @@ fn a_delete_that_answers_500_and_was_done_is_read_back() {
     let sent = org.requests().into_iter().filter(|asked| asked.method == "DELETE").count();
     assert_eq!(sent, 1, "sent once, and then looked for");
 }
+
+#[test]
+fn rules_come_back_in_their_order_also_those_that_stood_where_they_should() {
+    let org = org();
+    let policy = row(&org, "/api/v1/policies?type=OKTA_SIGN_ON", "/name", "Default Policy");
+    let of_policy = format!("/api/v1/policies/{}/rules", id(&policy));
+    // Their order is not that of their names.
+    let names = ["Office", "Home", "Travel", "Bots", "Guests", "Auditors"];
+    for name in names {
+        let rule = json!({"type": "SIGN_ON", "name": name, "conditions": {"network": {"connection": "ANYWHERE"}},
+            "actions": {"signon": {"access": "ALLOW", "requireFactor": true}}});
+        org.ask("POST", &of_policy, &rule.to_string());
+    }
+    let order = || {
+        let rules = org.ask("GET", &of_policy, "");
+        let rules = rules.as_array().unwrap().iter();
+        let mut order: Vec<(i64, String)> = rules
+            .filter(|rule| rule["system"] == json!(false))
+            .map(|rule| (rule["priority"].as_i64().unwrap(), rule["name"].as_str().unwrap().to_owned()))
+            .collect();
+        order.sort();
+        order
+    };
+    let before = order();
+    let (snapshot, _) = org.snapshot(0);
+    let at = snapshot["snapshot"].as_str().unwrap();
+    // The other way round, but for two in the middle: putting back the others moves these.
+    for (place, name) in ["Auditors", "Guests", "Travel", "Bots", "Home", "Office"].into_iter().enumerate() {
+        let mut rule = row(&org, &of_policy, "/name", name);
+        rule["priority"] = (place + 1).into();
+        org.ask("PUT", &format!("{of_policy}/{}", id(&rule)), &rule.to_string());
+    }
+    let damaged = order();
+    let stays =
+        |name: &str| before.iter().chain(&damaged).filter(|(_, other)| other == name).collect::<Vec<_>>();
+    assert!(["Travel", "Bots"].iter().all(|name| stays(name)[0] == stays(name)[1]), "{damaged:?}");
+
+    // Chosen are those that moved, and nothing else.
+    let moved = ["Auditors", "Guests", "Home", "Office"].map(|name| {
+        let rule = row(&org, &of_policy, "/name", name);
+        format!("policy_rule/{}/{}", id(&policy), id(&rule))
+    });
+    let planned = plan(&org, at, &moved);
+    let steps = planned["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), 6, "each rule has a step: {planned:#}");
+    apply(&org, &[]);
+    assert_eq!(order(), before);
+    assert_eq!(plan(&org, at, &moved)["steps"].as_array().unwrap().len(), 0, "and nothing is left to do");
+}

@@ -119,6 +119,7 @@ def one(kind):
         kind["restore"]["lone"] = True
     if name in MOVES_OTHERS:
         kind["restore"]["reshapes"] = [name]
+        kind["restore"]["ranked"] = {"at": "/priority"} | ({"among": ["/type"]} if name == "policy" else {})
     if name in GATHERS:
         at, of, fields = GATHERS[name]
         kind["create"][0]["gathers"] = {"at": at, "of": of, "fields": fields}
