@@ -22,6 +22,12 @@ const OWN_SAML: [&str; 6] = [
 
 /// Name, links of the dashboard, key, settings by sign-on mode.
 pub(super) fn born(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    let client = |row: &Value| text(row, "/credentials/oauthClient/client_id").to_owned();
+    let (own, mut apps) = (client(&work.body), world.rows(ask.route.kind, &[], None));
+    if !own.is_empty() && apps.any(|(_, id, row)| *id != work.id && client(&row) == own) {
+        return Err(Refusal::invalid("client_id", vec!["client_id: another application has it".into()]));
+    }
+    drop(apps);
     let mode = text(&work.body, "/signOnMode").to_owned();
     let sent = ask.request.body.clone().unwrap_or_default();
     let named = text(&sent, "/name").to_owned();
@@ -32,9 +38,8 @@ pub(super) fn born(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(), 
         (false, _) => named,
     };
     set(&mut work.body, "/name", name.as_str());
-    let orn = format!("orn:okta:idp:{}:apps:{name}:{}", world.org.id, work.id);
     if !world.trait_is("appOrn", "absent") {
-        set(&mut work.body, "/orn", orn);
+        set(&mut work.body, "/orn", format!("orn:okta:idp:{}:apps:{name}:{}", world.org.id, work.id));
     }
     let shown = match name.as_str() {
         "oidc_client" => "oidc_client_link".to_owned(),
@@ -48,11 +53,10 @@ pub(super) fn born(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(), 
     settle(&mut work.body, own_app);
     relay_state(world, &mut work.body, own_app);
     keep_secret(world, work);
-    let keys = world.number("app_signing_key");
     let shown = at(&work.body, "/credentials/signing/kid").and_then(Value::as_str).map(str::to_owned);
     let kid = shown.unwrap_or_else(|| world.random(43));
     let key = key(world, &kid);
-    world.put(keys, std::slice::from_ref(&work.id), &kid, key);
+    world.put(world.number("app_signing_key"), std::slice::from_ref(&work.id), &kid, key);
     Ok(())
 }
 

@@ -271,17 +271,28 @@ pub(super) fn label_held(world: &mut World, _: &Ask, work: &mut Work) -> Result<
     Ok(())
 }
 
-/// Opting in and out takes its time: the first look finds it under way, the next one done.
+/// Opting in and out takes its time: a first look within the minute finds it under way, and any other one done.
 pub(super) fn opting(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(), Refusal> {
+    const SINCE: &str = "/since";
+    let since = at(&work.body, SINCE).and_then(Value::as_i64);
+    if let Value::Object(body) = &mut work.body {
+        body.remove("since");
+    }
     let comes_to = match text(&work.body, "/optInStatus") {
         "OPTING_IN" => "OPTED_IN",
         "OPTING_OUT" => "OPTED_OUT",
         _ => return Ok(()),
     };
+    let mut next = work.body.clone();
+    let now = world.now.as_second();
     if ask.request.method == "GET" {
-        let mut done = work.body.clone();
-        set(&mut done, "/optInStatus", comes_to);
-        world.put(ask.route.kind, &ask.parents, &work.id, done);
+        set(&mut next, "/optInStatus", comes_to);
+        if since.is_some_and(|since| now >= since + 60) {
+            set(&mut work.body, "/optInStatus", comes_to);
+        }
+    } else {
+        set(&mut next, SINCE, now);
     }
+    world.put(ask.route.kind, &ask.parents, &work.id, next);
     Ok(())
 }
