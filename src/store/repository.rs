@@ -252,17 +252,25 @@ impl Repository {
     /// [`StoreError::UnknownTenant`], [`StoreError::RolledBack`], or a record is damaged.
     pub fn snapshots(&self, tenant: &str) -> Result<Vec<Snapshot>, StoreError> {
         let (tenant, newest) = self.at_newest(tenant)?;
-        let records = self.core.all_records(&tenant, newest)?;
+        self.snapshots_among(&tenant, &self.core.all_records(&tenant, newest)?)
+    }
+
+    /// The snapshots among all records of a tenant.
+    pub(super) fn snapshots_among(
+        &self,
+        tenant: &Tenant,
+        records: &[Arc<Rec>],
+    ) -> Result<Vec<Snapshot>, StoreError> {
         let mut snapshots = BTreeMap::new();
-        for rec in &records {
+        for rec in records {
             if rec.snapshot().is_some() {
-                let ledger = self.core.ledger(&tenant, rec)?;
+                let ledger = self.core.ledger(tenant, rec)?;
                 snapshots.extend(rec.to_snapshot(ledger).map(|snapshot| (snapshot.seq, snapshot)));
             }
-            marks::mark(&self.core.annotations(&tenant, rec)?, &mut snapshots);
+            marks::mark(&self.core.annotations(tenant, rec)?, &mut snapshots);
         }
         let mut snapshots: Vec<Snapshot> = snapshots.into_values().collect();
-        applies::mark(&records, &mut snapshots);
+        applies::mark(records, &mut snapshots);
         Ok(snapshots)
     }
 

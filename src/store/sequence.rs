@@ -17,7 +17,7 @@ use crate::format::limits::LEDGER_DEPTH_MAX;
 use crate::format::names::Name;
 use crate::format::record;
 use crate::format::references::Place;
-use crate::storage::{Path, Span, list_all};
+use crate::storage::{Entry as Listed, Path, Span, list_all};
 use crate::store::StoreError;
 use crate::store::core::Core;
 use crate::store::segments::{OpenSegment, damaged, object_path, records_folder};
@@ -134,23 +134,30 @@ impl Core {
     }
 
     /// What stands from a number on, from the storage as it is now.
-    fn listed(&self, tenant: &Tenant, from: u64) -> Result<BTreeMap<u64, u64>, StoreError> {
+    ///
+    /// # Errors
+    /// As the storage fails.
+    pub(super) fn listed(&self, tenant: &Tenant, from: u64) -> Result<BTreeMap<u64, Listed>, StoreError> {
         let folder = records_folder(tenant.prefix)?;
         let after = match from {
             0 | 1 => None,
             from => Some(object_path(Name::Record(tenant.prefix, from - 1))?),
         };
-        let mut sizes = BTreeMap::new();
+        let mut listed = BTreeMap::new();
         for row in list_all(self.storage.as_ref(), Some(&folder), after.as_ref())? {
             if let Some(Name::Record(_, number)) = Name::parse(row.path.as_str()) {
-                sizes.insert(number, row.size);
+                listed.insert(number, row);
             }
         }
-        Ok(sizes)
+        Ok(listed)
+    }
+
+    fn sizes(&self, tenant: &Tenant, from: u64) -> Result<BTreeMap<u64, u64>, StoreError> {
+        Ok(self.listed(tenant, from)?.into_iter().map(|(number, row)| (number, row.size)).collect())
     }
 
     fn list_from(&self, tenant: &Tenant, from: u64) -> Result<(), StoreError> {
-        let listed = self.listed(tenant, from)?;
+        let listed = self.sizes(tenant, from)?;
         self.chain(tenant, |chain| {
             chain.sizes.extend(listed);
             chain.floor = if chain.floor == 0 { from.max(1) } else { chain.floor.min(from.max(1)) };
@@ -191,7 +198,7 @@ impl Core {
     /// # Errors
     /// As the storage fails; then all is as it was.
     pub(super) fn relist(&self, tenant: &Tenant) -> Result<(), StoreError> {
-        let mut listed = self.listed(tenant, 1)?;
+        let mut listed = self.sizes(tenant, 1)?;
         self.chain(tenant, |chain| {
             let above = listed.keys().next_back().map_or(0, |highest| highest + 1);
             listed.append(&mut chain.sizes.split_off(&above));

@@ -15,9 +15,10 @@ use jiff::{SignedDuration, Timestamp};
 use crate::base::ids::PlanId;
 use crate::format::fields::Phase;
 use crate::format::names::Name;
-use crate::storage::list_all;
+use crate::storage::Entry as Listed;
+use crate::store::prune::plan::Stored;
 use crate::store::retention::Now;
-use crate::store::segments::{object_path, records_folder};
+use crate::store::segments::object_path;
 use crate::store::snapshot::{Rec, time};
 use crate::store::tenant::Tenant;
 use crate::store::{Repository, Snapshot, StoreError, applies};
@@ -43,8 +44,8 @@ struct Open {
     last: Arc<Rec>,
 }
 
-/// When the storage took in a tenant's records, by their numbers.
-type StoredAt = BTreeMap<u64, Timestamp>;
+/// A tenant's record objects, by their numbers.
+type Records = BTreeMap<u64, Listed>;
 
 /// Reads what the applies of all tenants need of one.
 ///
@@ -52,17 +53,16 @@ type StoredAt = BTreeMap<u64, Timestamp>;
 /// A record cannot be read, or it cannot be told what a plan needs: then nobody may let go of anything.
 pub(super) fn around(
     repository: &Repository,
-    (name, records, snapshots): (&str, &[Arc<Rec>], &[Snapshot]),
+    (name, tenant): (&str, &Tenant),
+    (records, snapshots): (&[Arc<Rec>], &[Snapshot]),
+    objects: &Stored,
     now: Now,
     needs: Needs,
 ) -> Result<Around, StoreError> {
     let mut around = Around { needed: BTreeSet::new(), given_up: BTreeSet::new() };
-    let tenant = repository.core.tenant(name)?;
     let mut named = Vec::new();
-    let plans = open(records);
-    let stored = stored_at(repository, &tenant, &plans)?;
-    for (plan, open) in plans {
-        if is_given_up(&open, &stored, now) {
+    for (plan, open) in open(records) {
+        if is_given_up(&open, &objects.records, now) {
             around.given_up.insert(plan);
             continue;
         }
@@ -73,7 +73,7 @@ pub(super) fn around(
             snapshot.seq > first && (snapshot.seq < last || snapshot.applying == Some(plan))
         });
         around.needed.extend(during.chain(before).chain(after).map(|snapshot| snapshot.seq));
-        named.extend(names(repository, &tenant, &open, needs)?);
+        named.extend(names(repository, tenant, &open, needs)?);
     }
     for other in repository.tenants()?.iter().filter(|other| *other != name) {
         named.extend(named_elsewhere(repository, other, now, needs)?);
@@ -97,7 +97,9 @@ fn named_elsewhere(
         found => found?,
     };
     let plans = open(&repository.core.all_records(&tenant, newest)?);
-    let stored = stored_at(repository, &tenant, &plans)?;
+    // Most tenants have none, and then nothing is listed.
+    let Some(first) = plans.values().map(|open| open.last.sequence).min() else { return Ok(Vec::new()) };
+    let stored = repository.core.listed(&tenant, first)?;
     let mut named = Vec::new();
     for open in plans.values().filter(|open| !is_given_up(open, &stored, now)) {
         named.extend(names(repository, &tenant, open, needs)?);
@@ -118,28 +120,10 @@ fn open(records: &[Arc<Rec>]) -> BTreeMap<PlanId, Open> {
     open.map(|(plan, (open, _))| (plan, open)).collect()
 }
 
-fn stored_at(
-    repository: &Repository,
-    tenant: &Tenant,
-    plans: &BTreeMap<PlanId, Open>,
-) -> Result<StoredAt, StoreError> {
-    // Most tenants have none, and then nothing is listed.
-    let Some(first) = plans.values().map(|open| open.last.sequence).min() else { return Ok(StoredAt::new()) };
-    let before = first.checked_sub(1).filter(|number| *number > 0);
-    let before = before.map(|number| object_path(Name::Record(tenant.prefix, number))).transpose()?;
-    let folder = records_folder(tenant.prefix)?;
-    let rows = list_all(repository.core.storage.as_ref(), Some(&folder), before.as_ref())?;
-    let dated = rows.into_iter().filter_map(|row| match Name::parse(row.path.as_str()) {
-        Some(Name::Record(_, number)) => Some((number, row.modified)),
-        _ => None,
-    });
-    Ok(dated.collect())
-}
-
 /// Whether it is as old as that by both clocks.
-fn is_given_up(open: &Open, stored: &StoredAt, now: Now) -> bool {
+fn is_given_up(open: &Open, stored: &Records, now: Now) -> bool {
     let stated = time(open.last.written_ms);
-    let stored = stored.get(&open.last.sequence).copied().unwrap_or(now.stored);
+    let stored = stored.get(&open.last.sequence).map_or(now.stored, |row| row.modified);
     let old = |now: Timestamp, then| now.duration_since(then) > GIVEN_UP_AFTER;
     old(now.stated, stated) && old(now.stored, stored)
 }

@@ -113,7 +113,7 @@ impl Repository {
             report.deleted.count += deleted.count;
             report.deleted.bytes += deleted.bytes;
             deleted = report.deleted;
-            let plan = plan::Plan::make(self, (tenant.clone(), newest), stored, asked, now)?;
+            let plan = plan::Plan::make(self, (name, &tenant, newest), stored, asked, now)?;
             report.fates = plan.fates.clone();
             (report.marked, report.needed, report.written) = (plan.marked(), plan.needed, plan.written());
             let Some(lease) = lease.as_mut().filter(|_| !plan.is_nothing()) else { return Ok(report) };

@@ -20,7 +20,7 @@ use crate::format::log::LogWriter;
 use crate::format::names::Name;
 use crate::format::payload::{CarriedLog, CarriedRecord, Maintenance, Void};
 use crate::format::references::{Location, Place as SegmentPlace, SegmentRef};
-use crate::storage::{Entry as Listed, Path, list_all};
+use crate::storage::{Entry as Listed, list_all};
 use crate::store::core::Core;
 use crate::store::entry::Place;
 use crate::store::prune::around::{Around, around};
@@ -29,7 +29,7 @@ use crate::store::prune::moves::{Done, Moves};
 use crate::store::prune::{Asked, GRACE, Objects};
 use crate::store::pruned::Pruned;
 use crate::store::retention::{Candidate, Fate, Now, decide};
-use crate::store::segments::{data_folder, records_folder};
+use crate::store::segments::data_folder;
 use crate::store::snapshot::{Rec, Sort};
 use crate::store::state::State;
 use crate::store::tenant::Tenant;
@@ -64,25 +64,18 @@ impl Plan {
     /// Something that is kept cannot be read, or the storage failed.
     pub(super) fn make(
         repository: &Repository,
-        (tenant, newest): (Arc<Tenant>, Arc<Rec>),
+        (name, tenant, newest): (&str, &Tenant, Arc<Rec>),
         objects: Stored,
         asked: &Asked<'_>,
         now: Now,
     ) -> Result<Self, StoreError> {
         let core = repository.core.as_ref();
-        let name = core.name_of(&tenant);
-        let records = core.all_records(&tenant, newest.clone())?;
-        let snapshots = repository.snapshots(&name)?;
-        let around = around(repository, (&name, &records, &snapshots), now, asked.needs)?;
+        let records = core.all_records(tenant, newest.clone())?;
+        let snapshots = repository.snapshots_among(tenant, &records)?;
+        let around = around(repository, (name, tenant), (&records, &snapshots), &objects, now, asked.needs)?;
         let fates = decide(asked.policy, now, &candidates(&snapshots, &objects, &around));
-        let mut survey = Survey {
-            core,
-            tenant: &tenant,
-            pruned: core.pruned(&tenant),
-            goes: BTreeSet::new(),
-            records,
-            objects,
-        };
+        let mut survey =
+            Survey { core, tenant, pruned: core.pruned(tenant), goes: BTreeSet::new(), records, objects };
         survey.goes = snapshots
             .iter()
             .zip(&fates)
@@ -94,8 +87,8 @@ impl Plan {
         let (logs, mut live) = survey.logs()?;
         let ends = survey.ends(now.stored)?;
         let small = ends.iter().filter(|end| end.moves).map(|end| end.reference.id).collect();
-        live.close(core, &tenant, &small)?;
-        let Done { mut builder, map, segments: moved } = Moves::new(core, &tenant, &live, &small)?.all()?;
+        live.close(core, tenant, &small)?;
+        let Done { mut builder, map, segments: moved } = Moves::new(core, tenant, &live, &small)?.all()?;
         let (dies, marked, needed) = survey.deaths(&live, &ends, &moved);
         let (carried, frames) = logs.into_rows();
         let written = builder.stored_bytes() + map.iter().chain(&frames).map(Vec::len).sum::<usize>();
@@ -168,23 +161,21 @@ impl Stored {
     /// # Errors
     /// As the storage fails.
     pub(super) fn list(core: &Core, tenant: &Tenant) -> Result<Self, StoreError> {
-        let mut stored = Self { records: BTreeMap::new(), data: BTreeMap::new() };
-        for folder in [records_folder(tenant.prefix)?, data_folder(tenant.prefix)?] {
-            for row in list_all(core.storage.as_ref(), Some(&folder), None)? {
-                match Name::parse(row.path.as_str()) {
-                    Some(Name::Record(_, number)) => drop(stored.records.insert(number, row)),
-                    Some(Name::Data(_, id)) => drop(stored.data.insert(id, row)),
-                    _ => {}
-                }
+        let mut stored = Self { records: core.listed(tenant, 1)?, data: BTreeMap::new() };
+        for row in list_all(core.storage.as_ref(), Some(&data_folder(tenant.prefix)?), None)? {
+            if let Some(Name::Data(_, id)) = Name::parse(row.path.as_str()) {
+                stored.data.insert(id, row);
             }
         }
         Ok(stored)
     }
 
     /// Forgets an object that is not there any more.
-    pub(super) fn without(&mut self, path: &Path) {
-        self.records.retain(|_, row| row.path != *path);
-        self.data.retain(|_, row| row.path != *path);
+    pub(super) fn forget(&mut self, reference: &SegmentRef) {
+        match reference.place {
+            SegmentPlace::Record(number) => drop(self.records.remove(&number)),
+            SegmentPlace::Data | SegmentPlace::OwnData => drop(self.data.remove(&reference.id)),
+        }
     }
 
     pub(super) fn of(&self, reference: &SegmentRef) -> Option<&Listed> {

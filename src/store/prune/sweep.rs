@@ -43,7 +43,8 @@ impl Core {
             marks.entry(dying.at).or_default().push(dying.reference);
         }
         for (at, dies) in marks {
-            let there: Vec<Listed> = dies.iter().filter_map(|one| stored.of(one).cloned()).collect();
+            let there: Vec<(SegmentRef, Listed)> =
+                dies.into_iter().filter_map(|one| Some((one, stored.of(&one)?.clone()))).collect();
             // The record that marked them is never older than what it marks, and goes after all of it.
             let Some(marked) = stored.records.get(&at).map(|row| row.modified).filter(|_| !there.is_empty())
             else {
@@ -51,7 +52,7 @@ impl Core {
             };
             let due = marked.saturating_add(GRACE).unwrap_or(Timestamp::MAX);
             if now < due {
-                there.iter().for_each(|row| report.waiting.add(row.size));
+                there.iter().for_each(|(_, row)| report.waiting.add(row.size));
                 report.due = Some(report.due.map_or(due, |first| first.min(due)));
                 continue;
             }
@@ -62,11 +63,11 @@ impl Core {
                 *lock(&self.net_log) = None;
                 self.prove(tenant, newest)?;
             }
-            for row in there {
+            for (reference, row) in there {
                 if let Some(lease) = lease.as_deref_mut() {
                     lease.keep()?;
                     self.storage.delete(&row.path)?;
-                    stored.without(&row.path);
+                    stored.forget(&reference);
                 }
                 report.deleted.add(row.size);
             }

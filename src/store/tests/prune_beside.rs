@@ -319,11 +319,12 @@ fn an_apply_that_was_cut_off_keeps_what_it_needs_though_another_ended_since() {
     assert!(kept(world.prune(&repository, &last(1))).is_empty());
 }
 
+/// Here the payload of the first record of an apply is the id of the snapshot that its plan names, of this tenant.
+const NAMED: PruneNeeds =
+    |payload| Ok(vec![(TENANT.to_owned(), String::from_utf8(payload.to_vec()).unwrap())]);
+
 #[test]
 fn what_a_plan_goes_back_to_stays_until_it_ends_or_is_given_up() {
-    // The payload of the first record is, here, the id of the snapshot that the plan names, of this tenant.
-    let needs: PruneNeeds =
-        |payload| Ok(vec![(TENANT.to_owned(), String::from_utf8(payload.to_vec()).unwrap())]);
     for (ends, days) in [(false, 29), (false, 31), (true, 1)] {
         let (world, repository) = World::new();
         let mut all = hours(&world, &repository, 6);
@@ -336,7 +337,7 @@ fn what_a_plan_goes_back_to_stays_until_it_ends_or_is_given_up() {
         world.pass(24 * days);
         all.extend([9, 10, 11].map(|n| (world.take(&repository, &hour(n)).seq, hour(n))));
         let policy = last(1);
-        let asked = PruneAsked { needs, ..asked(&policy, world.clock.now()) };
+        let asked = PruneAsked { needs: NAMED, ..asked(&policy, world.clock.now()) };
         repository.prune_tenant(TENANT, &asked).unwrap();
         let kept = repository.snapshots(TENANT).unwrap();
         let kept: Vec<u64> = kept.iter().map(|snapshot| snapshot.seq).collect();
@@ -345,6 +346,20 @@ fn what_a_plan_goes_back_to_stays_until_it_ends_or_is_given_up() {
         assert_eq!(kept, wanted, "ends: {ends}, {days} days");
         compare(&repository, &all.into_iter().filter(|(seq, _)| kept.contains(seq)).collect());
     }
+}
+
+#[test]
+fn a_process_that_has_read_no_snapshot_yet_can_say_what_would_go() {
+    let (world, repository) = World::new();
+    drop(repository);
+    let folder = tempfile::tempdir().unwrap();
+    let open = |seed| world.open(seed, Some(folder.path()));
+    hours(&world, &open(8), 4);
+    open(9).tag(TENANT, 2, "before").unwrap();
+    open(10).snapshots(TENANT).unwrap();
+    let policy = last(1);
+    let asked = PruneAsked { dry_run: true, ..asked(&policy, world.clock.now()) };
+    assert_eq!(open(11).prune_tenant(TENANT, &asked).unwrap().dropped(), 2);
 }
 
 #[test]
@@ -374,11 +389,9 @@ fn what_a_plan_of_another_tenant_goes_back_to_stays_too() {
     let plan = PlanId([6; 32]);
     lease.append(plan, Phase::Accepted, 0, base.id.to_string().into_bytes()).unwrap();
     drop(lease);
-    let needs: PruneNeeds =
-        |payload| Ok(vec![(TENANT.to_owned(), String::from_utf8(payload.to_vec()).unwrap())]);
     let policy = last(1);
     let prune = || {
-        let asked = PruneAsked { needs, ..asked(&policy, world.clock.now()) };
+        let asked = PruneAsked { needs: NAMED, ..asked(&policy, world.clock.now()) };
         repository.prune_tenant(TENANT, &asked).unwrap();
         let left = repository.snapshots(TENANT).unwrap();
         left.iter().map(|snapshot| snapshot.seq).collect::<Vec<u64>>()
