@@ -75,7 +75,7 @@ impl<'a> Kept<'a> {
 impl Vault for Kept<'_> {
     fn open(&self, at: &SecretAt) -> Result<Secret<Value>, String> {
         let missing = || format!("`{}` has no such secret", at.blob);
-        let (id, path) = at.blob.split_once('/').ok_or_else(missing)?;
+        let (id, path) = at.within().ok_or_else(missing)?;
         if self.base.as_ref().is_some_and(|base| base != id) {
             return Err(format!("`{}` is of another snapshot than the plan's base", at.blob));
         }

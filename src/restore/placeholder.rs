@@ -33,6 +33,13 @@ pub struct SecretAt {
     pub pointer: String,
 }
 
+impl SecretAt {
+    /// The snapshot's id, and the path of the resource in it.
+    pub(crate) fn within(&self) -> Option<(&str, &str)> {
+        self.blob.split_once('/')
+    }
+}
+
 /// A placeholder that was found in a body.
 pub(crate) enum Found<'a> {
     Secret(SecretAt),

@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 
 use crate::base::ids::PlanId;
-use crate::json::redact::SECRET;
 use crate::json::{self, Limits, Value};
 use crate::restore::journal::{Entry, Journal, JournalError};
+use crate::restore::placeholder::{self, Found};
 use crate::restore::{Plan, RestoreError};
 use crate::store::{ApplyRecord, Lease, Phase, Repository};
 
@@ -102,24 +102,16 @@ pub fn applied_plan(
 pub fn needs(payload: &[u8]) -> Result<Vec<(String, String)>, String> {
     let payload = json::parse(payload, &Limits::body()).map_err(|error| error.to_string())?;
     let plan = payload.get("plan").ok_or("the first record of an apply has no plan")?;
-    let mut snapshots = BTreeSet::new();
-    secrets_of(plan, &mut snapshots);
+    let mut snapshots: BTreeSet<String> = placeholder::all(plan)
+        .into_iter()
+        .filter_map(|(_, found)| match found {
+            Found::Secret(at) => at.within().map(|(snapshot, _)| snapshot.to_owned()),
+            _ => None,
+        })
+        .collect();
     let plan = Plan::from_json(plan).map_err(|error| error.to_string())?;
     snapshots.insert(plan.base.clone());
     Ok(snapshots.into_iter().map(|snapshot| (plan.source().to_owned(), snapshot)).collect())
-}
-
-/// The snapshots whose sealed bodies are named anywhere in a value.
-fn secrets_of(value: &Value, snapshots: &mut BTreeSet<String>) {
-    match value {
-        Value::Array(items) => items.iter().for_each(|item| secrets_of(item, snapshots)),
-        Value::Object(members) => {
-            let blob = members.get(SECRET).and_then(|at| at.get("blob")).and_then(Value::as_str);
-            snapshots.extend(blob.and_then(|blob| blob.split_once('/')).map(|(id, _)| id.to_owned()));
-            members.iter().for_each(|(_, member)| secrets_of(member, snapshots));
-        }
-        _ => {}
-    }
 }
 
 fn payload(repository: &Repository, tenant: &str, record: &ApplyRecord) -> Result<Value, JournalError> {
