@@ -489,6 +489,12 @@ impl Provider {
 }
 
 impl KindSpec {
+    /// Whether the vendor made a resource, as far as its own body tells.
+    #[must_use]
+    pub fn is_the_vendors(&self, body: &Value) -> bool {
+        self.system.iter().any(|condition| condition.of.is_none() && condition.holds(body))
+    }
+
     /// Whether requests are made for it: no other kind holds its facts, and it is not left alone.
     #[must_use]
     pub fn is_asked_for(&self) -> bool {

@@ -84,6 +84,14 @@ pub struct Ranked {
     pub among: Vec<Pointer>,
 }
 
+impl Ranked {
+    /// The place that stands in a body.
+    #[must_use]
+    pub fn place(&self, body: &Value) -> Option<i64> {
+        self.at.get(body)?.as_i64()
+    }
+}
+
 /// A value that switches a resource off.
 #[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]

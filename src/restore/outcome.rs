@@ -84,8 +84,8 @@ impl Expected<'_> {
     fn wait_for_the_vendor(&self, wanted: &mut Value, now: &Value) {
         for action in &self.spec.action {
             let Some((at, value)) = action.sets() else { continue };
-            let sent = self.step.requests.iter().filter_map(|request| request.sets.as_ref());
-            let asked = sent.filter(|(place, to)| place == at && to == value).count() > 0;
+            let mut sent = self.step.requests.iter().filter_map(|request| request.sets.as_ref());
+            let asked = sent.any(|(place, to)| place == at && to == value);
             if let Some(found) = at.get(now).filter(|found| asked && action.is_under_way(found))
                 && at.get(wanted) == Some(value)
             {

@@ -175,10 +175,7 @@ fn refusal(draft: &Draft<'_>) -> Option<String> {
     if spec.restore.class == RestoreClass::Never {
         return Some(spec.restore.reason.clone());
     }
-    let by_vendor = !spec.system.is_empty()
-        && body.is_some_and(|body| {
-            spec.system.iter().any(|condition| condition.of.is_none() && condition.holds(body))
-        });
+    let by_vendor = body.is_some_and(|body| spec.is_the_vendors(body));
     match draft.item.case {
         Case::Create if by_vendor => return Some("the vendor makes it; it cannot be made by hand".into()),
         Case::Delete if by_vendor => return Some("the vendor made it; it cannot be removed".into()),

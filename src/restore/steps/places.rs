@@ -24,7 +24,7 @@ fn order(ranked: &Ranked, key: &ResourceKey, body: &Value) -> Order {
 impl Draft<'_> {
     /// The place that it shall have among its siblings.
     pub(crate) fn place(&self) -> Option<i64> {
-        self.spec.restore.ranked.as_ref()?.at.get(&self.desired)?.as_i64()
+        self.spec.restore.ranked.as_ref()?.place(&self.desired)
     }
 
     fn order(&self) -> Option<Order> {
@@ -34,17 +34,12 @@ impl Draft<'_> {
     /// Whether it takes a place that it has not.
     fn moves(&self) -> bool {
         let had = self.spec.restore.ranked.as_ref().zip(self.live.as_ref());
-        let had = had.and_then(|(ranked, live)| ranked.at.get(live)?.as_i64());
+        let had = had.and_then(|(ranked, live)| ranked.place(live));
         match self.item.case {
             Case::Create => true,
             Case::Update => self.place() != had,
             Case::Brought | Case::Delete => false,
         }
-    }
-
-    fn is_the_vendors(&self) -> bool {
-        let system = &self.spec.system;
-        system.iter().any(|condition| condition.of.is_none() && condition.holds(&self.desired))
     }
 }
 
@@ -75,7 +70,8 @@ pub(crate) fn held<'a>(
         }
     }
     let held = by_key.values().filter(|draft| {
-        let stays = draft.item.case == Case::Update && !draft.moves() && !draft.is_the_vendors();
+        let stays =
+            draft.item.case == Case::Update && !draft.moves() && !draft.spec.is_the_vendors(&draft.desired);
         stays && draft.order().is_some_and(|order| orders.contains_key(&order))
     });
     Ok(held.map(|draft| draft.key.clone()).collect())
@@ -111,7 +107,7 @@ fn beyond<'a>(
         let (links, conflicts) = (Vec::new(), Vec::new());
         let draft =
             Draft { key: key.clone(), spec, item, desired: live.clone(), live: Some(live), links, conflicts };
-        if self::order(ranked, key, body) == *order && !draft.is_the_vendors() {
+        if self::order(ranked, key, body) == *order && !spec.is_the_vendors(body) {
             found.push(draft);
         }
     }

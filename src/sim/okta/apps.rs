@@ -24,7 +24,7 @@ const OWN_SAML: [&str; 6] = [
 pub(super) fn born(world: &mut World, ask: &Ask, work: &mut Work) -> Result<(), Refusal> {
     let client = |row: &Value| text(row, "/credentials/oauthClient/client_id").to_owned();
     let (own, mut apps) = (client(&work.body), world.rows(ask.route.kind, &[], None));
-    if !own.is_empty() && apps.any(|(_, id, row)| *id != work.id && client(&row) == own) {
+    if own != work.id && !own.is_empty() && apps.any(|(_, id, row)| *id != work.id && client(&row) == own) {
         return Err(Refusal::invalid("client_id", vec!["client_id: another application has it".into()]));
     }
     drop(apps);
