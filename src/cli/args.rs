@@ -8,8 +8,8 @@ use crate::base::key::Kind;
 use crate::cli::output::{Color, Output, ProgressForm};
 use crate::cli::{Exit, Failure};
 use crate::cli::{
-    apply, baseline, care, config, demo, diff, find, import, init, kinds, log, ls, plan, prune, reference,
-    restore, serve, show, simulate, snapshot, snapshots, tag, tenant,
+    apply, baseline, care, config, demo, diff, find, import, init, keys, kinds, log, ls, plan, prune,
+    reference, restore, serve, show, simulate, snapshot, snapshots, tag, tenant,
 };
 use crate::store::Period;
 
@@ -56,6 +56,9 @@ pub struct Global {
 pub enum Command {
     /// Make a new repository.
     Init,
+    /// Who opens the repository.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Add, list, test and remove tenants.
     #[command(subcommand)]
     Tenant(TenantCommand),
@@ -163,6 +166,21 @@ pub struct AtArg {
     /// A time, a snapshot, `latest`.
     #[arg(long, default_value = "latest", value_name = "TIME")]
     pub at: String,
+}
+
+/// `keys …`.
+#[derive(Subcommand, Debug)]
+pub enum KeysCommand {
+    /// Make a key that opens the repository at once, without a passphrase, and write it into a file of this machine.
+    Add {
+        /// The file; it must not be there yet.
+        file: PathBuf,
+        /// What the list calls it [default: the file's name].
+        #[arg(long)]
+        label: Option<String>,
+    },
+    /// List who opens the repository.
+    List,
 }
 
 /// `tenant …`.
@@ -449,6 +467,7 @@ pub async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     let global = Global { config: cli.config, repo: cli.repo, output };
     match cli.command {
         Command::Init => init::run(&global),
+        Command::Keys(command) => keys::run(&global, &command),
         Command::Tenant(command) => tenant::run(&global, command).await,
         Command::Snapshot(args) => snapshot::run(&global, args).await,
         Command::Snapshots { tenant } => snapshots::run(&global, tenant.as_deref()),
@@ -489,6 +508,9 @@ fn config_check(global: &Global) -> Result<Exit, Failure> {
     let config = config::Config::load(global.config.as_deref())?;
     if let Some(passphrase) = &config.repository.passphrase {
         reference::resolve(passphrase, &config.base())?;
+    }
+    if let Some(path) = &config.repository.key_file {
+        keys::read(&config.base().join(path))?;
     }
     config.retention.rules()?;
     crate::cli::open::care(&config)?;

@@ -43,6 +43,8 @@ pub struct RepositoryConfig {
     pub url: Option<String>,
     /// Reference to the passphrase.
     pub passphrase: Option<String>,
+    /// A file with a recipient's key: opens the repository at once, where a passphrase takes a second and 256 MiB.
+    pub key_file: Option<PathBuf>,
     /// Folder of the local index; default: below the user's cache folder.
     pub index: Option<PathBuf>,
 }

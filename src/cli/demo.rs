@@ -237,6 +237,7 @@ impl Scene<'_> {
             "LASTGOOD_REPO",
             "LASTGOOD_PASSPHRASE",
             "LASTGOOD_PASSPHRASE_FILE",
+            "LASTGOOD_KEY_FILE",
             "LASTGOOD_NOW",
         ] {
             command.env_remove(name);

@@ -19,6 +19,7 @@ pub mod find;
 pub mod import;
 pub mod init;
 pub mod interrupt;
+pub mod keys;
 pub mod kinds;
 pub mod log;
 pub mod ls;

@@ -12,7 +12,7 @@ use crate::catalog::{self, Provider};
 use crate::cli::args::Global;
 use crate::cli::config::{AuthConfig, Config, ConfigError, TenantConfig, xdg};
 use crate::cli::output::{Output, time};
-use crate::cli::{Exit, Failure, reference};
+use crate::cli::{Exit, Failure, keys, reference};
 use crate::collect::PROVIDER_NOTE;
 use crate::daemon::{Care, Place, Schedule, Watched};
 use crate::history::{Address, History, Moment};
@@ -69,20 +69,33 @@ pub fn storage(url: &str, make: bool) -> Result<Arc<dyn Storage>, Failure> {
 /// What opens the repository: from the environment, else from the configuration.
 ///
 /// # Errors
-/// Nothing gives a passphrase, or what should give one does not.
+/// Nothing gives a passphrase or a key, or what should give one does not.
 pub fn unlock(config: &Config) -> Result<Unlock, Failure> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    // First of all: whoever has a key file wants no passphrase stretched.
+    if let Some(file) = key_file() {
+        return keys::read(&file);
+    }
     if let Some(text) = variable("LASTGOOD_PASSPHRASE") {
         return Ok(passphrase(&Secret::new(text)));
     }
     if let Some(path) = variable("LASTGOOD_PASSPHRASE_FILE") {
         return Ok(passphrase(&reference::resolve(&format!("file:{path}"), Path::new("."))?));
     }
+    if let Some(path) = &config.repository.key_file {
+        return keys::read(&config.base().join(path));
+    }
     if let Some(text) = &config.repository.passphrase {
         return Ok(passphrase(&reference::resolve(text, &config.base())?));
     }
     Err(Failure::new(Exit::WrongKey, "nothing says how to open the repository")
-        .hint("set LASTGOOD_PASSPHRASE or LASTGOOD_PASSPHRASE_FILE, or write `passphrase = \"file:…\"` under [repository]"))
+        .hint("set LASTGOOD_PASSPHRASE, LASTGOOD_PASSPHRASE_FILE or LASTGOOD_KEY_FILE, or write `passphrase = \"file:…\"` under [repository]"))
+}
+
+/// The key file that the environment names.
+#[must_use]
+pub fn key_file() -> Option<PathBuf> {
+    std::env::var_os("LASTGOOD_KEY_FILE").filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 fn passphrase(text: &Secret<String>) -> Unlock {

@@ -29,6 +29,7 @@ pub mod names;
 pub mod padding;
 pub mod payload;
 pub mod reader;
+pub mod recipient;
 pub mod record;
 pub mod references;
 pub mod relocations;

@@ -101,6 +101,9 @@ pub enum StoreError {
     /// The key in use may not write.
     #[error("this key cannot write: it holds no signing key")]
     ReadOnly,
+    /// Somebody changed who opens the repository since it was opened.
+    #[error("the keys of the repository were changed meanwhile; nothing was written")]
+    KeysChanged,
     /// One key was put twice with different bodies, or put and gone, in one session.
     #[error("{key} was given twice in one snapshot, and not the same both times")]
     Twice {
@@ -229,9 +232,11 @@ impl StoreError {
                 "find out who applies; when it has ended, `lastgood apply --resume` goes on"
             }
             Self::TurnLost { .. } => "nothing is lost: the other process goes on with them",
-            Self::TooOld { .. } | Self::Overtaken { .. } | Self::Contended { .. } | Self::Unknown { .. } => {
-                "run the command again"
-            }
+            Self::TooOld { .. }
+            | Self::KeysChanged
+            | Self::Overtaken { .. }
+            | Self::Contended { .. }
+            | Self::Unknown { .. } => "run the command again",
             Self::Storage(error) => return error.hint(),
             Self::Local { .. } => {
                 "make room or correct the permissions there, or keep the index elsewhere: `index = …` under [repository]"

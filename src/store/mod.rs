@@ -28,6 +28,7 @@ mod lease;
 mod marks;
 mod prune;
 mod pruned;
+mod recipients;
 mod replay;
 mod repository;
 mod retention;

@@ -43,6 +43,8 @@ pub type KdfCost = Cost;
 /// The history of tenants at one place. Cheap to share by reference among threads.
 pub struct Repository {
     pub(super) core: Arc<Core>,
+    /// The number of the key file that opened it; `None` where other keys did.
+    pub(super) key_number: Option<u64>,
 }
 
 /// Marks secret values of one tenant, so that a change of one shows and the value does not.
@@ -132,7 +134,7 @@ impl Repository {
             Err(StorageError::AlreadyExists { .. }) => return Err(StoreError::Exists { place }),
             Err(error) => return Err(error.into()),
         }
-        Ok(Self { core: Arc::new(Core::new(storage, ring, env, index)?) })
+        Ok(Self { core: Arc::new(Core::new(storage, ring, env, index)?), key_number: Some(1) })
     }
 
     /// Opens a repository.
@@ -165,7 +167,11 @@ impl Repository {
             FormatError::WrongKey(_) => StoreError::WrongKey { place },
             error => crate::store::segments::broken(newest, error),
         })?;
-        Ok(Self { core: Arc::new(Core::new(storage, ring, env, index)?) })
+        let key_number = match (unlock, Name::parse(newest.as_str())) {
+            (Unlock::Passphrase(_) | Unlock::Key(_), Some(Name::KeyFile(number))) => Some(number),
+            _ => None,
+        };
+        Ok(Self { core: Arc::new(Core::new(storage, ring, env, index)?), key_number })
     }
 
     /// The keys in use; for managing recipients and writers.
@@ -471,7 +477,7 @@ impl Repository {
     }
 }
 
-fn key_path(number: u64) -> Result<Path, StorageError> {
+pub(super) fn key_path(number: u64) -> Result<Path, StorageError> {
     Path::new(&Name::KeyFile(number).path())
 }
 

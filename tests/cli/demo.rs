@@ -12,7 +12,13 @@ const SHORT: [&str; 4] = ["--days", "3", "--users", "40"];
 fn lastgood(dir: &std::path::Path, args: &[&str]) -> (i32, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lastgood"));
     command.args(args).current_dir(dir).env_remove("NO_COLOR");
-    for name in ["LASTGOOD_CONFIG", "LASTGOOD_REPO", "LASTGOOD_PASSPHRASE", "LASTGOOD_PASSPHRASE_FILE"] {
+    for name in [
+        "LASTGOOD_CONFIG",
+        "LASTGOOD_REPO",
+        "LASTGOOD_PASSPHRASE",
+        "LASTGOOD_PASSPHRASE_FILE",
+        "LASTGOOD_KEY_FILE",
+    ] {
         command.env_remove(name);
     }
     let ran = command.output().unwrap();

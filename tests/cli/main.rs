@@ -10,6 +10,7 @@ mod configuration;
 mod damage;
 mod demo;
 mod keeping;
+mod keys;
 mod kill;
 mod limits;
 #[path = "../falsified/realm.rs"]

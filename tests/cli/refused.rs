@@ -37,7 +37,7 @@ fn the_repository() {
     exit 12
     --- stderr
     error: nothing says how to open the repository
-    hint: set LASTGOOD_PASSPHRASE or LASTGOOD_PASSPHRASE_FILE, or write `passphrase = "file:…"` under [repository]
+    hint: set LASTGOOD_PASSPHRASE, LASTGOOD_PASSPHRASE_FILE or LASTGOOD_KEY_FILE, or write `passphrase = "file:…"` under [repository]
     "#);
     shows!(world.shell("unset LASTGOOD_PASSPHRASE; LASTGOOD_PASSPHRASE_FILE=none lastgood snapshots").story(), @"
     exit 2
