@@ -12,6 +12,7 @@ pub mod explain;
 mod follow;
 mod hourly;
 pub mod imported;
+pub mod intake;
 mod late;
 pub mod ledger;
 pub mod mark;

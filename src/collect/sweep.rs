@@ -134,13 +134,7 @@ impl Run<'_> {
         seen: u64,
         gathering: &mut Gathering,
     ) -> Result<Row, CollectError> {
-        let (mut before, mut missing) = (0, Vec::new());
-        for path in gathering.session.parent_state().texts(&spec.kind) {
-            before += 1;
-            if !gathering.session.has_said_path(path) {
-                missing.extend(ResourceKey::from_path(path));
-            }
-        }
+        let (before, missing) = gathering.session.unsaid(&spec.kind);
         let mut row = Row {
             state: swept.state,
             reason: swept.reason,

@@ -47,4 +47,5 @@ pub use known::Known;
 pub use live::{Live, Target, World, WriteAnswer, WriteRequest};
 pub use order::{guides, is_context, is_divisible, order};
 pub use rights::Rights;
+pub use rows::kept;
 pub use sweep::{Item, Swept};

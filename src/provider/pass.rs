@@ -11,7 +11,7 @@ use tokio::sync::mpsc::Sender;
 use crate::base::coverage::State;
 use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::mention::last_of;
-use crate::catalog::{Condition, Context, KindSpec, Read, RefBy, Shape, Source, Tree};
+use crate::catalog::{Condition, Context, KindSpec, Read, RefBy, Source, Tree};
 use crate::json::{Pointer, Value};
 use crate::provider::chain::Chain;
 use crate::provider::error::{Fault, ProviderError, Sort};
@@ -421,8 +421,7 @@ impl Live {
         }
         let mut requests = 0;
         let made = match self.complete(spec, pass.read, context, row.body, &mut requests).await {
-            Ok(body) if spec.shape == Shape::Edge => Made::Resource(key, rows::prune(&body, &spec.keep)),
-            Ok(body) => Made::Resource(key, body),
+            Ok(body) => Made::Resource(key, rows::kept(spec, body)),
             Err(error) => Made::Fault(Some(key), error.into()),
         };
         (made, requests)

@@ -29,6 +29,7 @@ mod marks;
 mod prune;
 mod pruned;
 mod recipients;
+mod repeats;
 mod replay;
 mod repository;
 mod retention;
@@ -38,6 +39,7 @@ mod said;
 mod segments;
 mod sequence;
 mod session;
+mod short;
 mod snapshot;
 mod state;
 mod tenant;
@@ -61,6 +63,7 @@ pub use prune::{
     Asked as PruneAsked, GIVEN_UP_AFTER, GRACE as PRUNE_GRACE, Needs as PruneNeeds, Objects, TenantPruned,
 };
 pub use pruned::Gap;
+pub use repeats::{Ready, Repeat, Repeats};
 pub use repository::{Fingerprints, KdfCost, Repository, Stats, TenantStats, Unlock};
 pub use retention::{Candidate, Fate, Go, Keep, NotAPeriod, Now, Period, Retention, decide};
 pub use session::WriteSession;
