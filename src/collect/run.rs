@@ -266,8 +266,14 @@ pub fn same_tenant(snapshot: &Snapshot, identity: &str) -> Result<(), CollectErr
     if snapshot.identity == identity_hash(identity) {
         return Ok(());
     }
-    let expected = snapshot.notes.get(IDENTITY_NOTE).cloned().unwrap_or_else(|| "another one".into());
+    let expected = self::identity(snapshot).unwrap_or("another one").to_owned();
     Err(CollectError::OtherTenant { expected, found: identity.into() })
+}
+
+/// What the vendor calls the tenant that a snapshot is of, for ever; `None` where it does not say.
+#[must_use]
+pub fn identity(snapshot: &Snapshot) -> Option<&str> {
+    snapshot.notes.get(IDENTITY_NOTE).map(String::as_str)
 }
 
 /// What a record holds of a text that may be long or may not stand in it.
@@ -278,8 +284,7 @@ fn identity_hash(text: &str) -> [u8; 32] {
 /// What holds for the tenant whatever is read, as the snapshot before noted it.
 pub(crate) fn carried_notes(previous: &Snapshot) -> BTreeMap<String, String> {
     let mut kept = notes::pack(RIGHTS_NOTE, rights_of(previous).iter().map(String::as_str));
-    let identity = previous.notes.get(IDENTITY_NOTE);
-    kept.extend(identity.map(|identity| (IDENTITY_NOTE.to_owned(), identity.clone())));
+    kept.extend(identity(previous).map(|identity| (IDENTITY_NOTE.to_owned(), identity.to_owned())));
     kept
 }
 
