@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::catalog::template::placeholders;
-use crate::catalog::{KindSpec, NamesTenant, NewId, Provider, Shape, Write};
+use crate::catalog::{KindSpec, NamesTenant, NewId, Provider, RefBy, Reference, Shape, Write};
 use crate::json::{Pointer, Value};
 
 impl Provider {
@@ -59,14 +59,23 @@ impl KindSpec {
     /// Whether an instance has the same address in every tenant, as far as its parents and far ends have.
     #[must_use]
     pub fn is_known_by_name(&self) -> bool {
-        let is_name = |id: &Pointer| self.name.contains(id) && !self.is_made_of_references(id);
+        // An id within a text is of the tenant, and so is the text.
+        let within = |id: &Pointer| {
+            let mut there = self.refs_at(id);
+            there.any(|reference| matches!(reference.by, RefBy::Url | RefBy::Expression))
+        };
+        let is_name = |id: &Pointer| self.name.contains(id) && !within(id);
         self.shape != Shape::Object || self.id_is_name || self.id.as_ref().is_some_and(is_name)
     }
 
     /// Whether what stands there is made of what the instance refers to, and follows from that.
     #[must_use]
     pub fn is_made_of_references(&self, at: &Pointer) -> bool {
-        self.refs.iter().any(|reference| reference.at.as_pointer().as_ref() == Some(at))
+        self.refs_at(at).next().is_some()
+    }
+
+    fn refs_at(&self, at: &Pointer) -> impl Iterator<Item = &Reference> {
+        self.refs.iter().filter(move |reference| reference.at.as_pointer().as_ref() == Some(at))
     }
 
     fn forget_ids(&mut self) {
