@@ -26,6 +26,7 @@ mod index;
 mod indexing;
 mod lease;
 mod marks;
+mod past;
 mod prune;
 mod pruned;
 mod recipients;
@@ -59,6 +60,7 @@ pub use entry::{Change, Entry, Part, Parts, Put};
 pub use error::StoreError;
 pub use index::IndexStatus;
 pub use lease::{Lease, SECONDS as LEASE_SECONDS};
+pub use past::Past;
 pub use prune::{
     Asked as PruneAsked, GIVEN_UP_AFTER, GRACE as PRUNE_GRACE, Needs as PruneNeeds, Objects, TenantPruned,
 };

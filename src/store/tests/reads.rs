@@ -49,3 +49,30 @@ fn a_sweep_opens_each_frame_once_in_whatever_order_it_comes() {
     let asked = sweep(&meter, tempfile::tempdir().unwrap().path());
     assert!(asked <= frames, "{asked} reads for {frames} frames");
 }
+
+#[test]
+fn one_question_asks_for_the_newest_record_once_however_much_changed() {
+    let lists = |changes: u64| {
+        let meter = Arc::new(Meter::new(Arc::new(Memory::new())));
+        let repository = init(meter.clone(), None).unwrap();
+        snapshot(&repository, &state_of(&[("user/0", "{}")])).unwrap();
+        let mut session = repository.session(TENANT).unwrap();
+        for number in 1..=changes {
+            let key = key(&format!("user/{number}"));
+            session.put(&key, parts(b"{}")).unwrap();
+            session.explain(&key, b"made by eve").unwrap();
+        }
+        let taken = session.commit(meta(changes)).unwrap();
+        let before = meter.counts();
+        let past = repository.past(TENANT).unwrap();
+        for change in past.changes(taken.seq).unwrap() {
+            assert!(past.event(taken.seq, &change.key).unwrap().is_some());
+            assert!(past.entry(taken.seq, &change.key).unwrap().is_some());
+            assert!(past.late_events().unwrap().is_empty());
+        }
+        let after = meter.counts();
+        (after.list.calls - before.list.calls, after.get.calls - before.get.calls)
+    };
+    assert_eq!(lists(1), lists(300));
+    assert_eq!(lists(300).0, 1);
+}
