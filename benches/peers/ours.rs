@@ -14,6 +14,7 @@ use lastgood::catalog::{self, KindSpec};
 use lastgood::collect::intake::Intake;
 use lastgood::crypto::wrap::WrapSecret;
 use lastgood::json::{Limits, Object, Pattern, Pointer, Value, parse};
+use lastgood::provider::{Body, Given};
 use lastgood::restore::stored_journal;
 use lastgood::storage::Local;
 use lastgood::store::{
@@ -92,41 +93,43 @@ const TOGETHER: usize = 2_048;
 
 /// Takes bodies as a vendor's pages give them to the session, by the rules of the catalogue. What is no change
 /// of the body is known by its bytes, as in the collector.
-struct Given<'s> {
+struct Page<'s> {
     session: &'s mut WriteSession,
     kinds: BTreeMap<&'static str, KindSpec>,
     intake: Intake,
-    waiting: Vec<(ResourceKey, Vec<u8>)>,
+    waiting: Vec<Given>,
     count: u64,
 }
 
-impl<'s> Given<'s> {
-    fn new(repository: &Repository, session: &'s mut WriteSession) -> Result<Self, Failure> {
+impl<'s> Page<'s> {
+    /// Of a session that gets everything, or only what changed.
+    fn new(repository: &Repository, session: &'s mut WriteSession, all: bool) -> Result<Self, Failure> {
         let provider = catalog::provider("okta")?;
         // The peers keep all that they are given, so of an edge all is kept too.
         let whole = |spec: &KindSpec| KindSpec { keep: vec![Pattern::default()], ..spec.clone() };
         let kinds = provider.kinds.iter().map(|spec| (spec.kind.as_str(), whole(spec))).collect();
-        let intake = Intake::new(provider, repository.fingerprints(TENANT)?, session)?;
+        let intake = Intake::new(provider, repository.fingerprints(TENANT)?, session, all)?;
         Ok(Self { session, kinds, intake, waiting: Vec::with_capacity(TOGETHER), count: 0 })
     }
 
     fn put(&mut self, key: ResourceKey, body: Vec<u8>) -> Result<(), Failure> {
-        self.waiting.push((key, body));
-        if self.waiting.len() < TOGETHER { Ok(()) } else { self.flush() }
+        if self.waiting.len() == TOGETHER || self.waiting.last().is_some_and(|last| last.key.kind != key.kind)
+        {
+            self.flush()?;
+        }
+        let raw_len = body.len();
+        self.waiting.push(Given { key, body: Body::Sent(body.into()), raw_len });
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), Failure> {
-        let spec =
-            |key: &ResourceKey| self.kinds.get(key.kind.as_str()).ok_or("the catalogue has no such kind");
-        let waiting = std::mem::replace(&mut self.waiting, Vec::with_capacity(TOGETHER));
-        let batch: Vec<_> = waiting
-            .into_iter()
-            .map(|(key, body)| Ok::<_, Failure>((spec(&key)?, key, body)))
-            .collect::<Result<_, _>>()?;
-        self.count += batch.len() as u64;
-        for taken in self.intake.take(self.session, &batch)? {
+        let Some(first) = self.waiting.first() else { return Ok(()) };
+        let spec = self.kinds.get(first.key.kind.as_str()).ok_or("the catalogue has no such kind")?;
+        for taken in self.intake.take(self.session, spec, &self.waiting)? {
             taken?;
         }
+        self.count += self.waiting.len() as u64;
+        self.waiting.clear();
         Ok(())
     }
 }
@@ -167,7 +170,7 @@ fn commit(session: WriteSession, total: u64, full_sweep: bool) -> Result<(), Fai
 /// each body is another than at the last sweep.
 fn full(repository: &Repository, file: &Path, tick: Option<u64>) -> Result<(), Failure> {
     let mut session = repository.session(TENANT)?;
-    let mut given = Given::new(repository, &mut session)?;
+    let mut given = Page::new(repository, &mut session, true)?;
     lines(file, |text, body| {
         let (key, body) = (path(text)?, body.ok_or("a state has a body a line")?);
         given.put(key, tick.map_or_else(|| body.to_vec(), |tick| moved(body, tick)))
@@ -198,7 +201,7 @@ fn moved(body: &[u8], tick: u64) -> Vec<u8> {
 /// An incremental snapshot: only what changed is given.
 fn given(repository: &Repository, file: &Path) -> Result<(), Failure> {
     let mut session = repository.session(TENANT)?;
-    let mut given = Given::new(repository, &mut session)?;
+    let mut given = Page::new(repository, &mut session, false)?;
     lines(file, |text, body| match body {
         Some(body) => given.put(path(text)?, body.to_vec()),
         None => Ok(given.session.gone(&path(text)?)?),

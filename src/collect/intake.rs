@@ -12,8 +12,8 @@ use rayon::prelude::*;
 
 use crate::base::key::ResourceKey;
 use crate::catalog::{KindSpec, Provider, canonicalize};
-use crate::json::{self, JsonError, Value};
-use crate::provider;
+use crate::json::{JsonError, Value};
+use crate::provider::{self, Body, Given, Item};
 use crate::store::{Fingerprints, Parts, Put, Ready, Repeat, Repeats, StoreError, WriteSession};
 
 /// So many bodies are made by one core at a time; a smaller batch is not worth another thread.
@@ -30,9 +30,6 @@ pub struct Intake {
     repeats: Repeats,
 }
 
-/// A resource as it came: its kind's rules, its key, its body as the vendor sent it.
-pub type Given<'g, B> = (&'g KindSpec, ResourceKey, B);
-
 /// What became of one resource.
 #[derive(Debug)]
 pub struct Taken {
@@ -40,6 +37,8 @@ pub struct Taken {
     pub put: Put,
     /// Members that the catalogue does not know.
     pub unknown: Vec<String>,
+    /// Whether it was known by its bytes and not read.
+    pub repeats: bool,
 }
 
 /// One resource, ready for the session.
@@ -49,7 +48,7 @@ enum Made {
 }
 
 impl Intake {
-    /// Prepares for a session, with what is remembered of the last one.
+    /// Prepares for a session; where it `remembers`, with what is known of the bytes that came last time.
     ///
     /// # Errors
     /// None that a tenant can have.
@@ -57,57 +56,72 @@ impl Intake {
         catalog: &'static Provider,
         fingerprints: Fingerprints,
         session: &mut WriteSession,
+        remembers: bool,
     ) -> Result<Self, StoreError> {
         let Provider { provider, rules, fingerprint, .. } = catalog;
         let version = env!("CARGO_PKG_VERSION");
-        let repeats = session.repeats(&format!("{provider} {rules} {fingerprint} {version} {FORM}"))?;
+        let rules = format!("{provider} {rules} {fingerprint} {version} {FORM}");
+        let repeats = session.repeats(&rules, remembers)?;
         Ok(Self { catalog, fingerprints, repeats })
     }
 
-    /// Takes resources: each with its kind's rules, its key and its body as the vendor sent it. One whose body is
-    /// no JSON is not taken.
+    /// Takes resources of a kind, and says of each what became of it. One whose body cannot be read is not taken.
     ///
     /// # Errors
     /// The session could not keep one.
-    pub fn take<B: AsRef<[u8]> + Sync>(
+    pub fn take(
         &self,
         session: &mut WriteSession,
-        batch: &[Given<'_, B>],
+        spec: &KindSpec,
+        batch: &[Given],
     ) -> Result<Vec<Result<Taken, JsonError>>, StoreError> {
-        let make = |run: &[Given<'_, B>]| {
+        let make = |run: &[Given]| {
             let mut near = 0;
-            run.iter()
-                .map(|(spec, key, raw)| self.make(spec, key, raw.as_ref(), &mut near))
-                .collect::<Vec<_>>()
+            run.iter().map(|given| self.make(spec, given, &mut near)).collect::<Vec<_>>()
         };
         let made: Vec<Vec<Result<Made, JsonError>>> = if batch.len() < SHARED_FROM {
             vec![make(batch)]
         } else {
             batch.par_chunks(SHARED_FROM).map(make).collect()
         };
-        let put = |((_, key, _), made): (&Given<'_, B>, _)| match made {
-            Ok(Made::Same(repeat)) => Ok(Ok(Taken { put: session.put_same(&repeat)?, unknown: Vec::new() })),
-            Ok(Made::Other { repeat, ready, unknown }) => {
-                Ok(Ok(Taken { put: session.put_made(key, *ready, &repeat)?, unknown }))
-            }
+        let made = batch.iter().zip(made.into_iter().flatten());
+        made.map(|(given, made)| match made {
+            Ok(made) => put(session, &given.key, made).map(Ok),
             Err(error) => Ok(Err(error)),
-        };
-        batch.iter().zip(made.into_iter().flatten()).map(put).collect()
+        })
+        .collect()
     }
 
-    fn make(
+    /// Takes one resource that was read.
+    ///
+    /// # Errors
+    /// The session could not keep it.
+    pub fn take_read(
         &self,
+        session: &mut WriteSession,
         spec: &KindSpec,
-        key: &ResourceKey,
-        raw: &[u8],
-        near: &mut usize,
-    ) -> Result<Made, JsonError> {
-        let repeat = self.repeats.look(key, raw, near);
-        if repeat.is_same() {
-            return Ok(Made::Same(repeat));
+        item: &Item,
+    ) -> Result<Taken, StoreError> {
+        put(session, &item.key, self.make_read(spec, &item.key, &item.body, &mut 0))
+    }
+
+    fn make_read(&self, spec: &KindSpec, key: &ResourceKey, body: &Value, near: &mut usize) -> Made {
+        // Other bytes than those of the body made it, so there are none to know it by.
+        let repeat = self.repeats.look(key, b"", near).passing();
+        self.canonical(spec, repeat, body.clone())
+    }
+
+    fn make(&self, spec: &KindSpec, given: &Given, near: &mut usize) -> Result<Made, JsonError> {
+        match &given.body {
+            Body::Read(body) => Ok(self.make_read(spec, &given.key, body, near)),
+            Body::Sent(sent) => {
+                let repeat = self.repeats.look(&given.key, sent, near);
+                if repeat.is_same() {
+                    return Ok(Made::Same(repeat));
+                }
+                Ok(self.canonical(spec, repeat, provider::kept_of(spec, sent)?))
+            }
         }
-        let body = json::parse(raw, &json::Limits::body())?;
-        Ok(self.canonical(spec, repeat, provider::kept(spec, body)))
     }
 
     /// Brings a body that was read to canonical form.
@@ -124,5 +138,16 @@ impl Intake {
         // What the catalogue does not know is told each time, so such a body is read each time.
         let repeat = if canonical.unknown.is_empty() { repeat } else { repeat.passing() };
         Made::Other { repeat, ready, unknown: canonical.unknown }
+    }
+}
+
+fn put(session: &mut WriteSession, key: &ResourceKey, made: Made) -> Result<Taken, StoreError> {
+    match made {
+        Made::Same(repeat) => {
+            Ok(Taken { put: session.put_same(&repeat)?, unknown: Vec::new(), repeats: true })
+        }
+        Made::Other { repeat, ready, unknown } => {
+            Ok(Taken { put: session.put_made(key, *ready, &repeat)?, unknown, repeats: false })
+        }
     }
 }

@@ -14,6 +14,7 @@ use crate::catalog::Provider;
 use crate::collect::absence::{Gone, lost_rights};
 use crate::collect::due::{self, Full};
 use crate::collect::explain::Log;
+use crate::collect::intake::Intake;
 use crate::collect::mark::{AFTER_NOTE, Mark, read_began};
 use crate::collect::remaining::Left;
 use crate::collect::{CollectError, explain, late, ledger, notes};
@@ -88,11 +89,15 @@ pub struct Collected {
     pub gaps: Vec<Kind>,
     /// Why everything was read; `None` where only what the vendor's log names was.
     pub full: Option<Full>,
+    /// Resources that were known by their bytes and not read.
+    pub repeated: u64,
 }
 
 /// What has been gathered while the run goes on.
 pub(crate) struct Gathering {
     pub(crate) session: WriteSession,
+    pub(crate) intake: Intake,
+    pub(crate) repeated: u64,
     pub(crate) known: Known,
     pub(crate) gone: Gone,
     pub(crate) ledger: Ledger,
@@ -146,9 +151,13 @@ impl Run<'_> {
         let lost = if self.options.accept_rights { Vec::new() } else { lost_rights(&baseline, &rights) };
         let kept_rights = if lost.is_empty() { rights.clone() } else { baseline };
         let previous = session.parent().cloned();
+        let mut session = session;
+        let intake = Intake::new(self.catalog, self.fingerprints.clone(), &mut session, false)?;
         let start = Start { started, identity, rights, kept_rights, previous };
         let mut gathering = Gathering {
             session,
+            intake,
+            repeated: 0,
             known: Known::lean_for(self.live),
             gone: Gone::default(),
             ledger: Ledger::default(),
@@ -226,7 +235,7 @@ impl Run<'_> {
         let mut meta = self.meta(&start, finished, gathering.ledger, full.is_err());
         meta.notes.extend(notes);
         let snapshot = gathering.session.commit(meta)?;
-        Ok(Collected { snapshot, gaps, full: full.err() })
+        Ok(Collected { snapshot, gaps, full: full.err(), repeated: gathering.repeated })
     }
 
     fn meta(&self, start: &Start, finished: Timestamp, ledger: Ledger, full_sweep: bool) -> Meta {

@@ -50,7 +50,7 @@ impl Live {
         let mut new = Vec::with_capacity(items.len());
         for item in items {
             match job.repeats(&item.key, &item.body) {
-                Ok(false) => new.push(item),
+                Ok(false) => new.push(item.into()),
                 Ok(true) => {}
                 Err(fault) => outcome.faults.push((Some(item.key), fault)),
             }

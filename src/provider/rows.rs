@@ -114,8 +114,7 @@ fn is_whole(keep: &[Pattern]) -> bool {
 }
 
 /// The body of a resource, from what the vendor sent for it: of an edge what the catalogue keeps.
-#[must_use]
-pub fn kept(spec: &KindSpec, body: Value) -> Value {
+pub(crate) fn kept(spec: &KindSpec, body: Value) -> Value {
     if spec.shape == Shape::Edge && !is_whole(&spec.keep) { prune(&body, &spec.keep) } else { body }
 }
 

@@ -134,16 +134,17 @@ pub(super) struct Keeping {
 
 impl WriteSession {
     /// What raw bytes can be compared with, for bodies that are brought to canonical form under these rules: a
-    /// text that is another one whenever the same bytes could become another body.
+    /// text that is another one whenever the same bytes could become another body. Unless it `remembers`, nothing
+    /// repeats and nothing is kept: for a session that gets few bodies.
     ///
     /// # Errors
     /// None that a tenant can have.
-    pub fn repeats(&mut self, rules: &str) -> Result<Repeats, StoreError> {
+    pub fn repeats(&mut self, rules: &str, remembers: bool) -> Result<Repeats, StoreError> {
         let (core, tenant) = (self.core.clone(), self.tenant.clone());
         let domain = tenant.newest()?;
         let key = MacKey::new(domain.ids.local(&format!("raw bytes\n{rules}")));
         let rules = key.mac(b"rules");
-        let file = core.folder().filter(|_| tenant.opens());
+        let file = core.folder().filter(|_| remembers && tenant.opens());
         let file = file.map(|folder| folder.join(format!("raw-{}", tenant.prefix)));
         // Where nobody keeps the leaves, every body is needed for the root.
         let known = file.as_ref().filter(|_| self.leaves.is_none());

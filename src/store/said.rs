@@ -10,6 +10,12 @@ impl WriteSession {
         self.said.contains_key(&self.tenant.short.of(&key.to_path()))
     }
 
+    /// Of how many resources something was said.
+    #[must_use]
+    pub fn count_said(&self) -> u64 {
+        self.said.len() as u64
+    }
+
     /// How many resources of a kind the parent has, and those of them of which nothing was said yet.
     #[must_use]
     pub fn unsaid(&self, kind: &Kind) -> (usize, Vec<ResourceKey>) {

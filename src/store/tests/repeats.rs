@@ -79,7 +79,7 @@ impl Side {
         let repository = open(self.storage.clone(), Some(self.folder.path()), 100 + number).unwrap();
         let mut session = repository.session(TENANT).unwrap();
         let looks = self.remembers && hour.full;
-        let repeats = looks.then(|| session.repeats(&format!("rules {}", hour.rules)).unwrap());
+        let repeats = looks.then(|| session.repeats(&format!("rules {}", hour.rules), true).unwrap());
         let mut told = Vec::new();
         let touched = |n: &u8| hour.full || hour.changes.iter().any(|(changed, _)| changed == n);
         for (n, sent) in tenant.iter().filter(|(n, _)| touched(n)) {
