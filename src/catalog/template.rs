@@ -33,11 +33,6 @@ pub struct Unfilled {
     pub template: String,
 }
 
-/// The names between braces of any text, in order.
-pub(super) fn placeholders(text: &str) -> impl Iterator<Item = &str> {
-    text.split('{').skip(1).filter_map(|part| part.split('}').next())
-}
-
 impl Template {
     /// Reads a template.
     ///
@@ -73,7 +68,7 @@ impl Template {
 
     /// The names between braces, in order.
     pub fn placeholders(&self) -> impl Iterator<Item = &str> {
-        placeholders(&self.0)
+        self.0.split('{').skip(1).filter_map(|part| part.split('}').next())
     }
 
     /// Puts a value in each placeholder, percent-encoded.

@@ -39,7 +39,6 @@ pub mod pattern;
 pub mod pointer;
 pub mod redact;
 pub mod secrets;
-pub mod spans;
 pub mod value;
 
 mod bridge;
@@ -59,5 +58,4 @@ pub use patch::patch;
 pub use pattern::Pattern;
 pub use pointer::Pointer;
 pub use secrets::looks_secret;
-pub use spans::{elements, members};
 pub use value::Value;

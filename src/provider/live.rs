@@ -283,7 +283,7 @@ impl Live {
         self.value(target, answer, &[], &spec.scopes.read).map(Some)
     }
 
-    pub(crate) fn value(
+    fn value(
         &self,
         target: &str,
         answer: Answer,

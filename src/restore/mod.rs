@@ -45,7 +45,6 @@ mod placeholder;
 mod plan;
 mod reach;
 mod removals;
-mod renamed;
 mod scope;
 mod shape;
 mod stand_in;

@@ -101,7 +101,9 @@ fn ask(
         let body = step.body.as_ref().and_then(|body| scope.render(&body.0, &Value::Null));
         (scope.interpolate(target, &Value::Null), body)
     });
-    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    // A link that an earlier answer showed is followed.
+    let asked = target.strip_prefix(world.org.url.as_str()).unwrap_or(&target);
+    let (path, query) = asked.split_once('?').unwrap_or((asked, ""));
     let answer = handle(world, &Request::new(method, path, query, body));
     let body = match answer.body {
         Body::Json(body) => body,

@@ -6,7 +6,6 @@ use crate::crypto::sign::SignPublic;
 use crate::format::FormatError;
 use crate::format::key_ring::KeyRing;
 use crate::store::index;
-use crate::store::short::ShortNames;
 
 /// A tenant that the holder has keys for.
 pub(super) struct Tenant {
@@ -16,7 +15,6 @@ pub(super) struct Tenant {
     pub(super) repository: RepositoryId,
     pub(super) owner: SignPublic,
     pub(super) index_keys: index::Keys,
-    pub(super) short: ShortNames,
 }
 
 impl Tenant {
@@ -30,7 +28,6 @@ impl Tenant {
         Ok(Self {
             prefix,
             index_keys: index::Keys::new(oldest),
-            short: ShortNames::new(oldest),
             repository: ring.repository,
             owner: ring.owner,
             domains,

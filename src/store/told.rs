@@ -12,6 +12,7 @@ use crate::format::payload::{Annotation, Sort as About};
 use crate::store::StoreError;
 use crate::store::core::{Core, lock};
 use crate::store::entry::Change;
+use crate::store::repository::Repository;
 use crate::store::session::WriteSession;
 use crate::store::snapshot::{Rec, Snapshot};
 use crate::store::tenant::Tenant;
@@ -54,11 +55,7 @@ pub(super) type Told = (u64, Arc<Vec<LateEvent>>);
 
 impl Core {
     /// Every event that was told late, in the order of the sequence.
-    pub(super) fn late_events(
-        &self,
-        tenant: &Tenant,
-        newest: &Arc<Rec>,
-    ) -> Result<Arc<Vec<LateEvent>>, StoreError> {
+    fn late_events(&self, tenant: &Tenant, newest: &Arc<Rec>) -> Result<Arc<Vec<LateEvent>>, StoreError> {
         if let Some((to, known)) = lock(&self.late).get(&tenant.prefix)
             && *to == newest.sequence
         {
@@ -75,6 +72,17 @@ impl Core {
         let found = Arc::new(found);
         lock(&self.late).insert(tenant.prefix, (newest.sequence, found.clone()));
         Ok(found)
+    }
+}
+
+impl Repository {
+    /// The audit events that were heard after the snapshots that they belong to.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownTenant`], [`StoreError::RolledBack`], or a record is damaged.
+    pub fn late_events(&self, tenant: &str) -> Result<Arc<Vec<LateEvent>>, StoreError> {
+        let (tenant, newest) = self.at_newest(tenant)?;
+        self.core.late_events(&tenant, &newest)
     }
 }
 

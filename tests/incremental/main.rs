@@ -10,5 +10,4 @@ mod each;
 mod equal;
 mod figures;
 mod late;
-mod repeats;
 mod tenant;

@@ -83,12 +83,12 @@ fn what_vanishes_behind_a_refusal_is_kept() {
     let (first, _) = org.snapshot(0);
     assert_eq!(
         (coverage(&first)["trusted_origin"].0.as_str(), coverage(&first)["trusted_origin"].2),
-        ("complete", 1)
+        ("complete", 2)
     );
     let (second, _) = org.sweep(3);
     assert_eq!(second["removed"], 0, "nobody said that it was deleted");
     let (state, reason, count) = &coverage(&second)["trusted_origin"];
-    assert_eq!((state.as_str(), *count), ("not_entitled", 1), "{reason}");
+    assert_eq!((state.as_str(), *count), ("not_entitled", 2), "{reason}");
 }
 
 #[test]

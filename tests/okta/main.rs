@@ -6,7 +6,6 @@
 mod access;
 mod behaviour;
 mod document;
-mod elsewhere;
 mod entitled;
 mod falsified;
 mod forecast;

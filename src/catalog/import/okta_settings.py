@@ -45,6 +45,25 @@ REFS = {
     "governance_certification_settings": [("/integrations/settings/*/integrationId", "governance_integration")],
     "org_request_settings": [("/integrations/settings/*/integrationId", "governance_integration")],
     "resource_request_settings": [("/riskSettings/defaultSetting/approvalSequenceId", "request_sequence")],
+    "app": [
+        ("/settings/notifications/vpn/network/include/*", "network_zone"), ("/settings/notifications/vpn/network/exclude/*", "network_zone"),
+        ("/settings/inlineHookId", "inline_hook")],
+    "policy_rule": [
+        (f"/actions/appSignOn/verificationMethod/constraints/*/knowledge/{which}/*/id", "authenticator")
+        for which in ("authenticationMethods", "excludedAuthenticationMethods")],
+    "idp": [("/protocol/credentials/trust/additionalKids/*", "idp_key", "/kid")],
+    "risk_rule": [
+        ("/conflictCriteria/and/*/value/value/*/id", "entitlement"),
+        ("/conflictCriteria/and/*/value/value/*/values/*/id", "entitlement_value")],
+    "campaign": [
+        ("/principalScopeSettings/userIds/*", "user"), ("/principalScopeSettings/excludedUserIds/*", "user"),
+        ("/reviewerSettings/reviewerLevels/*/reviewerId", "user"), ("/reviewerSettings/reviewerLevels/*/fallBackReviewerId", "user"),
+        ("/reviewerSettings/reviewerLevels/*/reviewerGroupId", "group"),
+        ("/resourceSettings/targetResources/*/entitlements/*/id", "entitlement"),
+        ("/resourceSettings/targetResources/*/entitlements/*/values/*/id", "entitlement_value"),
+        ("/resourceSettings/targetResources/*/entitlementBundles/*/id", "entitlement_bundle"),
+        ("/resourceSettings/targetResources/*/appServiceAccounts/*/id", "app_service_account"),
+        ("/remediationSettings/autoRemediationSettings/includeOnly/*/resourceId", "group")],
 }
 # Members that neither the document nor a recording of the call shows: the vendor's own Terraform provider reads the first,
 # the management document has the schemas of the others.
@@ -74,7 +93,8 @@ def one(kind):
         known = kind.get(field, [])
         kind[field] = known + [at for at in facts.get(name, []) if at not in known]
     have = {ref["at"] for ref in kind.get("refs", [])}
-    kind["refs"] = kind.get("refs", []) + [{"at": at, "to": [to]} for at, to in REFS.get(name, []) if at not in have]
+    kind["refs"] = kind.get("refs", []) + [
+        {"at": at, "to": [to]} | ({"target_at": target[0]} if target else {}) for at, to, *target in REFS.get(name, []) if at not in have]
     if name in NAMES:
         kind["name"] = NAMES[name]
     if name in MERGES:
@@ -99,6 +119,12 @@ def governance_opt_in(kind):
 def resource_request_settings(kind):
     """They name a sequence that nobody can make."""
     reason = "Settings whose approval sequence went with its application do not come back, as no call makes a sequence."
+    kind["restore"] |= {"class": "partial", "reason": reason}
+
+
+def governance_bundle(kind):
+    """Its answer does not show what is in it, and the calls that list it write nothing."""
+    reason = "What is in a bundle is not written: one that is made again is empty, and is filled in the console."
     kind["restore"] |= {"class": "partial", "reason": reason}
 
 

@@ -43,6 +43,7 @@ pub(super) const SAMPLE: &[(&str, &str)] = &[
     ("sample/security.toml", include_str!("sample/security.toml")),
     ("sample/governance.toml", include_str!("sample/governance.toml")),
     ("sample/settings.toml", include_str!("sample/settings.toml")),
+    ("sample/whole.toml", include_str!("sample/whole.toml")),
 ];
 
 /// Calculations on a body.

@@ -14,7 +14,6 @@ mod prune_model;
 mod prune_power;
 mod pruned;
 mod reads;
-mod repeats;
 mod scenario;
 mod turns;
 mod writers;

@@ -5,7 +5,9 @@ use lastgood::catalog::{Action, Body, KindSpec, Shape, Write};
 use lastgood::json::{Limits, Object, Pattern, Pointer, Value, parse};
 
 use super::case::KindCase;
+use super::others::Others;
 use super::reader::{filled, ids, raw};
+use super::writable::Fields;
 use crate::org::Org;
 
 /// Sends a call; the words of a refusal.
@@ -83,6 +85,7 @@ pub(super) fn change(
     case: &KindCase,
     key: &ResourceKey,
     keys: &[ResourceKey],
+    fields: &Fields,
 ) -> Result<bool, String> {
     let Some(before) = raw(org, spec, key) else { return Err(format!("{key} is not there")) };
     let write = spec.update.iter().find(|write| {
@@ -106,14 +109,7 @@ pub(super) fn change(
             at.remove(&mut body);
         }
         let mut other = body.clone();
-        let held: Vec<Pattern> = spec
-            .fixed
-            .iter()
-            .chain(spec.refs.iter().map(|reference| &reference.at))
-            .chain(spec.secret.iter().map(|secret| &secret.at))
-            .cloned()
-            .collect();
-        mutate(&mut other, &mut Pointer::root(), &held, case);
+        Others::of(spec, case, key, keys, fields).mutate(&mut other, &mut Pointer::root());
         for (at, value) in &case.changed {
             let value = with_others(value.0.clone(), at.get(&body), keys);
             lastgood_set(&mut other, at, value);
@@ -183,49 +179,6 @@ fn other_switch<'s>(spec: &'s KindSpec, body: &Value) -> Option<&'s Action> {
 fn flip(org: &Org, spec: &KindSpec, action: &Action, key: &ResourceKey) -> Result<(), String> {
     let path = filled(action.call.path.as_str().split('?').next().unwrap(), &ids(spec, key));
     send(org, action.call.method.as_str(), &path, action.body.as_ref()).map(drop)
-}
-
-/// Gives every value another one of its sort.
-fn mutate(value: &mut Value, at: &mut Pointer, held: &[Pattern], case: &KindCase) {
-    let place = at.to_string();
-    if held.iter().any(|pattern| pattern.matches(at)) || case.unchanged.contains_key(&place) {
-        return;
-    }
-    match value {
-        Value::Bool(flag) => *value = (!*flag).into(),
-        Value::Number(number) => {
-            if let Ok(whole) = number.as_str().parse::<i64>() {
-                *value = (whole + 1).into();
-            }
-        }
-        Value::String(text) => {
-            // A word of the vendor's own has no other by chance.
-            let word = !text.is_empty()
-                && text.chars().all(|sign| sign.is_ascii_uppercase() || "_0123456789".contains(sign));
-            let id = text.len() == 20 && text.chars().all(|sign| sign.is_ascii_alphanumeric());
-            if !word && !id {
-                *value = format!("{text}-x").into();
-            }
-        }
-        Value::Object(members) => {
-            let names: Vec<String> = members.iter().map(|(name, _)| name.to_owned()).collect();
-            for name in names {
-                at.push(&name);
-                if let Some(member) = members.get_mut(&name) {
-                    mutate(member, at, held, case);
-                }
-                at.pop();
-            }
-        }
-        Value::Array(items) => {
-            for (place, item) in items.iter_mut().enumerate() {
-                at.push(place.to_string());
-                mutate(item, at, held, case);
-                at.pop();
-            }
-        }
-        Value::Null => {}
-    }
 }
 
 /// Deletes it; `false` where no call does.

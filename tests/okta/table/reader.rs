@@ -99,6 +99,12 @@ pub(super) fn bare(spec: &KindSpec, body: &Value) -> Value {
     out
 }
 
+/// Every resource that has one of these addresses, with all that is shown of it.
+pub(super) fn shown(org: &Org, catalog: &Provider, keys: &[ResourceKey]) -> Dump {
+    let spec = |key: &ResourceKey| catalog.kinds.iter().find(|spec| spec.kind == key.kind).unwrap();
+    keys.iter().filter_map(|key| Some((key.clone(), raw(org, spec(key), key)?))).collect()
+}
+
 /// Every resource that has one of these addresses, without what the server sets.
 pub(super) fn dump(org: &Org, catalog: &Provider, keys: &[ResourceKey]) -> Dump {
     let mut found = Dump::new();
