@@ -10,14 +10,15 @@ use lastgood::base::coverage::{Ledger, Row, State as Covered};
 use lastgood::base::entropy::SystemEntropy;
 use lastgood::base::key::{Kind, ResourceKey};
 use lastgood::base::secret::Secret;
-use lastgood::catalog::{self, KindSpec, canonicalize};
+use lastgood::catalog::{self, KindSpec};
+use lastgood::collect::intake::Intake;
 use lastgood::crypto::wrap::WrapSecret;
-use lastgood::json::{Limits, Object, Pointer, Value, parse};
+use lastgood::json::{Limits, Object, Pattern, Pointer, Value, parse};
+use lastgood::provider::{Body, Given};
 use lastgood::restore::stored_journal;
 use lastgood::storage::Local;
 use lastgood::store::{
-    Entry, Environment, Flags, KdfCost, Meta, Part, Parts, PruneAsked, Repository, Retention, Unlock,
-    WriteSession,
+    Entry, Environment, Flags, KdfCost, Meta, Part, PruneAsked, Repository, Retention, Unlock, WriteSession,
 };
 
 use super::Failure;
@@ -87,32 +88,48 @@ pub(crate) fn lines(
     Ok(())
 }
 
-/// Takes bodies as a vendor's page gives them to the session, by the rules of the catalogue.
-struct Intake<'a> {
-    provider: &'static catalog::Provider,
-    kinds: BTreeMap<&'a str, &'static KindSpec>,
-    fingerprints: lastgood::store::Fingerprints,
+/// Lines that are taken together, as a few pages of a vendor are.
+const TOGETHER: usize = 2_048;
+
+/// Takes bodies as a vendor's pages give them to the session, by the rules of the catalogue. What is no change
+/// of the body is known by its bytes, as in the collector.
+struct Page<'s> {
+    session: &'s mut WriteSession,
+    kinds: BTreeMap<&'static str, KindSpec>,
+    intake: Intake,
+    waiting: Vec<Given>,
+    count: u64,
 }
 
-impl Intake<'_> {
-    fn new(repository: &Repository) -> Result<Self, Failure> {
+impl<'s> Page<'s> {
+    /// Of a session that gets everything, or only what changed.
+    fn new(repository: &Repository, session: &'s mut WriteSession, all: bool) -> Result<Self, Failure> {
         let provider = catalog::provider("okta")?;
-        let kinds = provider.kinds.iter().map(|spec| (spec.kind.as_str(), spec)).collect();
-        Ok(Self { provider, kinds, fingerprints: repository.fingerprints(TENANT)? })
+        // The peers keep all that they are given, so of an edge all is kept too.
+        let whole = |spec: &KindSpec| KindSpec { keep: vec![Pattern::default()], ..spec.clone() };
+        let kinds = provider.kinds.iter().map(|spec| (spec.kind.as_str(), whole(spec))).collect();
+        let intake = Intake::new(provider, repository.fingerprints(TENANT)?, session, all)?;
+        Ok(Self { session, kinds, intake, waiting: Vec::with_capacity(TOGETHER), count: 0 })
     }
 
-    fn put(&self, session: &mut WriteSession, key: &ResourceKey, body: &[u8]) -> Result<(), Failure> {
-        let spec = self.kinds.get(key.kind.as_str()).ok_or("a kind that the catalogue has not")?;
-        let address = key.to_path();
-        let mark = |pointer: &str, value: &[u8]| self.fingerprints.mark(&address, pointer, value);
-        let canonical = canonicalize(self.provider, spec, parse(body, &Limits::body())?, &mark);
-        let parts = Parts {
-            main: canonical.main.to_canonical(),
-            secret: canonical.secret.map(|value| value.to_canonical()),
-            volatile: canonical.volatile.map(|value| value.to_canonical()),
-            raw: None,
-        };
-        session.put(key, parts)?;
+    fn put(&mut self, key: ResourceKey, body: Vec<u8>) -> Result<(), Failure> {
+        if self.waiting.len() == TOGETHER || self.waiting.last().is_some_and(|last| last.key.kind != key.kind)
+        {
+            self.flush()?;
+        }
+        let raw_len = body.len();
+        self.waiting.push(Given { key, body: Body::Sent(body.into()), raw_len });
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        let Some(first) = self.waiting.first() else { return Ok(()) };
+        let spec = self.kinds.get(first.key.kind.as_str()).ok_or("the catalogue has no such kind")?;
+        for taken in self.intake.take(self.session, spec, &self.waiting)? {
+            taken?;
+        }
+        self.count += self.waiting.len() as u64;
+        self.waiting.clear();
         Ok(())
     }
 }
@@ -152,26 +169,20 @@ fn commit(session: WriteSession, total: u64, full_sweep: bool) -> Result<(), Fai
 /// A full sweep: all bodies are given, and what did not come is gone. With a `tick`, a volatile field of
 /// each body is another than at the last sweep.
 fn full(repository: &Repository, file: &Path, tick: Option<u64>) -> Result<(), Failure> {
-    let intake = Intake::new(repository)?;
     let mut session = repository.session(TENANT)?;
-    let mut seen = std::collections::HashSet::new();
+    let mut given = Page::new(repository, &mut session, true)?;
     lines(file, |text, body| {
         let (key, body) = (path(text)?, body.ok_or("a state has a body a line")?);
-        match tick {
-            Some(tick) => intake.put(&mut session, &key, &moved(body, tick))?,
-            None => intake.put(&mut session, &key, body)?,
-        }
-        seen.insert(blake3::hash(text.as_bytes()).as_bytes()[..8].to_vec());
-        Ok(())
+        given.put(key, tick.map_or_else(|| body.to_vec(), |tick| moved(body, tick)))
     })?;
-    let gone: Vec<ResourceKey> = session
-        .parent_state()
-        .iter()
-        .map(|(key, _)| key)
-        .filter(|key| !seen.contains(&blake3::hash(key.to_path().as_bytes()).as_bytes()[..8]))
-        .collect();
-    gone.iter().try_for_each(|key| session.gone(key))?;
-    commit(session, seen.len() as u64, true)
+    given.flush()?;
+    let (kinds, count) = (given.kinds, given.count);
+    for spec in kinds.values() {
+        for key in session.unsaid(&spec.kind).1 {
+            session.gone(&key)?;
+        }
+    }
+    commit(session, count, true)
 }
 
 /// The same body with one more link, which says which reading it is of: what a vendor moves though
@@ -189,12 +200,13 @@ fn moved(body: &[u8], tick: u64) -> Vec<u8> {
 
 /// An incremental snapshot: only what changed is given.
 fn given(repository: &Repository, file: &Path) -> Result<(), Failure> {
-    let intake = Intake::new(repository)?;
     let mut session = repository.session(TENANT)?;
+    let mut given = Page::new(repository, &mut session, false)?;
     lines(file, |text, body| match body {
-        Some(body) => intake.put(&mut session, &path(text)?, body),
-        None => Ok(session.gone(&path(text)?)?),
+        Some(body) => given.put(path(text)?, body.to_vec()),
+        None => Ok(given.session.gone(&path(text)?)?),
     })?;
+    given.flush()?;
     let total = session.parent_state().len() as u64;
     commit(session, total, false)
 }

@@ -79,7 +79,9 @@ impl ResourceKey {
     /// `KIND/REF`, each id percent-encoded; the unique text form, used in addresses and at rest.
     #[must_use]
     pub fn to_path(&self) -> String {
-        let mut out = String::from(self.kind.as_str());
+        let length = self.kind.as_str().len() + self.ids.iter().map(|id| id.len() + 1).sum::<usize>();
+        let mut out = String::with_capacity(length);
+        out.push_str(self.kind.as_str());
         for id in &self.ids {
             out.push('/');
             encode_part(id, &mut out);
@@ -91,10 +93,28 @@ impl ResourceKey {
     #[must_use]
     pub fn from_path(path: &str) -> Option<Self> {
         let (kind, rest) = path.split_once('/')?;
+        if !kind.is_empty() && rest.bytes().all(|byte| is_plain(byte) || byte == b'/') {
+            let ids = rest.split('/').map(str::to_owned).collect();
+            return Some(Self { kind: Kind::new(kind), ids });
+        }
         let ids = rest.split('/').map(decode_part).collect::<Option<Vec<_>>>()?;
         let key = Self { kind: Kind::new(kind), ids };
         (!kind.is_empty() && key.to_path() == path).then_some(key)
     }
+}
+
+/// Whether a text is what [`ResourceKey::to_path`] gives for some key.
+#[must_use]
+pub fn is_path(path: &str) -> bool {
+    match path.split_once('/') {
+        Some((kind, rest)) if rest.bytes().all(|byte| is_plain(byte) || byte == b'/') => !kind.is_empty(),
+        _ => ResourceKey::from_path(path).is_some(),
+    }
+}
+
+/// Whether a byte stands for itself in an address, whatever is beside it.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && !matches!(byte, b'%' | b'/' | b'*' | b'?' | b'[')
 }
 
 impl fmt::Display for ResourceKey {
@@ -105,6 +125,9 @@ impl fmt::Display for ResourceKey {
 
 /// Percent-encodes what an address may not hold raw: `%`, `/`, glob signs and control characters.
 pub fn encode_part(text: &str, out: &mut String) {
+    if text.bytes().all(is_plain) {
+        return out.push_str(text);
+    }
     for c in text.chars() {
         match c {
             '%' | '/' | '*' | '?' | '[' => push_percent(c, out),
@@ -150,7 +173,15 @@ mod tests {
         #[test]
         fn path_is_injective(ids in proptest::collection::vec(".*", 1..4)) {
             let key = ResourceKey::new(&Kind::new("group"), ids);
+            prop_assert!(is_path(&key.to_path()));
             prop_assert_eq!(ResourceKey::from_path(&key.to_path()), Some(key));
+        }
+
+        #[test]
+        fn a_path_is_a_keys_text_and_nothing_else(text in "[a-c]{0,2}(/[a%4F/*~]{0,5}){0,2}") {
+            let key = ResourceKey::from_path(&text);
+            prop_assert_eq!(is_path(&text), key.is_some());
+            prop_assert!(key.is_none_or(|key| key.to_path() == text));
         }
     }
 

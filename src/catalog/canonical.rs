@@ -7,7 +7,7 @@
 //! Pure: the fingerprint of a secret is asked of the caller, who holds the key.
 
 use crate::catalog::spec::{KindSpec, Provider, Set};
-use crate::json::{Object, Pattern, Pointer, Value, looks_secret, redact};
+use crate::json::{Object, Pointer, Value, redact, secrets};
 
 /// A body taken apart.
 pub struct Canonical {
@@ -83,7 +83,7 @@ fn split_secrets(
     };
     // A tenant can write what looks like a marker. It is content: marked as a whole, so that every
     // marker in a main body is ours.
-    for at in places(body, &|_, value| redact::is_marker(value)) {
+    for at in redact::markers(body) {
         if let Some(forged) = at.get_mut(body).filter(|value| redact::is_marker(value)) {
             mark(&place_of(&at), forged);
         }
@@ -99,26 +99,15 @@ fn split_secrets(
         }
     };
     for field in &spec.secret {
-        let place = field.at.to_string();
-        field.at.visit_mut(body, |_, value| hide(&place, value));
+        field.at.visit_mut(body, |_, value| hide(&field.at.to_string(), value));
     }
     // Found first and replaced afterwards: a walk that replaces would walk into its own markers.
-    let looks = |at: &Pointer, value: &Value| {
-        let text = value.as_str().is_some() && at.last() != Some(redact::SECRET);
-        text && (is_masked(provider, value) || looks_secret(at, value))
-    };
-    for at in places(body, &looks) {
+    for at in secrets::texts_where(body, &|value| is_masked(provider, value)) {
         if let Some(value) = at.get_mut(body) {
             hide(&place_of(&at), value);
         }
     }
     kept
-}
-
-/// Where values stand that `test` admits, parents before children.
-fn places(body: &Value, test: &dyn Fn(&Pointer, &Value) -> bool) -> Vec<Pointer> {
-    let everywhere = Pattern::parse("/**/*").expect("a constant pattern");
-    everywhere.find(body).into_iter().filter(|(at, value)| test(at, value)).map(|(at, _)| at).collect()
 }
 
 /// The name of a secret's place, for its fingerprint: the pattern by which it is declared, else one made of its

@@ -67,7 +67,7 @@ impl<'a> Context<'a> {
         if let Some(params) = params {
             return params.iter().find_map(|param| {
                 let found = text(param.at.get(self.body(&param.of)?)?)?;
-                Some(if param.last { found.rsplit('/').next().unwrap_or_default().to_owned() } else { found })
+                Some(param.part(&found).to_owned())
             });
         }
         self.settings.get(placeholder).cloned()

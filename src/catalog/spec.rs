@@ -44,6 +44,9 @@ pub struct Provider {
     pub auth: Auth,
     /// What names the tenant for ever, whatever its URL.
     pub identity: Identity,
+    /// Texts of any kind that name the tenant: in another tenant they name that one.
+    #[serde(default)]
+    pub names_tenant: Vec<NamesTenant>,
     /// Page forms by name.
     #[serde(default)]
     pub paging: BTreeMap<String, Paging>,
@@ -118,6 +121,19 @@ impl<'de> Deserialize<'de> for Param {
     }
 }
 
+impl Param {
+    /// The text that a body of that resource holds there.
+    #[must_use]
+    pub fn text<'v>(&self, body: &'v Value) -> Option<&'v str> {
+        self.at.get(body)?.as_str().map(|text| self.part(text))
+    }
+
+    /// The part that is meant of what stands there.
+    pub(super) fn part<'t>(&self, text: &'t str) -> &'t str {
+        text.rsplit('/').next().filter(|_| self.last).unwrap_or(text)
+    }
+}
+
 /// One resource type.
 #[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
@@ -147,6 +163,9 @@ pub struct KindSpec {
     /// values come before it, because the same row comes for each of them.
     #[serde(default)]
     pub id_of: Vec<String>,
+    /// Those values are names, the same in every tenant.
+    #[serde(default)]
+    pub id_is_name: bool,
     /// Natural key: fields that find the counterpart where ids differ.
     #[serde(default)]
     pub name: Vec<Pointer>,
@@ -222,8 +241,8 @@ pub struct KindSpec {
     /// What the vendor makes some instances along with, and under which name.
     #[serde(default)]
     pub comes_with: Vec<ComesWith>,
-    /// The tenant's singleton that appoints one of them, by its id: another tenant has its own in that place, under
-    /// a name of its own.
+    /// What appoints an instance by its id, and is known by its name itself: another tenant has its own in that place,
+    /// whatever that is called.
     pub appointed_by: Option<Param>,
     /// Texts that name the tenant: in another tenant they name that one.
     #[serde(default)]
@@ -256,18 +275,9 @@ pub struct KindSpec {
 pub struct NamesTenant {
     /// Which texts.
     pub at: Pattern,
-    /// What names it in them; `{name}` stands for a setting.
+    /// What names it in them; `{name}` stands for a setting, `{identity}` for what names the tenant for ever, and
+    /// `{url}` for its address.
     pub by: String,
-}
-
-impl NamesTenant {
-    /// What names a tenant of these settings.
-    #[must_use]
-    pub fn of(&self, settings: &BTreeMap<String, String>) -> String {
-        settings
-            .iter()
-            .fold(self.by.clone(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
-    }
 }
 
 /// What an instance is.

@@ -33,6 +33,11 @@ pub struct Unfilled {
     pub template: String,
 }
 
+/// The names between braces of any text, in order.
+pub(super) fn placeholders(text: &str) -> impl Iterator<Item = &str> {
+    text.split('{').skip(1).filter_map(|part| part.split('}').next())
+}
+
 impl Template {
     /// Reads a template.
     ///
@@ -68,7 +73,7 @@ impl Template {
 
     /// The names between braces, in order.
     pub fn placeholders(&self) -> impl Iterator<Item = &str> {
-        self.0.split('{').skip(1).filter_map(|part| part.split('}').next())
+        placeholders(&self.0)
     }
 
     /// Puts a value in each placeholder, percent-encoded.

@@ -28,6 +28,8 @@ pub fn faults(provider: &Provider) -> Vec<String> {
         }
         KindCheck { provider, spec, out: &mut out }.run();
     }
+    let names = provider.kinds.iter().flat_map(|spec| &spec.names_tenant).chain(&provider.names_tenant);
+    out.extend(names.filter_map(|text| text.fault(provider)));
     claims(provider, &mut out);
     if let Some(audit) = &provider.audit {
         for deed in audit.deeds.iter().filter(|deed| deed.why.is_some() && !deed.kinds.is_empty()) {

@@ -12,7 +12,8 @@ use crate::catalog::Provider;
 use crate::cli::args::{Global, PlanArgs};
 use crate::cli::config::{AuthConfig, Config, TenantConfig};
 use crate::cli::open::{Opened, Purpose, connect, note_pruned, open, when};
-use crate::cli::{Exit, Failure, changes, snapshot, undo};
+use crate::cli::{Exit, Failure, changes, undo};
+use crate::collect;
 use crate::history::{Address, Choice, History, HistoryError, Moment};
 use crate::json::{Pointer, Value};
 use crate::provider::Live;
@@ -90,10 +91,14 @@ pub async fn make(global: &Global, opened: &Opened, args: &PlanArgs) -> Result<P
     let moment = back.moment(&history, args)?;
     note_pruned(global.output, name, &moment);
     let into = args.to.as_deref().filter(|to| to != name);
-    let into = into.map(|to| Another::new(opened, &history, args, to)).transpose()?;
+    let mut into = into.map(|to| Another::new(opened, &history, args, (to, &moment))).transpose()?;
     let tenant = opened.config.tenant(into.as_ref().map_or(name, |into| into.to))?;
     let live = connect(&opened.config, tenant, Purpose::Read)?;
-    snapshot::same_tenant(&live, into.as_ref().map_or(&moment.snapshot, |into| &into.known)).await?;
+    let identity = live.identity().await?;
+    collect::same_tenant(into.as_ref().map_or(&moment.snapshot, |into| &into.known), &identity)?;
+    if let Some(into) = &mut into {
+        into.names_here = names(tenant, live.settings().clone(), identity);
+    }
     let fingerprints = opened.repository.fingerprints(&tenant.name)?;
     let mark = |address: &str, pointer: &str, value: &[u8]| fingerprints.mark(address, pointer, value);
     let stored = Stored::new(&opened.repository, moment.snapshot.clone())?.marking(&mark);
@@ -109,7 +114,11 @@ pub async fn make(global: &Global, opened: &Opened, args: &PlanArgs) -> Result<P
         catalog: into.as_ref().map_or(history.catalog, |into| &into.catalog),
         settings: live.settings(),
         tenant: &tenant.name,
-        from: into.as_ref().map(|into| Elsewhere { tenant: name, settings: &into.settings }),
+        from: into.as_ref().map(|into| Elsewhere {
+            tenant: name,
+            names: &into.names,
+            names_here: &into.names_here,
+        }),
         base: &base,
         goal: &goal,
         live: &nothing,
@@ -240,14 +249,21 @@ struct Another<'a> {
     to: &'a str,
     /// The catalogue as it is there.
     catalog: Provider,
-    /// The settings of the tenant that was recorded.
-    settings: BTreeMap<String, String>,
+    /// What texts name the tenant by that was recorded.
+    names: BTreeMap<String, String>,
+    /// What they name the other by, once it has been asked.
+    names_here: BTreeMap<String, String>,
     /// The newest snapshot of the tenant that is written to.
     known: Snapshot,
 }
 
 impl<'a> Another<'a> {
-    fn new(opened: &Opened, history: &History<'_>, args: &PlanArgs, to: &'a str) -> Result<Self, Failure> {
+    fn new(
+        opened: &Opened,
+        history: &History<'_>,
+        args: &PlanArgs,
+        (to, moment): (&'a str, &Moment),
+    ) -> Result<Self, Failure> {
         opened.tenants(Some(to))?;
         let (from, tenant) = (opened.config.tenant(history.tenant)?, opened.config.tenant(to)?);
         let of = &history.catalog.provider;
@@ -261,13 +277,30 @@ impl<'a> Another<'a> {
             ));
         }
         let known = opened.repository.snapshots(to)?.pop();
+        let identity = collect::identity(&moment.snapshot).ok_or_else(|| {
+            let words =
+                format!("the snapshot does not say which tenant at the vendor `{}` is", history.tenant);
+            Failure::usage(format!("{words}; go back to a later one"))
+        })?;
         Ok(Self {
             to,
             catalog: history.catalog.elsewhere(),
-            settings: from.provider_settings(history.catalog)?,
+            names: names(from, from.provider_settings(history.catalog)?, identity.to_owned()),
+            names_here: BTreeMap::new(),
             known: known.ok_or_else(|| Failure::usage(format!("`{to}` has no snapshot yet")))?,
         })
     }
+}
+
+/// What texts name a tenant by: see [`NamesTenant`](crate::catalog::NamesTenant).
+fn names(
+    tenant: &TenantConfig,
+    mut settings: BTreeMap<String, String>,
+    identity: String,
+) -> BTreeMap<String, String> {
+    settings.insert("identity".to_owned(), identity);
+    settings.insert("url".to_owned(), tenant.url.trim_end_matches('/').to_owned());
+    settings
 }
 
 /// Adds what the addresses mean at that time, or ever meant; gives those that no state knows.

@@ -12,6 +12,7 @@ pub mod explain;
 mod follow;
 mod hourly;
 pub mod imported;
+pub mod intake;
 mod late;
 pub mod ledger;
 pub mod mark;
@@ -25,7 +26,7 @@ mod sweep;
 mod window;
 
 pub use remaining::Left;
-pub use run::{Collected, Options, PROVIDER_NOTE, Progress, Run, Silent, same_tenant};
+pub use run::{Collected, Options, PROVIDER_NOTE, Progress, Run, Silent, identity, same_tenant};
 
 use jiff::Timestamp;
 

@@ -2,13 +2,14 @@
 
 use crate::base::coverage::{Row, State};
 use crate::base::key::ResourceKey;
-use crate::catalog::{KindSpec, canonicalize};
+use crate::catalog::KindSpec;
 use crate::collect::CollectError;
 use crate::collect::absence::{Case, Verdict, judge};
+use crate::collect::intake::{Intake, Taken};
 use crate::collect::ledger::{self, join_reasons};
 use crate::collect::run::{Gathering, Run};
-use crate::provider::{self, Item, Swept};
-use crate::store::{Parts, Put, Snapshot};
+use crate::provider::{self, Body, Given, Item, Known, Swept, Unread};
+use crate::store::{Put, Snapshot};
 
 impl Run<'_> {
     pub(crate) async fn sweep_all(
@@ -16,6 +17,9 @@ impl Run<'_> {
         gathering: &mut Gathering,
         previous: Option<&Snapshot>,
     ) -> Result<(), CollectError> {
+        // What everything is compared with is worth remembering where everything is read.
+        gathering.intake =
+            Intake::new(self.catalog, self.fingerprints.clone(), &mut gathering.session, true)?;
         let levels = provider::order(self.catalog);
         let all = levels.iter().map(Vec::len).sum();
         let read: Vec<&KindSpec> = levels.into_iter().flatten().filter(|spec| spec.is_asked_for()).collect();
@@ -34,30 +38,24 @@ impl Run<'_> {
         spec: &KindSpec,
         gathering: &mut Gathering,
     ) -> Result<(), CollectError> {
-        let (mut seen, mut fault) = (0, None);
+        let (mut seen, mut fault, mut unread) = (0, None, Unread::default());
         let known = std::mem::take(&mut gathering.known);
         let mut fresh = Vec::new();
-        let keeps = known.keeps(&spec.kind);
-        let mut sink = |item: Item| {
+        let mut sink = |batch: Vec<Given>| {
             if fault.is_some() {
                 return;
             }
-            let is_new = !gathering.session.has_said(&item.key);
-            match self.take(spec, &item, gathering) {
-                Ok(_) => {
-                    seen += u64::from(is_new);
-                    self.progress.rows(seen);
-                    if keeps {
-                        fresh.push(known.trimmed(item));
-                    }
-                }
-                Err(error) => fault = Some(error),
-            }
+            let before = gathering.session.count_said();
+            let taken = self.take_all(spec, batch, &known, gathering, (&mut fresh, &mut unread));
+            fault = taken.err();
+            seen += gathering.session.count_said() - before;
+            self.progress.rows(seen);
         };
-        let swept = self.live.sweep(spec, &known, &mut sink).await;
+        let mut swept = self.live.sweep_sent(spec, &known, &mut sink).await;
         if let Some(error) = fault {
             return Err(error);
         }
+        swept.lacks(&unread);
         gathering.known = known;
         fresh.into_iter().for_each(|item| gathering.known.insert(item));
         let row = self.settle(spec, swept, seen, gathering).await?;
@@ -84,6 +82,36 @@ impl Run<'_> {
         self.sweep_kind(spec, gathering).await
     }
 
+    /// Takes what came together. `fresh` gets what others need of it.
+    fn take_all(
+        &self,
+        spec: &KindSpec,
+        batch: Vec<Given>,
+        known: &Known,
+        gathering: &mut Gathering,
+        (fresh, unread): (&mut Vec<Item>, &mut Unread),
+    ) -> Result<(), CollectError> {
+        let taken = gathering.intake.take(&mut gathering.session, spec, &batch)?;
+        for (given, taken) in batch.into_iter().zip(taken) {
+            let needed = match (&given.body, taken) {
+                (_, Err(error)) => Err(error),
+                (body, Ok(taken)) => {
+                    gathering.note(&given.key, taken);
+                    match body {
+                        _ if !known.keeps(&spec.kind) => continue,
+                        Body::Sent(sent) => known.trimmed_sent(spec, &given.key, sent),
+                        Body::Read(_) => given.read(spec).map(|item| known.trimmed(item)),
+                    }
+                }
+            };
+            match needed {
+                Ok(item) => fresh.push(item),
+                Err(error) => unread.note(error),
+            }
+        }
+        Ok(())
+    }
+
     /// Brings one resource to canonical form and hands it to the session.
     pub(crate) fn take(
         &self,
@@ -91,22 +119,9 @@ impl Run<'_> {
         item: &Item,
         gathering: &mut Gathering,
     ) -> Result<Put, CollectError> {
-        let address = item.key.to_path();
-        let mark = |pointer: &str, value: &[u8]| self.fingerprints.mark(&address, pointer, value);
-        let canonical = canonicalize(self.catalog, spec, item.body.clone(), &mark);
-        gathering.unknown.extend(canonical.unknown);
-        let parts = Parts {
-            main: canonical.main.to_canonical(),
-            secret: canonical.secret.map(|value| value.to_canonical()),
-            volatile: canonical.volatile.map(|value| value.to_canonical()),
-            raw: None,
-        };
-        let put = gathering.session.put(&item.key, parts)?;
-        if put != Put::Same
-            && let Some(fresh) = &mut gathering.fresh
-        {
-            fresh.insert(item.key.clone());
-        }
+        let taken = gathering.intake.take_read(&mut gathering.session, spec, item)?;
+        let put = taken.put;
+        gathering.note(&item.key, taken);
         Ok(put)
     }
 
@@ -134,13 +149,7 @@ impl Run<'_> {
         seen: u64,
         gathering: &mut Gathering,
     ) -> Result<Row, CollectError> {
-        let (mut before, mut missing) = (0, Vec::new());
-        for path in gathering.session.parent_state().texts(&spec.kind) {
-            before += 1;
-            if !gathering.session.has_said_path(path) {
-                missing.extend(ResourceKey::from_path(path));
-            }
-        }
+        let (before, missing) = gathering.session.unsaid(&spec.kind);
         let mut row = Row {
             state: swept.state,
             reason: swept.reason,
@@ -196,6 +205,19 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+}
+
+impl Gathering {
+    /// Notes what became of a resource that was taken.
+    fn note(&mut self, key: &ResourceKey, taken: Taken) {
+        self.unknown.extend(taken.unknown);
+        self.repeated += u64::from(taken.repeats);
+        if taken.put != Put::Same
+            && let Some(fresh) = &mut self.fresh
+        {
+            fresh.insert(key.clone());
+        }
     }
 }
 

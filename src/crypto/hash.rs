@@ -3,6 +3,10 @@
 //! A hash made for one purpose can never be taken for another, since the purpose is part of it.
 //! Inputs of several parts are length-prefixed, so no two lists of parts give the same input.
 
+use std::sync::OnceLock;
+
+use blake3::hazmat::HasherExt;
+
 use crate::base::secret::Secret;
 
 /// 32 bytes of BLAKE3.
@@ -20,6 +24,42 @@ impl Purpose {
     #[must_use]
     pub const fn new(context: &'static str) -> Self {
         Self(context)
+    }
+}
+
+/// A purpose for which so much is hashed that its context is brought into the hash once, and not each time. The
+/// hashes are the same.
+pub struct Often {
+    purpose: Purpose,
+    context: OnceLock<blake3::hazmat::ContextKey>,
+}
+
+impl Often {
+    /// The same purpose.
+    #[must_use]
+    pub const fn new(purpose: Purpose) -> Self {
+        Self { purpose, context: OnceLock::new() }
+    }
+
+    /// A hasher for the purpose, as [`Hasher::new`] gives it.
+    #[must_use]
+    pub fn hasher(&self) -> Hasher {
+        let context = self.context.get_or_init(|| blake3::hazmat::hash_derive_key_context(self.purpose.0));
+        Hasher(blake3::Hasher::new_from_context_key(context))
+    }
+
+    /// As [`hash`].
+    #[must_use]
+    pub fn hash(&self, bytes: &[u8]) -> Hash {
+        *self.hasher().0.update(bytes).finalize().as_bytes()
+    }
+
+    /// As [`hash_parts`].
+    #[must_use]
+    pub fn hash_parts(&self, parts: &[&[u8]]) -> Hash {
+        let mut hasher = self.hasher();
+        parts.iter().for_each(|part| hasher.part(part));
+        hasher.finish()
     }
 }
 
@@ -153,6 +193,16 @@ mod tests {
         stream(Purpose::new("lastgood/1 a"), &Secret::new([1; 32]), &mut a);
         stream(Purpose::new("lastgood/1 a"), &Secret::new([2; 32]), &mut b);
         assert_ne!(a, b);
+    }
+
+    #[test]
+    fn what_is_hashed_often_is_hashed_the_same() {
+        let purpose = Purpose::new("lastgood/1 test");
+        let often = Often::new(purpose);
+        for bytes in [b"".as_slice(), b"x", &[7; 3000]] {
+            assert_eq!(often.hash(bytes), hash(purpose, bytes));
+            assert_eq!(often.hash_parts(&[bytes, b"y"]), hash_parts(purpose, &[bytes, b"y"]));
+        }
     }
 
     #[test]

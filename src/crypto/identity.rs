@@ -2,10 +2,10 @@
 
 use crate::base::ids::ObjectId;
 use crate::base::secret::Secret;
-use crate::crypto::hash::{self, HalfHash, Hash, MacKey, Purpose};
+use crate::crypto::hash::{self, HalfHash, Hash, MacKey, Often, Purpose};
 
-const BODY: Purpose = Purpose::new("lastgood/1 body");
-const LEAF: Purpose = Purpose::new("lastgood/1 leaf");
+static BODY: Often = Often::new(Purpose::new("lastgood/1 body"));
+static LEAF: Often = Often::new(Purpose::new("lastgood/1 leaf"));
 const LOCAL: Purpose = Purpose::new("lastgood/1 local");
 
 /// Names bodies: their keyed BLAKE3, so that nobody without the key can test a guess.
@@ -85,13 +85,13 @@ impl ProofKey {
 /// The hash of a main body inside its leaf; needs no key.
 #[must_use]
 pub fn body_hash(body: &[u8]) -> Hash {
-    hash::hash(BODY, body)
+    BODY.hash(body)
 }
 
 /// The leaf from its disclosed parts; needs no key.
 #[must_use]
 pub fn leaf_of(salt: &Hash, key: &str, body_hash: &Hash) -> Leaf {
-    Leaf(hash::hash_parts(LEAF, &[salt, key.as_bytes(), body_hash]))
+    Leaf(LEAF.hash_parts(&[salt, key.as_bytes(), body_hash]))
 }
 
 /// Marks secret values, so that a change of one shows and the value does not.

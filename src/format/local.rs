@@ -19,6 +19,7 @@ const TRUST_CHECK: Purpose = Purpose::new("lastgood/1 trust file check");
 const TYPE_TRUST: u8 = 3;
 const TYPE_STATE: u8 = 4;
 const TYPE_BOOK: u8 = 5;
+const TYPE_RAW: u8 = 6;
 /// A book is as long as a multiple of this, so that its length tells little.
 const BOOK_STEP: usize = 4096;
 
@@ -187,6 +188,37 @@ pub fn open_book(
     let plain = book(repository, prefix).open(domain.ids.local("book of runs"), bytes)?;
     let mut r = Reader::new(&plain, "book of runs");
     Ok(r.vb(plain.len())?.to_vec())
+}
+
+fn raw<'a>(repository: &'a RepositoryId, prefix: TenantPrefix) -> Sealed<'a> {
+    Sealed { kind: TYPE_RAW, what: "file of raw hashes", repository, prefix }
+}
+
+/// Seals what is remembered of a tenant's raw bytes.
+///
+/// # Errors
+/// No randomness.
+pub fn seal_raw(
+    domain: &Domain,
+    repository: &RepositoryId,
+    prefix: TenantPrefix,
+    plain: Vec<u8>,
+    entropy: &dyn Entropy,
+) -> Result<Vec<u8>, FormatError> {
+    raw(repository, prefix).seal(domain.ids.local("file of raw hashes"), plain, entropy)
+}
+
+/// Opens what [`seal_raw`] sealed.
+///
+/// # Errors
+/// Another repository's, tenant's or epoch's, or damaged.
+pub fn open_raw(
+    domain: &Domain,
+    repository: &RepositoryId,
+    prefix: TenantPrefix,
+    bytes: &[u8],
+) -> Result<Vec<u8>, FormatError> {
+    raw(repository, prefix).open(domain.ids.local("file of raw hashes"), bytes)
 }
 
 /// The right to maintain or apply, for a while.

@@ -274,17 +274,18 @@ pub fn decode_block(plain: &[u8]) -> Result<Vec<Entry>, FormatError> {
 
 fn read_keys(r: &mut Reader<'_>, count: usize) -> Result<Vec<String>, FormatError> {
     let mut keys: Vec<String> = Vec::with_capacity(count);
-    let mut last: Vec<u8> = Vec::new();
+    let mut key: Vec<u8> = Vec::new();
     for n in 0..count {
-        let shared = r.up_to(last.len())?;
+        let shared = r.up_to(key.len())?;
         let rest = r.vb(KEY_BYTES_MAX - shared.min(KEY_BYTES_MAX))?;
-        let common = last.get(..shared).ok_or(r.damaged("a key is cut"))?;
-        let key = [common, rest].concat();
-        if n > 0 && (key <= last || shared != shared_prefix(&last, &key)) {
+        // The first byte that differs says both that the key is above the last one and that no more is shared.
+        if n > 0 && rest.first() <= key.get(shared) {
             return Err(r.damaged("its keys are not sorted"));
         }
-        keys.push(String::from_utf8(key.clone()).map_err(|_| r.damaged("a key is not UTF-8"))?);
-        last = key;
+        key.truncate(shared);
+        key.extend_from_slice(rest);
+        let text = std::str::from_utf8(&key).map_err(|_| r.damaged("a key is not UTF-8"))?;
+        keys.push(text.to_owned());
     }
     Ok(keys)
 }

@@ -4,7 +4,7 @@
 //! buckets that it touched. The repository stores the root alone; whoever writes keeps the leaves
 //! (32 bytes a resource) and, if it likes, the buckets' hashes.
 
-use crate::crypto::hash::{self, Hash, Hasher, Purpose};
+use crate::crypto::hash::{self, Hash, Often, Purpose};
 use crate::crypto::identity::Leaf;
 use crate::format::FormatError;
 
@@ -12,8 +12,8 @@ use crate::format::FormatError;
 pub const BUCKETS: usize = 1 << LEVELS;
 
 const LEVELS: usize = 16;
-const BUCKET: Purpose = Purpose::new("lastgood/1 bucket");
-const NODE: Purpose = Purpose::new("lastgood/1 node");
+static BUCKET: Often = Often::new(Purpose::new("lastgood/1 bucket"));
+static NODE: Often = Often::new(Purpose::new("lastgood/1 node"));
 const NOTHING: Hash = [0; 32];
 
 /// The hash of a bucket's leaves, in any order.
@@ -24,7 +24,7 @@ pub fn bucket_hash(leaves: &[Leaf]) -> Hash {
     }
     let mut sorted = leaves.to_vec();
     sorted.sort_unstable();
-    let mut hasher = Hasher::new(BUCKET);
+    let mut hasher = BUCKET.hasher();
     for leaf in &sorted {
         hasher.part(&leaf.0);
     }
@@ -32,7 +32,7 @@ pub fn bucket_hash(leaves: &[Leaf]) -> Hash {
 }
 
 fn node(left: &Hash, right: &Hash) -> Hash {
-    if *left == NOTHING && *right == NOTHING { NOTHING } else { hash::hash_parts(NODE, &[left, right]) }
+    if *left == NOTHING && *right == NOTHING { NOTHING } else { NODE.hash_parts(&[left, right]) }
 }
 
 /// The tree over the buckets' hashes. Node 1 is the root, node n has the children 2n and 2n + 1.

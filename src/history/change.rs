@@ -9,7 +9,7 @@ use crate::history::body::parse;
 use crate::history::moment::changed_at;
 use crate::history::{History, HistoryError};
 use crate::json::{ArrayMode, ArrayRules, FieldChange, Object, Pointer, Value, diff_with};
-use crate::store::{Entry, Snapshot};
+use crate::store::{Entry, Past, Snapshot};
 
 /// What happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -156,10 +156,15 @@ impl History<'_> {
     ///
     /// # Errors
     /// The event's body could not be read.
-    pub fn actor(&self, snapshot: &Snapshot, key: &ResourceKey) -> Result<Option<Actor>, HistoryError> {
-        match self.repository.event(self.tenant, snapshot.seq, key)? {
+    pub fn actor(
+        &self,
+        past: &Past,
+        snapshot: &Snapshot,
+        key: &ResourceKey,
+    ) -> Result<Option<Actor>, HistoryError> {
+        match past.event(snapshot.seq, key)? {
             Some(bytes) => Ok(parse(key, &bytes)?.as_object().map(actor_of)),
-            None => self.late_actor(snapshot, key),
+            None => self.late_actor(past, snapshot, key),
         }
     }
 }

@@ -122,6 +122,7 @@ impl History<'_> {
         let snapshots = self.repository.snapshots(self.tenant)?;
         let mut unmet: BTreeSet<&str> = choice.ids.iter().map(String::as_str).collect();
         let mut search = Search { history: self, choice, deeds: Vec::new(), made: Vec::new() };
+        let past = self.repository.past(self.tenant)?;
         let mut left = BTreeMap::new();
         // What the first snapshot found is not a change.
         for snapshot in snapshots.iter().skip(1) {
@@ -132,8 +133,8 @@ impl History<'_> {
                 continue;
             }
             let mut found = Vec::new();
-            for stored in self.repository.changes(self.tenant, snapshot.seq)? {
-                let actor = self.actor(snapshot, &stored.key)?;
+            for stored in past.changes(snapshot.seq)? {
+                let actor = self.actor(&past, snapshot, &stored.key)?;
                 let id = change_id(&snapshot.id, &stored.key);
                 let by_id = choice.ids.contains(&id);
                 unmet.remove(id.as_str());

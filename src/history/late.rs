@@ -10,7 +10,7 @@ use crate::history::log::Filter;
 use crate::history::moment::changed_at;
 use crate::history::{History, HistoryError};
 use crate::json::{Object, Value};
-use crate::store::{LateEvent, Snapshot};
+use crate::store::{LateEvent, Past, Snapshot};
 
 /// The word for an event that names a thing and not the change.
 const LIKELY: &str = "likely";
@@ -43,11 +43,12 @@ impl History<'_> {
     /// A record could not be read.
     pub(crate) fn late_actor(
         &self,
+        past: &Past,
         snapshot: &Snapshot,
         key: &ResourceKey,
     ) -> Result<Option<Actor>, HistoryError> {
         let path = key.to_path();
-        let events = self.repository.late_events(self.tenant)?;
+        let events = past.late_events()?;
         let own =
             events.iter().filter(|event| event.explains && event.seq == snapshot.seq && event.path == path);
         let mut found: Vec<Actor> = Vec::new();
@@ -100,7 +101,8 @@ impl History<'_> {
     ) -> Result<Vec<Change>, HistoryError> {
         let mut out = Vec::new();
         let mut seen = BTreeSet::new();
-        for event in self.repository.late_events(self.tenant)?.iter().filter(|event| !event.explains) {
+        for event in self.repository.past(self.tenant)?.late_events()?.iter().filter(|event| !event.explains)
+        {
             let Some(told) = read(event)?.filter(|told| keep(&told.key, told.target.as_deref())) else {
                 continue;
             };

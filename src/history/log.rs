@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::base::key::ResourceKey;
 use crate::history::change::{Actor, Change};
 use crate::history::{History, HistoryError};
-use crate::store::Snapshot;
+use crate::store::{Past, Snapshot};
 
 /// Which changes are asked for.
 #[derive(Default, Clone)]
@@ -52,14 +52,15 @@ impl History<'_> {
     ) -> Result<Vec<Change>, HistoryError> {
         let snapshots = self.repository.snapshots(self.tenant)?;
         let first = snapshots.first().map(|snapshot| snapshot.seq);
+        let past = self.repository.past(self.tenant)?;
         let mut out = Vec::new();
         for snapshot in snapshots.iter().rev().filter(|snapshot| filter.admits_snapshot(snapshot)) {
             if Some(snapshot.seq) == first && !from_first {
                 continue;
             }
-            for stored in self.repository.changes(self.tenant, snapshot.seq)? {
+            for stored in past.changes(snapshot.seq)? {
                 if keep(&stored.key) {
-                    out.push(self.told(snapshot, &stored)?);
+                    out.push(self.told(&past, snapshot, &stored)?);
                 }
             }
         }
@@ -73,18 +74,24 @@ impl History<'_> {
     /// As [`Self::log`].
     pub fn log_of(&self, key: &ResourceKey, filter: &Filter) -> Result<Vec<Change>, HistoryError> {
         let snapshots = self.repository.snapshots(self.tenant)?;
+        let past = self.repository.past(self.tenant)?;
         let mut out = Vec::new();
         for (seq, stored) in self.repository.history(self.tenant, key)? {
             let Some(snapshot) = snapshots.iter().find(|snapshot| snapshot.seq == seq) else { continue };
-            out.push(self.told(snapshot, &stored)?);
+            out.push(self.told(&past, snapshot, &stored)?);
         }
         out.retain(|change| filter.admits(change.at, change.actor.as_ref()));
         Ok(out)
     }
 
-    fn told(&self, snapshot: &Snapshot, stored: &crate::store::Change) -> Result<Change, HistoryError> {
+    fn told(
+        &self,
+        past: &Past,
+        snapshot: &Snapshot,
+        stored: &crate::store::Change,
+    ) -> Result<Change, HistoryError> {
         let mut change = self.change(snapshot, &stored.key, stored.before.as_ref(), stored.after.as_ref())?;
-        change.actor = self.actor(snapshot, &stored.key)?;
+        change.actor = self.actor(past, snapshot, &stored.key)?;
         Ok(change)
     }
 }

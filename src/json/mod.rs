@@ -39,6 +39,7 @@ pub mod pattern;
 pub mod pointer;
 pub mod redact;
 pub mod secrets;
+pub mod spans;
 pub mod value;
 
 mod bridge;
@@ -58,4 +59,5 @@ pub use patch::patch;
 pub use pattern::Pattern;
 pub use pointer::Pointer;
 pub use secrets::looks_secret;
+pub use spans::{elements, members};
 pub use value::Value;

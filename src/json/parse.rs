@@ -41,25 +41,9 @@ impl Limits {
 /// # Errors
 /// Whatever [`JsonError`] says of texts; each carries the byte offset and none the content.
 pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Value, JsonError> {
-    if bytes.len() > limits.bytes_max {
-        return Err(JsonError::TooLong { bytes: bytes.len(), max: limits.bytes_max });
-    }
-    let text = std::str::from_utf8(bytes).map_err(|fault| JsonError::Encoding { at: fault.valid_up_to() })?;
-    let mut parser = Parser {
-        text,
-        bytes,
-        at: 0,
-        depth: 0,
-        depth_max: limits.depth_max.min(JSON_DEPTH_MAX),
-        values: 0,
-        values_max: limits.values_max,
-    };
-    parser.skip_space();
+    let mut parser = Parser::new(bytes, limits)?;
     let value = parser.value()?;
-    parser.skip_space();
-    if parser.at < bytes.len() {
-        return Err(parser.syntax("more text after the end of the document"));
-    }
+    parser.end()?;
     Ok(value)
 }
 
@@ -74,44 +58,80 @@ pub fn canonicalize_bytes(bytes: &[u8]) -> Result<Vec<u8>, JsonError> {
     Ok(out)
 }
 
-struct Parser<'a> {
+pub(super) struct Parser<'a> {
     text: &'a str,
-    bytes: &'a [u8],
-    at: usize,
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
     depth: usize,
     depth_max: usize,
     values: usize,
     values_max: usize,
 }
 
+impl<'a> Parser<'a> {
+    /// Stands before the first value of a document.
+    pub(super) fn new(bytes: &'a [u8], limits: &Limits) -> Result<Self, JsonError> {
+        if bytes.len() > limits.bytes_max {
+            return Err(JsonError::TooLong { bytes: bytes.len(), max: limits.bytes_max });
+        }
+        let encoding = |fault: std::str::Utf8Error| JsonError::Encoding { at: fault.valid_up_to() };
+        let mut parser = Self {
+            text: std::str::from_utf8(bytes).map_err(encoding)?,
+            bytes,
+            at: 0,
+            depth: 0,
+            depth_max: limits.depth_max.min(JSON_DEPTH_MAX),
+            values: 0,
+            values_max: limits.values_max,
+        };
+        parser.skip_space();
+        Ok(parser)
+    }
+
+    /// Refuses whatever follows the document.
+    pub(super) fn end(&mut self) -> Result<(), JsonError> {
+        self.skip_space();
+        if self.at < self.bytes.len() {
+            return Err(self.syntax("more text after the end of the document"));
+        }
+        Ok(())
+    }
+}
+
 impl Parser<'_> {
-    fn syntax(&self, what: &'static str) -> JsonError {
+    pub(super) fn syntax(&self, what: &'static str) -> JsonError {
         JsonError::Syntax { at: self.at, what }
     }
 
     /// The next byte; 0, which no JSON text holds raw, at the end.
-    fn peek(&self) -> u8 {
+    pub(super) fn peek(&self) -> u8 {
         self.bytes.get(self.at).copied().unwrap_or(0)
     }
 
-    fn skip_space(&mut self) {
+    pub(super) fn skip_space(&mut self) {
         while matches!(self.peek(), b' ' | b'\n' | b'\r' | b'\t') {
             self.at += 1;
         }
     }
 
     /// Steps over this byte if it is next.
-    fn eat(&mut self, byte: u8) -> bool {
+    pub(super) fn eat(&mut self, byte: u8) -> bool {
         let next = self.peek() == byte;
         self.at += usize::from(next);
         next
     }
 
-    fn value(&mut self) -> Result<Value, JsonError> {
+    /// Counts a value that is about to be read.
+    pub(super) fn count(&mut self) -> Result<(), JsonError> {
         self.values += 1;
         if self.values > self.values_max {
             return Err(JsonError::TooManyValues { at: self.at, max: self.values_max });
         }
+        Ok(())
+    }
+
+    fn value(&mut self) -> Result<Value, JsonError> {
+        self.count()?;
         match self.peek() {
             b'"' => self.string().map(Value::String),
             b'{' => self.nested(Self::object),
@@ -124,7 +144,7 @@ impl Parser<'_> {
         }
     }
 
-    fn word(&mut self, word: &'static str, value: Value) -> Result<Value, JsonError> {
+    pub(super) fn word<T>(&mut self, word: &'static str, value: T) -> Result<T, JsonError> {
         if !self.bytes[self.at..].starts_with(word.as_bytes()) {
             return Err(self.syntax("expected a value"));
         }
@@ -132,7 +152,10 @@ impl Parser<'_> {
         Ok(value)
     }
 
-    fn nested(&mut self, read: fn(&mut Self) -> Result<Value, JsonError>) -> Result<Value, JsonError> {
+    pub(super) fn nested<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, JsonError>,
+    ) -> Result<T, JsonError> {
         if self.depth == self.depth_max {
             return Err(JsonError::TooDeep { at: self.at, max: self.depth_max });
         }
@@ -209,6 +232,15 @@ impl Parser<'_> {
 
     fn number(&mut self) -> Result<Value, JsonError> {
         let start = self.at;
+        self.number_text()?;
+        match Number::from_grammar(&self.text[start..self.at]) {
+            Ok(number) => Ok(Value::Number(number)),
+            Err(_) => Err(JsonError::NumberRange { at: start }),
+        }
+    }
+
+    /// Steps over a number.
+    pub(super) fn number_text(&mut self) -> Result<(), JsonError> {
         self.eat(b'-');
         if self.eat(b'0') {
             if self.peek().is_ascii_digit() {
@@ -224,10 +256,7 @@ impl Parser<'_> {
             let _sign = self.eat(b'+') || self.eat(b'-');
             self.digits()?;
         }
-        match Number::from_grammar(&self.text[start..self.at]) {
-            Ok(number) => Ok(Value::Number(number)),
-            Err(_) => Err(JsonError::NumberRange { at: start }),
-        }
+        Ok(())
     }
 
     fn string(&mut self) -> Result<String, JsonError> {
@@ -254,7 +283,7 @@ impl Parser<'_> {
         }
     }
 
-    fn escape(&mut self) -> Result<char, JsonError> {
+    pub(super) fn escape(&mut self) -> Result<char, JsonError> {
         let start = self.at;
         self.at += 1;
         let letter = self.peek();

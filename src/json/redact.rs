@@ -11,6 +11,7 @@
 
 use crate::base::secret::Secret;
 use crate::json::secrets::recognise;
+use crate::json::walk::places_where;
 use crate::json::{Object, Pattern, Pointer, Value};
 
 /// The member name that makes an object a marker.
@@ -47,6 +48,11 @@ pub fn fingerprint(value: &Value) -> Option<&str> {
 /// True for a marker, known or not.
 pub fn is_marker(value: &Value) -> bool {
     fingerprint(value).is_some()
+}
+
+/// Where markers stand below the root, whoever put them there.
+pub fn markers(document: &Value) -> Vec<Pointer> {
+    places_where(document, &mut |_, value| is_marker(value))
 }
 
 /// True for a text that a provider shows instead of a secret: only asterisks or dots (at least

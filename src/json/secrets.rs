@@ -6,8 +6,8 @@
 //! `tokenLifetime`. Shapes count under any name.
 
 use crate::json::pointer::index_of;
-use crate::json::redact::{is_marker, is_masked};
-use crate::json::walk::{Path, Token};
+use crate::json::redact::{SECRET, is_marker, is_masked};
+use crate::json::walk::{Path, Token, places_where};
 use crate::json::{Object, Pointer, Value};
 
 /// Last words that name a secret.
@@ -117,17 +117,26 @@ pub fn recognise(document: &Value) -> Vec<Pointer> {
     found
 }
 
+/// Where texts stand below the root that look secret or pass a test of the caller's; what stands in a marker is none.
+pub fn texts_where(document: &Value, test: &dyn Fn(&Value) -> bool) -> Vec<Pointer> {
+    places_where(document, &mut |path, value| {
+        let Value::String(text) = value else { return false };
+        let in_marker = matches!(path.upwards().next(), Some(Token::Name(name)) if name == SECRET);
+        !in_marker && (test(value) || text_is_secret(names_of(path), text, value))
+    })
+}
+
+/// The names on the way to a value, the nearest first.
+fn names_of<'a>(path: Path<'a>) -> impl Iterator<Item = &'a str> {
+    path.upwards().filter_map(|token| match token {
+        Token::Name(name) if index_of(name).is_none() => Some(name),
+        _ => None,
+    })
+}
+
 fn recognise_below(value: &Value, path: Path<'_>, found: &mut Vec<Pointer>) {
     match value {
-        Value::String(text) => {
-            let names = path.upwards().filter_map(|token| match token {
-                Token::Name(name) if index_of(name).is_none() => Some(name),
-                _ => None,
-            });
-            if text_is_secret(names, text, value) {
-                found.push(path.to_pointer());
-            }
-        }
+        Value::String(text) if text_is_secret(names_of(path), text, value) => found.push(path.to_pointer()),
         // What stands in a marker's place is known already.
         Value::Object(object) if !is_marker(value) => {
             let jwk = is_jwk(object);

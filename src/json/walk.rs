@@ -33,7 +33,7 @@ impl<'a> Path<'a> {
     }
 
     /// The steps, the last one first.
-    pub(super) fn upwards(&self) -> impl Iterator<Item = Token<'a>> {
+    pub(super) fn upwards(self) -> impl Iterator<Item = Token<'a>> {
         let mut at = self.step;
         std::iter::from_fn(move || {
             let (above, token) = at?;
@@ -52,6 +52,36 @@ impl<'a> Path<'a> {
             .collect();
         segments.reverse();
         Pointer::from_segments(segments)
+    }
+}
+
+/// Every place below the root whose value passes, in document order, outer before inner. `test` is given the way
+/// to the value and the value; no pointer is made for what does not pass.
+pub(super) fn places_where(document: &Value, test: &mut dyn FnMut(Path<'_>, &Value) -> bool) -> Vec<Pointer> {
+    let mut found = Vec::new();
+    places_below(document, Path::ROOT, test, &mut found);
+    found
+}
+
+fn places_below(
+    value: &Value,
+    path: Path<'_>,
+    test: &mut dyn FnMut(Path<'_>, &Value) -> bool,
+    found: &mut Vec<Pointer>,
+) {
+    let mut visit = |token: Token<'_>, child: &Value| {
+        let path = path.down(token);
+        if test(path, child) {
+            found.push(path.to_pointer());
+        }
+        places_below(child, path, test, found);
+    };
+    match value {
+        Value::Object(object) => object.iter().for_each(|(name, child)| visit(Token::Name(name), child)),
+        Value::Array(elements) => {
+            elements.iter().enumerate().for_each(|(index, child)| visit(Token::Index(index), child));
+        }
+        _ => {}
     }
 }
 

@@ -6,7 +6,7 @@ use futures::stream::FuturesUnordered;
 
 use crate::base::coverage::State;
 use crate::base::key::ResourceKey;
-use crate::catalog::{Context, KindSpec, Read, Shape, Template};
+use crate::catalog::{Context, KindSpec, Read, Template};
 use crate::json::Value;
 use crate::provider::error::{Fault, ProviderError, Sort};
 use crate::provider::ident;
@@ -50,7 +50,7 @@ impl Live {
         let mut new = Vec::with_capacity(items.len());
         for item in items {
             match job.repeats(&item.key, &item.body) {
-                Ok(false) => new.push(item),
+                Ok(false) => new.push(item.into()),
                 Ok(true) => {}
                 Err(fault) => outcome.faults.push((Some(item.key), fault)),
             }
@@ -76,7 +76,7 @@ impl Live {
         let item = |body: Value| {
             let own = ident::of_row(spec, &body)
                 .ok_or_else(|| Fault::new(State::Partial, format!("a row of `{}` has no id", spec.kind)))?;
-            let body = if spec.shape == Shape::Edge { rows::prune(&body, &spec.keep) } else { body };
+            let body = rows::kept(spec, body);
             let key = rows::key(&spec.kind, std::slice::from_ref(&parent.id), own);
             Ok(Item { key, body, raw_len })
         };

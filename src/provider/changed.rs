@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 
 use crate::base::coverage::State;
-use crate::catalog::{ChangeStyle, Changes, KindSpec, Read, Shape};
+use crate::catalog::{ChangeStyle, Changes, KindSpec, Read};
 use crate::provider::error::{Fault, ProviderError};
 use crate::provider::known::Known;
 use crate::provider::listing::{Listing, Subject};
@@ -83,7 +83,7 @@ impl Live {
                 let body = self.complete(spec, read, &context, row.body, &mut requests).await;
                 swept.requests += requests;
                 let body = body?;
-                let body = if spec.shape == Shape::Edge { rows::prune(&body, &spec.keep) } else { body };
+                let body = rows::kept(spec, body);
                 sink(Item { key, body, raw_len });
                 swept.rows += 1;
             }

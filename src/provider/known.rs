@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use crate::base::coverage::State;
 use crate::base::key::{Kind, ResourceKey};
-use crate::catalog::{KindSpec, Provider};
-use crate::json::{Object, Value};
+use crate::catalog::{KindSpec, Provider, Shape};
+use crate::json::{self, JsonError, Limits, Object, Value};
+use crate::provider::given::kept_of;
 use crate::provider::ident;
 use crate::provider::live::Live;
 use crate::provider::order::{Need, needs, own_id};
@@ -74,6 +75,29 @@ impl Known {
         match self.needs.as_ref().and_then(|needs| needs.get(&item.key.kind)) {
             Some(need) => Item { body: trim(item.body, need), ..item },
             None => item,
+        }
+    }
+
+    /// The same of a resource that came as the vendor sent it: only what is needed of it is read.
+    ///
+    /// # Errors
+    /// What is needed of it cannot be read.
+    pub fn trimmed_sent(&self, spec: &KindSpec, key: &ResourceKey, sent: &[u8]) -> Result<Item, JsonError> {
+        let needs = self.needs.as_ref().and_then(|needs| needs.get(&key.kind));
+        let item = |body| Item { key: key.clone(), body, raw_len: sent.len() };
+        match needs {
+            Some(Need::Members(names)) if spec.shape != Shape::Edge => {
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                let texts = json::members(sent, &names, &Limits::body())?;
+                let mut kept = Vec::with_capacity(names.len());
+                for (name, text) in names.into_iter().zip(texts) {
+                    kept.extend(
+                        text.map(|text| Ok((name, json::parse(text, &Limits::body())?))).transpose()?,
+                    );
+                }
+                Ok(item(Object::from_pairs(kept).into()))
+            }
+            _ => Ok(self.trimmed(item(kept_of(spec, sent)?))),
         }
     }
 
@@ -154,7 +178,7 @@ fn trim(body: Value, need: &Need) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::{Limits, parse};
+    use crate::json::parse;
 
     #[test]
     fn kinds_are_kept_apart() {

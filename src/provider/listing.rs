@@ -7,9 +7,12 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
+use bytes::Bytes;
+
 use crate::base::coverage::State;
 use crate::catalog::{KindSpec, Paging, Read, Shape};
-use crate::json::Value;
+use crate::http::Answer;
+use crate::json::{self, Object, Value};
 use crate::provider::error::{Fault, ProviderError};
 use crate::provider::ident;
 use crate::provider::live::Live;
@@ -35,9 +38,14 @@ pub(crate) struct Row {
     pub(crate) body: Value,
 }
 
+/// A row that nobody has read, with its id.
+pub(crate) type SentRow = (String, Bytes);
+
 /// A page's new rows, and the bytes that the whole page took.
 pub(crate) struct Page {
     pub(crate) rows: Vec<Row>,
+    /// Rows that are handed on as they came; then there are no others.
+    pub(crate) sent: Vec<SentRow>,
     pub(crate) bytes: usize,
 }
 
@@ -46,7 +54,9 @@ pub(crate) struct Listing<'a> {
     live: &'a Live,
     subject: Subject<'a>,
     pager: Pager,
-    /// Hash of id → hash of body and page, of this reading.
+    /// By which members a row's id is known, where rows are handed on as they come.
+    names: Option<Vec<&'a str>>,
+    /// Hash of id → page, and hash of body or, of rows that are not read, place in the page, of this reading.
     ids: HashMap<u64, (u64, u32)>,
     /// Hashes of ids handed over in the reading before.
     handed: HashSet<u64>,
@@ -71,6 +81,7 @@ impl<'a> Listing<'a> {
             live,
             subject,
             pager: Pager::new(paging, path),
+            names: None,
             ids: HashMap::new(),
             handed: HashSet::new(),
             hasher: RandomState::new(),
@@ -80,6 +91,14 @@ impl<'a> Listing<'a> {
             twofold: 0,
             requests: 0,
         }
+    }
+
+    /// Hands rows on as they come, by [`id_members`](crate::provider::given::id_members): of a list whose next page
+    /// does not stand in the page itself.
+    pub(crate) fn hand_on(mut self, names: Option<Vec<&'a str>>) -> Self {
+        let apart = self.subject.own.is_none() && self.pager.pointer().is_none();
+        self.names = names.filter(|_| apart);
+        self
     }
 
     /// The next page; `None` at the end.
@@ -92,28 +111,93 @@ impl<'a> Listing<'a> {
         };
         let Subject { spec, read, own, .. } = self.subject;
         self.requests += 1;
-        let (value, answer) = self.live.json(&target, &read.statuses, &spec.scopes.read).await?;
-        let mark = self.pager.pointer().and_then(|at| at.get(&value)).cloned();
+        let answer = self.live.client.get(&target).await.map_err(ProviderError::from)?;
         let page = self.pager.page();
+        if let Some((sent, count, shifted)) = self.step_over(&answer, page) {
+            let page = Page { rows: Vec::new(), sent, bytes: answer.body.len() };
+            return Ok(Some(self.turned(page, (count, shifted), None, &answer)));
+        }
+        let (value, answer) = self.live.value(&target, answer, &read.statuses, &spec.scopes.read)?;
+        let mark = self.pager.pointer().and_then(|at| at.get(&value)).cloned();
         let shape_of_answer = if own.is_some() { Shape::Singleton } else { spec.shape };
         let items = if read.index.is_empty() { &read.items } else { &read.index };
         let found = rows::take(shape_of_answer, items, value).map_err(|what| shape(&target, what))?;
         let count = found.len();
         let (rows, shifted) = self.sift(found, page);
-        let page = Page { rows, bytes: answer.body.len() };
+        let page = Page { rows, sent: Vec::new(), bytes: answer.body.len() };
+        Ok(Some(self.turned(page, (count, shifted), mark.as_ref(), &answer)))
+    }
+
+    /// Turns to the page after this one, of so many rows, or back to the first.
+    fn turned(
+        &mut self,
+        page: Page,
+        (count, shifted): (usize, bool),
+        mark: Option<&Value>,
+        answer: &Answer,
+    ) -> Page {
         if shifted && !self.again {
             self.again = true;
             self.handed.extend(self.ids.drain().map(|(id, _)| id));
             self.pager.restart();
-            return Ok(Some(page));
+            return page;
         }
         let turned = if shifted {
             Err("the list shifted while it was read, twice: rows may be missing".to_owned())
         } else {
-            self.pager.turn(count, mark.as_ref(), &answer, self.live.client.address())
+            self.pager.turn(count, mark, answer, self.live.client.address())
         };
         self.pending = turned.err().map(partial);
-        Ok(Some(page))
+        page
+    }
+
+    /// The new rows of a page that are handed on as they come, how many there are, and whether one of them stood
+    /// on an earlier page. `None` where the page must be read to know what it is.
+    fn step_over(&mut self, answer: &Answer, page: u32) -> Option<(Vec<SentRow>, usize, bool)> {
+        let names = self.names.as_deref().filter(|_| answer.is_success() && answer.status != 204)?;
+        let Subject { rows_of, values, .. } = self.subject;
+        let mut found: Vec<(Option<String>, Bytes)> = Vec::new();
+        let read = |text: &&[u8]| json::parse(text, &json::Limits::body()).ok();
+        let count = json::elements(&answer.body, names, &json::Limits::default(), |raw, members| {
+            let pairs = names.iter().zip(members);
+            let ids = pairs.filter_map(|(name, text)| Some((*name, text.as_ref().and_then(read)?)));
+            let id = ident::of_row(rows_of, &Object::from_pairs(ids).into());
+            found.push((id.map(|id| ident::under(rows_of, values, id)), answer.body.slice_ref(raw)));
+        });
+        let count = count.ok()?;
+        let (mut sent, mut shifted) = (Vec::with_capacity(count), false);
+        for (place, (id, raw)) in found.iter().enumerate() {
+            let Some(id) = id else {
+                self.nameless += 1;
+                continue;
+            };
+            match self.see_sent(id, place, page, &found) {
+                Seen::New => sent.push((id.clone(), raw.clone())),
+                Seen::Known => {}
+                Seen::Shifted => shifted = true,
+            }
+        }
+        Some((sent, count, shifted))
+    }
+
+    /// As [`Self::see`], of a row that is read only where another of its id stands in the same page.
+    fn see_sent(&mut self, id: &str, place: usize, page: u32, found: &[(Option<String>, Bytes)]) -> Seen {
+        let id = self.hasher.hash_one((id, None::<&Value>));
+        let earlier = self.ids.insert(id, (place as u64, page));
+        match earlier {
+            Some((_, earlier)) if earlier != page => Seen::Shifted,
+            Some((earlier, _)) => {
+                let body = |place: usize| {
+                    let raw = found.get(place).map(|(_, raw)| raw.as_ref()).unwrap_or_default();
+                    json::parse(raw, &json::Limits::body()).ok()
+                };
+                let same = usize::try_from(earlier).is_ok_and(|earlier| body(earlier) == body(place));
+                self.twofold += u64::from(!same);
+                Seen::Known
+            }
+            None if self.handed.contains(&id) => Seen::Known,
+            None => Seen::New,
+        }
     }
 
     /// The new rows of a page, and whether one of them stood on an earlier page already.

@@ -283,7 +283,7 @@ impl Live {
         self.value(target, answer, &[], &spec.scopes.read).map(Some)
     }
 
-    fn value(
+    pub(crate) fn value(
         &self,
         target: &str,
         answer: Answer,

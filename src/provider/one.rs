@@ -78,7 +78,7 @@ impl Live {
             },
             None => body,
         };
-        let body = if spec.shape == Shape::Edge { rows::prune(&body, &spec.keep) } else { body };
+        let body = rows::kept(spec, body);
         Ok(Some(Item { key: key.clone(), body, raw_len: answer.body.len() }))
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};
 
+use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::sync::mpsc::Sender;
@@ -11,10 +12,11 @@ use tokio::sync::mpsc::Sender;
 use crate::base::coverage::State;
 use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::mention::last_of;
-use crate::catalog::{Condition, Context, KindSpec, Read, RefBy, Shape, Source, Tree};
+use crate::catalog::{Condition, Context, KindSpec, Read, RefBy, Source, Tree};
 use crate::json::{Pointer, Value};
 use crate::provider::chain::Chain;
 use crate::provider::error::{Fault, ProviderError, Sort};
+use crate::provider::given::{Body, Given, id_members};
 use crate::provider::ident;
 use crate::provider::known::Known;
 use crate::provider::listing::{Listing, Row, Subject};
@@ -30,7 +32,9 @@ const TREE_DEPTH_MAX: usize = 100;
 pub(crate) struct Job<'a> {
     pub(crate) spec: &'a KindSpec,
     pub(crate) known: &'a Known,
-    pub(crate) items: Sender<Vec<Item>>,
+    pub(crate) items: Sender<Vec<Given>>,
+    /// Whether rows are handed on as they come, where nothing else is made of them.
+    hands_on: bool,
     /// Hash of key → hash of row, where several lists can give the same row.
     seen: Option<Mutex<HashMap<u64, u64>>>,
     hasher: RandomState,
@@ -63,7 +67,12 @@ pub(crate) struct Outcome {
 type Seeds = Vec<(Value, usize)>;
 
 impl<'a> Job<'a> {
-    pub(crate) fn new(spec: &'a KindSpec, known: &'a Known, items: Sender<Vec<Item>>) -> Self {
+    pub(crate) fn new(
+        spec: &'a KindSpec,
+        known: &'a Known,
+        items: Sender<Vec<Given>>,
+        hands_on: bool,
+    ) -> Self {
         let several = spec.read.len() > 1
             || spec.read.iter().any(|read| {
                 read.tree.is_some()
@@ -72,7 +81,9 @@ impl<'a> Job<'a> {
                     || !read.values_of.is_empty()
                     || read.each.len() > 1
             });
-        Self { spec, known, items, seen: several.then(Mutex::default), hasher: RandomState::new() }
+        // Where several lists can give a row, each is read: they may write the same body differently.
+        let (seen, hands_on) = (several.then(Mutex::default), hands_on && !several);
+        Self { spec, known, items, hands_on, seen, hasher: RandomState::new() }
     }
 
     /// Whether another list gave this row already.
@@ -232,9 +243,14 @@ impl Live {
         let path = context.fill(spec, template).map_err(ProviderError::from)?;
         let own = ident::of_values(spec, &pass.values);
         let subject = Subject { spec, read, rows_of, own: own.as_deref(), values: &pass.values };
-        let mut list = Listing::new(self, subject, self.paging(read.paging.as_ref()), path);
+        let names = if job.hands_on { id_members(spec, read) } else { None };
+        let list = Listing::new(self, subject, self.paging(read.paging.as_ref()), path);
+        let mut list = list.hand_on(names);
         let ended = loop {
             match list.next().await {
+                Ok(Some(page)) if !page.sent.is_empty() => {
+                    self.hand_on(job, pass, page.sent, outcome).await?;
+                }
                 Ok(Some(page)) => match &read.below {
                     Some(below) => {
                         self.hand_over_below(job, (read, below), &context, page.rows, outcome).await;
@@ -271,6 +287,32 @@ impl Live {
         })
     }
 
+    /// Hands over rows as they came.
+    async fn hand_on(
+        &self,
+        job: &Job<'_>,
+        pass: &Pass<'_>,
+        sent: Vec<(String, Bytes)>,
+        outcome: &mut Outcome,
+    ) -> Result<(), Fault> {
+        let parents = match pass.parents(job.spec) {
+            Ok(parents) => parents,
+            Err(error) => {
+                outcome.faults.push((None, error.into()));
+                return Ok(());
+            }
+        };
+        let given = |(id, raw): (String, Bytes)| Given {
+            key: rows::key(&job.spec.kind, &parents, id),
+            raw_len: raw.len(),
+            body: Body::Sent(raw),
+        };
+        outcome.rows += sent.len() as u64;
+        // The receiver lives as long as the sweep; without it nobody wants the rows.
+        job.items.send(sent.into_iter().map(given).collect()).await.ok();
+        Ok(())
+    }
+
     /// Makes resources of rows and hands them over; returns the rows with children.
     async fn hand_over(
         &self,
@@ -300,7 +342,7 @@ impl Live {
             let Some((made, requests)) = under_way.next().await else { break };
             outcome.requests += requests;
             match made {
-                Made::Resource(key, body) => items.push(Item { key, body, raw_len }),
+                Made::Resource(key, body) => items.push(Item { key, body, raw_len }.into()),
                 Made::Repeat => {}
                 Made::Fault(_, fault) if fault.sort == Sort::Vanished => outcome.gone += 1,
                 Made::Fault(key, fault) => outcome.faults.push((key, fault)),
@@ -421,8 +463,7 @@ impl Live {
         }
         let mut requests = 0;
         let made = match self.complete(spec, pass.read, context, row.body, &mut requests).await {
-            Ok(body) if spec.shape == Shape::Edge => Made::Resource(key, rows::prune(&body, &spec.keep)),
-            Ok(body) => Made::Resource(key, body),
+            Ok(body) => Made::Resource(key, rows::kept(spec, body)),
             Err(error) => Made::Fault(Some(key), error.into()),
         };
         (made, requests)

@@ -1,7 +1,7 @@
 //! From an answer to rows, and from a row to a key. Pure.
 
 use crate::base::key::{Kind, ResourceKey};
-use crate::catalog::Shape;
+use crate::catalog::{KindSpec, Shape};
 use crate::json::{Object, Pattern, Pointer, Value};
 
 /// Takes the rows out of an answer.
@@ -99,7 +99,7 @@ pub(crate) fn picked(list: Value, at: &Pointer) -> Value {
 
 /// What an edge keeps of the far end's body: all of it where the row is the link's own.
 pub(crate) fn prune(body: &Value, keep: &[Pattern]) -> Value {
-    if keep.iter().any(|pattern| pattern.as_pointer().is_some_and(|at| at.is_empty())) {
+    if is_whole(keep) {
         return body.clone();
     }
     let mut kept = Value::Object(Object::new());
@@ -107,6 +107,15 @@ pub(crate) fn prune(body: &Value, keep: &[Pattern]) -> Value {
         put(&mut kept, body, &at);
     }
     kept
+}
+
+fn is_whole(keep: &[Pattern]) -> bool {
+    keep.iter().any(|pattern| pattern.as_pointer().is_some_and(|at| at.is_empty()))
+}
+
+/// The body of a resource, from what the vendor sent for it: of an edge what the catalogue keeps.
+pub(crate) fn kept(spec: &KindSpec, body: Value) -> Value {
+    if spec.shape == Shape::Edge && !is_whole(&spec.keep) { prune(&body, &spec.keep) } else { body }
 }
 
 /// Puts a value where it stood, with the objects above it. An array is kept whole: an element

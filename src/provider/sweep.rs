@@ -10,8 +10,10 @@ use tokio::sync::mpsc;
 use crate::base::coverage::{Exception, State};
 use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{KindSpec, Read};
+use crate::json::JsonError;
 use crate::json::Value;
 use crate::provider::error::{Fault, Sort};
+use crate::provider::given::Given;
 use crate::provider::known::Known;
 use crate::provider::live::Live;
 use crate::provider::order::{anchors, is_made, left_out_for};
@@ -19,6 +21,9 @@ use crate::provider::pass::{Job, Outcome, Pass};
 
 /// Pages that wait for the receiver at the most.
 const PAGES_WAITING_MAX: usize = 8;
+
+/// Rows that are handed over together at the most, but for what one page holds.
+const TOGETHER: usize = 1_024;
 
 /// After this many refusals in a row and not one success, the other parents are not asked.
 const REFUSALS_MAX: u32 = 25;
@@ -52,7 +57,33 @@ pub struct Swept {
     pub rows: u64,
 }
 
+/// Rows that were handed over as they came and turned out not to be readable.
+#[derive(Debug, Default)]
+pub struct Unread {
+    count: u64,
+    why: Option<JsonError>,
+}
+
+impl Unread {
+    /// One more.
+    pub fn note(&mut self, why: JsonError) {
+        self.count += 1;
+        self.why.get_or_insert(why);
+    }
+}
+
 impl Swept {
+    /// Says that rows which were handed over could not be read: nothing is known of what did not come.
+    pub fn lacks(&mut self, unread: &Unread) {
+        let Some(why) = unread.why.as_ref().filter(|_| unread.count > 0) else { return };
+        self.rows = self.rows.saturating_sub(unread.count);
+        if self.state == State::Complete {
+            let state = if self.rows == 0 { State::Failed } else { State::Partial };
+            (self.state, self.reason) = (state, format!("{} of the rows: {why}", unread.count));
+        }
+        self.exceptions.clear();
+    }
+
     fn unread(state: State, reason: impl Into<String>) -> Self {
         Self { state, reason: reason.into(), exceptions: Vec::new(), read: None, requests: 0, rows: 0 }
     }
@@ -64,18 +95,54 @@ impl Live {
     ///
     /// Never fails: what could not be read is a state, a reason and exceptions.
     pub async fn sweep(&self, spec: &KindSpec, known: &Known, sink: &mut (dyn FnMut(Item) + Send)) -> Swept {
+        let mut unread = Unread::default();
+        let mut items = |given: Vec<Given>| {
+            for given in given {
+                match given.read(spec) {
+                    Ok(item) => sink(item),
+                    Err(error) => unread.note(error),
+                }
+            }
+        };
+        let mut swept = self.sweep_as(spec, known, &mut items, false).await;
+        swept.lacks(&unread);
+        swept
+    }
+
+    /// The same; rows are handed over by pages, and as they came where nothing but the body is made of them.
+    pub async fn sweep_sent(
+        &self,
+        spec: &KindSpec,
+        known: &Known,
+        sink: &mut (dyn FnMut(Vec<Given>) + Send),
+    ) -> Swept {
+        self.sweep_as(spec, known, sink, true).await
+    }
+
+    async fn sweep_as(
+        &self,
+        spec: &KindSpec,
+        known: &Known,
+        sink: &mut (dyn FnMut(Vec<Given>) + Send),
+        hands_on: bool,
+    ) -> Swept {
         if let Some(unread) = self.unread(spec) {
             return unread;
         }
         if let Some(other) = self.host_of(spec) {
-            return Box::pin(other.sweep(spec, known, sink)).await;
+            return Box::pin(other.sweep_as(spec, known, sink, hands_on)).await;
         }
         let started = self.clock.now();
         let (sender, mut receiver) = mpsc::channel(PAGES_WAITING_MAX);
-        let reading = self.read_all(spec, known, sender);
+        let reading = self.read_all(Job::new(spec, known, sender, hands_on));
         let handing = async {
-            while let Some(items) = receiver.recv().await {
-                items.into_iter().for_each(&mut *sink);
+            while let Some(mut items) = receiver.recv().await {
+                // Small pages are taken together: those of many groups wait at once.
+                while items.len() < TOGETHER {
+                    let Ok(more) = receiver.try_recv() else { break };
+                    items.extend(more);
+                }
+                sink(items);
             }
         };
         let (report, ()) = tokio::join!(reading, handing);
@@ -103,8 +170,8 @@ impl Live {
         Some(Swept::unread(State::Excluded, costs(spec, costly)))
     }
 
-    async fn read_all(&self, spec: &KindSpec, known: &Known, sender: mpsc::Sender<Vec<Item>>) -> Report {
-        let job = Job::new(spec, known, sender);
+    async fn read_all(&self, job: Job<'_>) -> Report {
+        let spec = job.spec;
         let mut report = Report::default();
         for read in &spec.read {
             if !read.is_fallback() {
@@ -143,7 +210,7 @@ impl Live {
     ) -> (Vec<Item>, Report) {
         let (sender, mut receiver) = mpsc::channel(PAGES_WAITING_MAX);
         let reading = async {
-            let job = Job::new(spec, known, sender);
+            let job = Job::new(spec, known, sender, false);
             let mut report = Report::default();
             report.add(self.pass(&job, pass).await);
             report
@@ -155,7 +222,15 @@ impl Live {
             }
             items
         };
-        let (report, items) = tokio::join!(reading, gathering);
+        let (mut report, given) = tokio::join!(reading, gathering);
+        let mut items = Vec::with_capacity(given.len());
+        for given in given {
+            let key = given.key.clone();
+            match given.read(spec) {
+                Ok(item) => items.push(item),
+                Err(error) => report.faults.push((Some(key), Fault::new(State::Partial, error.to_string()))),
+            }
+        }
         (items, report)
     }
 }

@@ -9,7 +9,6 @@ use crate::json::redact::{UNKNOWN, fingerprint};
 use crate::json::{FieldChange, Pattern, Value};
 use crate::restore::guard;
 use crate::restore::links::{Found, Link, put};
-use crate::restore::plan::Inputs;
 use crate::restore::reach::{Case, Item, Reach};
 use crate::restore::scope::Wish;
 use crate::restore::steps::{Draft, Drafts, held};
@@ -17,7 +16,7 @@ use crate::restore::wish::{desired, same, without};
 use crate::restore::{Marked, RestoreError, placeholder};
 
 /// Drafts everything within reach; what more must be read is noted in the reach.
-pub(crate) fn all<'a>(reach: &mut Reach<'a>, inputs: &Inputs<'_>) -> Result<Drafts<'a>, RestoreError> {
+pub(crate) fn all<'a>(reach: &mut Reach<'a>) -> Result<Drafts<'a>, RestoreError> {
     let mut by_key = BTreeMap::new();
     let made_anew = |(key, item): (&ResourceKey, &Item)| {
         reach.catalog().kind(&key.kind).is_some_and(|spec| item.gets_new_id(spec))
@@ -31,9 +30,6 @@ pub(crate) fn all<'a>(reach: &mut Reach<'a>, inputs: &Inputs<'_>) -> Result<Draf
             recognise(reach, spec, [&key, &item.live_key], goal, live)?;
         }
         let (mut body, conflicts) = desired(&item, &reach.decisions);
-        if let Some(from) = inputs.from {
-            name_this_tenant(spec, [from.settings, inputs.settings], &mut body);
-        }
         let live = item.live.as_ref().map(placeholder::escape);
         if let Some(live) = live.as_ref().filter(|_| another && spec.shape != Shape::Edge) {
             let named_there = spec.shape == Shape::Singleton || reach.appointed(spec, &key)?.is_some();
@@ -42,8 +38,7 @@ pub(crate) fn all<'a>(reach: &mut Reach<'a>, inputs: &Inputs<'_>) -> Result<Draf
         if item.case == Case::Create
             && item.gets_new_id(spec)
             && let Some(at) = spec.id.as_ref().filter(|at| at.get(&body).is_some())
-            // Where the id is made of what it refers to, it follows from that.
-            && !spec.refs.iter().any(|reference| reference.at.as_pointer().as_ref() == Some(at))
+            && !spec.is_made_of_references(at)
         {
             // The place was found a moment ago.
             let _ = at.set(&mut body, placeholder::id(&key));
@@ -96,17 +91,6 @@ fn once(spec: &KindSpec, body: &mut Value, change: &FieldChange, live: Option<&V
         stays
     });
     items.retain(|_| places.next().unwrap_or(true));
-}
-
-/// Puts what names this tenant in place of what names the other.
-fn name_this_tenant(spec: &KindSpec, [from, to]: [&BTreeMap<String, String>; 2], body: &mut Value) {
-    for names in &spec.names_tenant {
-        names.at.visit_mut(body, |_, value| {
-            if let Some(text) = value.as_str() {
-                *value = text.replace(&names.of(from), &names.of(to)).into();
-            }
-        });
-    }
 }
 
 /// What an edge keeps of its far end's name is that of the far end that it leads to now.

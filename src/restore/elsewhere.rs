@@ -3,7 +3,7 @@
 //! A part of [`reach`](crate::restore::reach). What the calls are then says the catalogue as it is
 //! [`elsewhere`](crate::catalog::Provider::elsewhere).
 
-use crate::base::key::{ResourceKey, SINGLETON};
+use crate::base::key::ResourceKey;
 use crate::catalog::KindSpec;
 use crate::json::Value;
 use crate::restore::RestoreError;
@@ -20,7 +20,7 @@ impl<'a> Reach<'a> {
         let Some(goal) = self.atlas.body(key)? else { return Ok(Look::Absent(at)) };
         let spec = self.atlas.spec(&key.kind)?;
         let found = match self.appointed(spec, key)? {
-            Some(singleton) => self.appointed_there(spec, key, &singleton)?,
+            Some(by) => self.appointed_there(spec, key, &by)?,
             None => self.counterpart(spec, key, &goal, at.above())?,
         };
         Ok(match found {
@@ -33,31 +33,30 @@ impl<'a> Reach<'a> {
         })
     }
 
-    /// The singleton that appoints this resource in the recorded state.
+    /// What appoints this resource in the recorded state.
     pub(crate) fn appointed(
         &self,
         spec: &KindSpec,
         key: &ResourceKey,
     ) -> Result<Option<ResourceKey>, RestoreError> {
         let Some(by) = &spec.appointed_by else { return Ok(None) };
-        let singleton = ResourceKey::new(&by.of, vec![SINGLETON.to_owned()]);
-        let body = self.atlas.body(&singleton)?;
-        let appoints = body.and_then(|body| by.at.get(&body).and_then(Value::as_str).map(str::to_owned));
-        Ok(appoints.filter(|id| id == key.id()).map(|_| singleton))
+        let all = self.atlas.all(&by.of)?;
+        let appoints = all.iter().find(|(_, body)| by.text(body) == Some(key.id()));
+        Ok(appoints.map(|(key, _)| key.clone()))
     }
 
-    /// The resource that the other tenant's singleton appoints. `None`: it appoints none; `Some(None)`: not
+    /// The resource that is appointed in the same place in the other tenant. `None`: none is; `Some(None)`: not
     /// known yet.
     #[allow(clippy::option_option)]
     fn appointed_there(
         &mut self,
         spec: &KindSpec,
         key: &ResourceKey,
-        singleton: &ResourceKey,
+        by: &ResourceKey,
     ) -> Result<Option<Option<ResourceKey>>, RestoreError> {
-        let at = spec.appointed_by.as_ref().map(|by| &by.at);
-        let id = match self.look(singleton)? {
-            Look::Here(_, body) => at.and_then(|at| at.get(body)).and_then(Value::as_str),
+        let at = spec.appointed_by.as_ref();
+        let id = match self.look(by)? {
+            Look::Here(_, body) => at.and_then(|at| at.text(body)),
             Look::Unread => return Ok(Some(None)),
             Look::Absent(_) => None,
         };

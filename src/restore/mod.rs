@@ -45,6 +45,7 @@ mod placeholder;
 mod plan;
 mod reach;
 mod removals;
+mod renamed;
 mod scope;
 mod shape;
 mod stand_in;

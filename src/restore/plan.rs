@@ -20,6 +20,7 @@ use crate::restore::links::Link;
 use crate::restore::order;
 use crate::restore::own::{Holding, Own};
 use crate::restore::reach::{Case, Reach};
+use crate::restore::renamed::Renamed;
 use crate::restore::scope::Scope;
 use crate::restore::sides::{Recorded, Seen, Wants};
 use crate::restore::steps::{Drafts, Outcome, is_last};
@@ -60,8 +61,11 @@ pub struct Inputs<'a> {
 pub struct Elsewhere<'a> {
     /// Its configured name.
     pub tenant: &'a str,
-    /// Its settings: texts that name it are found by them.
-    pub settings: &'a BTreeMap<String, String>,
+    /// What texts name it by: its settings, and what stands beside them
+    /// ([`NamesTenant`](crate::catalog::NamesTenant)).
+    pub names: &'a BTreeMap<String, String>,
+    /// What they name the tenant by that the plan is for.
+    pub names_here: &'a BTreeMap<String, String>,
 }
 
 /// What must be read of the tenant before the plan can be made; empty when it can.
@@ -69,11 +73,12 @@ pub struct Elsewhere<'a> {
 /// # Errors
 /// A recorded body could not be read.
 pub fn wants(inputs: &Inputs<'_>) -> Result<Wants, RestoreError> {
-    let atlas = Atlas::new(inputs.catalog, inputs.goal);
+    let goal = Renamed::new(inputs);
+    let atlas = Atlas::new(inputs.catalog, &goal);
     let mut reach = Reach::new(&atlas, inputs.live, inputs.mode, inputs.from.is_some());
     reach.walk(inputs.scope)?;
     if reach.wants.is_empty() {
-        drafts::all(&mut reach, inputs)?;
+        drafts::all(&mut reach)?;
     }
     Ok(reach.wants)
 }
@@ -83,10 +88,11 @@ pub fn wants(inputs: &Inputs<'_>) -> Result<Wants, RestoreError> {
 /// # Errors
 /// [`RestoreError::NotRead`] where [`wants`] was not followed; a recorded body could not be read.
 pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, RestoreError> {
-    let atlas = Atlas::new(inputs.catalog, inputs.goal);
+    let goal = Renamed::new(inputs);
+    let atlas = Atlas::new(inputs.catalog, &goal);
     let mut reach = Reach::new(&atlas, inputs.live, inputs.mode, inputs.from.is_some());
     reach.walk(inputs.scope)?;
-    let drafts = drafts::all(&mut reach, inputs)?;
+    let drafts = drafts::all(&mut reach)?;
     if !reach.wants.is_empty() {
         let keys = reach.wants.keys.iter().map(ToString::to_string);
         let first = keys.chain(reach.wants.lists.iter().map(|(kind, _)| kind.to_string())).next();

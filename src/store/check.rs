@@ -126,6 +126,10 @@ impl Repository {
             }
         }
         check.report.faults = check.faults.into_values().collect();
+        if !check.report.is_clean() {
+            // What repeats is not read: after a fault the next sweep compares each body with what is stored.
+            self.core.forget_raw();
+        }
         Ok(check.report)
     }
 }

@@ -27,7 +27,7 @@ use crate::store::roots::Roots;
 use crate::store::segments::object_path;
 use crate::store::session::{Fresh, FreshPart, Pending, Where, WriteSession};
 use crate::store::snapshot::{Meta, Rec, Snapshot};
-use crate::store::state::State;
+use crate::store::state::{State, stamp_of};
 use crate::store::tenant::Tenant;
 use crate::store::{StoreError, indexing};
 
@@ -338,6 +338,7 @@ impl WriteSession {
         let rec = core.keep_record(&tenant, rec);
         core.keep_ledger(&tenant, rec.sequence, ledger.clone());
         let seen = Seen::new(&self, &rec);
+        self.keep_raw(&seen);
         // The state of a full base would stand beside all that the session holds of it: whoever asks for it
         // next reads it.
         if self.parent.is_some() {
@@ -356,6 +357,15 @@ impl WriteSession {
             tracing::debug!(%error, "the trust file was not written");
         }
         rec.to_snapshot(ledger).ok_or(StoreError::Contended { tenant: self.name })
+    }
+
+    /// Keeps what raw bytes made of what was put, now that it is known where that lies.
+    fn keep_raw(&mut self, seen: &Seen) {
+        let Some(keeping) = self.keeping.take() else { return };
+        let changed = self.pending.iter().filter_map(|(path, pending)| {
+            Some((self.tenant.short.of(path), stamp_of(&seen.entry(pending)?)?))
+        });
+        keeping.keep(&self.core, &self.tenant, &self.loaded.state, changed);
     }
 
     fn rec(&self, meta: &Meta, next: &Next, sealed: &SealedSegment, fields: fields::Snapshot) -> Rec {

@@ -172,6 +172,7 @@ impl Core {
             return;
         }
         index.0 = None;
+        self.forget_raw();
         if let Some(folder) = &self.folder {
             // A file that stays is opened again below, and found to be what it is.
             let _ = std::fs::remove_file(folder.join(crate::store::index::FILE));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::base::key::ResourceKey;
+use crate::base::key::is_path;
 use crate::format::entry::{Entry as Line, Op, Part as LinePart};
 use crate::format::fields::Flags;
 use crate::format::footer::Role;
@@ -318,7 +318,7 @@ const NO_SEGMENT: &str = "a location in its log names no segment";
 
 /// A line as written, with what it means.
 pub(super) fn step(line: Line, meaning: &Meaning, open: &OpenSegment) -> Result<Step, StoreError> {
-    if ResourceKey::from_path(&line.key).is_none() {
+    if !is_path(&line.key) {
         return Err(damaged(&open.path, "a key in its log is no resource's path"));
     }
     let entry = meaning.entry(&line).ok_or_else(|| damaged(&open.path, NO_SEGMENT))?;

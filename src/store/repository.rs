@@ -239,19 +239,6 @@ impl Repository {
         Ok((tenant, newest))
     }
 
-    pub(super) fn at(&self, name: &str, seq: u64) -> Result<(Arc<Tenant>, Arc<Rec>), StoreError> {
-        let (tenant, newest) = self.at_newest(name)?;
-        if seq > newest.sequence {
-            // Something may stand there that cannot be read: then that is the answer.
-            if seq <= self.core.highest(&tenant) {
-                self.core.stored_record(&tenant, seq)?;
-            }
-            return Err(StoreError::UnknownSnapshot { tenant: name.to_owned(), sequence: seq });
-        }
-        let rec = self.core.snapshot_record(&tenant, seq)?;
-        Ok((tenant, rec))
-    }
-
     /// All snapshots of a tenant, in the order of the sequence.
     ///
     /// # Errors
@@ -294,8 +281,7 @@ impl Repository {
     /// # Errors
     /// As [`Self::state`].
     pub fn entry(&self, tenant: &str, seq: u64, key: &ResourceKey) -> Result<Option<Entry>, StoreError> {
-        let (tenant, rec) = self.at(tenant, seq)?;
-        self.core.entry(&tenant, &rec, &key.to_path())
+        self.past(tenant)?.entry(seq, key)
     }
 
     /// A body, re-hashed; `None` when the entry has no such part.
@@ -359,13 +345,12 @@ impl Repository {
         }
     }
 
-    /// What a snapshot changed against the one before it, in order of the keys.
+    /// What a snapshot changed against the one before it: [`Past::changes`](crate::store::Past::changes) of now.
     ///
     /// # Errors
     /// As [`Self::state`].
     pub fn changes(&self, tenant: &str, seq: u64) -> Result<Vec<Change>, StoreError> {
-        let (tenant, rec) = self.at(tenant, seq)?;
-        self.core.changes(&tenant, &rec)
+        self.past(tenant)?.changes(seq)
     }
 
     /// Every change of a resource with the snapshot that brought it, newest first.
@@ -375,18 +360,6 @@ impl Repository {
     pub fn history(&self, tenant: &str, key: &ResourceKey) -> Result<Vec<(u64, Change)>, StoreError> {
         let (tenant, newest) = self.at_newest(tenant)?;
         self.core.history(&tenant, &newest, key)
-    }
-
-    /// The audit event that was recorded with the change, or the removal, that a snapshot brought.
-    ///
-    /// # Errors
-    /// As [`Self::read`].
-    pub fn event(&self, tenant: &str, seq: u64, key: &ResourceKey) -> Result<Option<Vec<u8>>, StoreError> {
-        let (tenant, rec) = self.at(tenant, seq)?;
-        match self.core.event(&tenant, &rec, &key.to_path())? {
-            Some(entry) => self.read(&entry, Part::Event),
-            None => Ok(None),
-        }
     }
 
     /// What marks this tenant's secret values.

@@ -13,21 +13,16 @@ use crate::store::core::Core;
 use crate::store::entry::{Entry, Part};
 use crate::store::index::{Fault, Head};
 use crate::store::roots::Roots;
+use crate::store::short::Quick;
 use crate::store::snapshot::Rec;
 use crate::store::state::State;
 use crate::store::tenant::Tenant;
 
-/// The leaves of resources that a session found to be as they were, by [`short_path`].
-pub(super) type Leaves = HashMap<u64, Leaf>;
+/// The leaves of resources that a session found to be as they were, by short name of their key.
+pub(super) type Leaves = HashMap<u64, Leaf, Quick>;
 
 /// Resources whose bodies are read together.
 const TOGETHER: usize = 1 << 15;
-
-/// A short hash of a key.
-pub(super) fn short_path(path: &str) -> u64 {
-    let hash = blake3::hash(path.as_bytes());
-    u64::from_le_bytes(*hash.as_bytes().first_chunk().expect("32 bytes hold 8"))
-}
 
 impl Core {
     /// Whether the leaves of a record's state are kept, so that few bodies must be read for the root.
@@ -108,7 +103,7 @@ impl Core {
         let mut roots = Roots::empty();
         let mut unread = Vec::new();
         for (path, entry) in state.paths().filter(|(path, _)| !without.contains(&**path)) {
-            match known.and_then(|known| known.get(&short_path(path))) {
+            match known.and_then(|known| known.get(&tenant.short.of(path))) {
                 Some(leaf) => roots.set(&domain.proof, path, Some(*leaf)),
                 None => unread.push((path.to_owned(), entry)),
             }

@@ -1,20 +1,32 @@
 //! What a session was told so far: asked by whoever fills it, so that he need not remember it himself.
 
 use crate::base::key::{Kind, ResourceKey};
-use crate::store::rooting::short_path;
 use crate::store::session::WriteSession;
 
 impl WriteSession {
     /// Whether it was said of a resource in this session that it is there, or that it is gone.
     #[must_use]
     pub fn has_said(&self, key: &ResourceKey) -> bool {
-        self.has_said_path(&key.to_path())
+        self.said.contains_key(&self.tenant.short.of(&key.to_path()))
     }
 
-    /// The same of a resource by its `KIND/REF` text.
+    /// Of how many resources something was said.
     #[must_use]
-    pub fn has_said_path(&self, path: &str) -> bool {
-        self.said.contains_key(&short_path(path))
+    pub fn count_said(&self) -> u64 {
+        self.said.len() as u64
+    }
+
+    /// How many resources of a kind the parent has, and those of them of which nothing was said yet.
+    #[must_use]
+    pub fn unsaid(&self, kind: &Kind) -> (usize, Vec<ResourceKey>) {
+        let (mut there, mut unsaid) = (0, Vec::new());
+        for path in self.parent_state().texts(kind) {
+            there += 1;
+            if !self.said.contains_key(&self.tenant.short.of(path)) {
+                unsaid.extend(ResourceKey::from_path(path));
+            }
+        }
+        (there, unsaid)
     }
 
     /// Whether a resource is not as it was at the parent: new, changed or gone.

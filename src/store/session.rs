@@ -22,9 +22,11 @@ use crate::format::names::Name;
 use crate::format::references::{Place as SegmentPlace, SegmentRef};
 use crate::store::core::Core;
 use crate::store::entry::{Entry, Part, Parts, Place, Put};
+use crate::store::repeats::{Keeping, Ready};
 use crate::store::replay::Loaded;
-use crate::store::rooting::{Leaves, short_path};
+use crate::store::rooting::Leaves;
 use crate::store::segments::object_path;
+use crate::store::short::Quick;
 use crate::store::snapshot::{Rec, Snapshot};
 use crate::store::state::State;
 use crate::store::tenant::Tenant;
@@ -95,15 +97,20 @@ pub struct WriteSession {
     pub(super) began: Timestamp,
     /// The segments that the builder refers to already.
     pub(super) referred: HashSet<SegmentId>,
-    /// What was said of each key so far: a short hash of the key, then one of its bodies.
-    pub(super) said: HashMap<u64, u64>,
+    /// What was said of each key so far: its short name, then [`GONE`], [`AS_IT_WAS`] or a short hash of its bodies.
+    pub(super) said: HashMap<u64, u64, Quick>,
     /// The leaves of what is as it was, where nobody keeps those of the parent's state: every stored
     /// body is needed then, and compared as it is put.
     pub(super) leaves: Option<Leaves>,
+    /// The raw bytes that are remembered, where somebody compares them.
+    pub(super) keeping: Option<Keeping>,
 }
 
 /// What `said` holds of a key that is gone; no body's short hash is likely to be it.
 const GONE: u64 = 0;
+
+/// What it holds of a key whose bodies are the parent's.
+pub(super) const AS_IT_WAS: u64 = 1;
 
 impl WriteSession {
     pub(super) fn begin(core: Arc<Core>, name: &str) -> Result<Self, StoreError> {
@@ -127,8 +134,9 @@ impl WriteSession {
             farewells: BTreeMap::new(),
             began,
             referred: HashSet::new(),
-            said: HashMap::new(),
+            said: HashMap::default(),
             leaves: None,
+            keeping: None,
         };
         session.find_parent()?;
         Ok(session)
@@ -157,7 +165,7 @@ impl WriteSession {
         };
         let Some(parent) = parent else { return Ok(()) };
         self.loaded = core.state(&tenant, &parent)?;
-        self.leaves = (!core.keeps_leaves(&tenant, &parent)?).then(Leaves::new);
+        self.leaves = (!core.keeps_leaves(&tenant, &parent)?).then(Leaves::default);
         let ledger = core.ledger(&tenant, &parent)?;
         self.built_on.push(parent.sequence);
         self.parent = parent.to_snapshot(ledger).map(|snapshot| (snapshot, parent));
@@ -192,24 +200,29 @@ impl WriteSession {
     /// # Errors
     /// [`StoreError::Twice`] when the key was put with other bodies, or gone, before;
     /// [`StoreError::TooLarge`]; or the storage failed.
-    pub fn put(&mut self, key: &ResourceKey, mut parts: Parts) -> Result<Put, StoreError> {
+    pub fn put(&mut self, key: &ResourceKey, parts: Parts) -> Result<Put, StoreError> {
+        let path = key.to_path();
+        let ids = &self.tenant.newest()?.ids;
+        let (main, secret) = (ids.id(&parts.main), parts.secret.as_ref().map(|body| ids.id(body)));
+        let short = self.tenant.short.of(&path);
+        self.put_ready(key, &path, short, Ready { parts, main, secret, leaf: None })
+    }
+
+    /// The same with what was hashed elsewhere.
+    pub(super) fn put_ready(
+        &mut self,
+        key: &ResourceKey,
+        path: &str,
+        short: u64,
+        ready: Ready,
+    ) -> Result<Put, StoreError> {
+        let Ready { mut parts, main, secret, leaf } = ready;
         // Wiped when dropped, whatever comes of the put.
         let secret_body = parts.secret.take().map(Secret::new);
-        let path = key.to_path();
-        check_limits(&path, &parts, secret_body.as_ref())?;
+        check_limits(path, &parts, secret_body.as_ref())?;
         let tenant = self.tenant.clone();
-        let domain = tenant.newest()?;
-        let main = domain.ids.id(&parts.main);
-        let secret = secret_body.as_ref().map(|body| domain.ids.id(body.expose()));
-        let first = self.say(&path, short(&main, secret.as_ref()))?;
-        let before = self.loaded.state.get_path(&path);
-        if !first {
-            return Ok(match (self.pending.contains_key(path.as_str()), before) {
-                (false, _) => Put::Same,
-                (true, Some(_)) => Put::Changed,
-                (true, None) => Put::New,
-            });
-        }
+        let leaf_of = || Ok::<_, StoreError>(tenant.newest()?.proof.leaf(path, &parts.main));
+        let before = self.loaded.state.get_path(path);
         let same_main = match &before {
             Some(before) => self.is_body(before, Part::Main, Some(main))?,
             None => false,
@@ -218,12 +231,16 @@ impl WriteSession {
             && same_main
             && self.is_body(before, Part::Secret, secret)?
         {
+            self.say(path, short, AS_IT_WAS)?;
             if let Some(leaves) = &mut self.leaves {
-                leaves.insert(short_path(&path), domain.proof.leaf(&path, &parts.main));
+                leaves.insert(short, leaf_of()?);
             }
             return Ok(Put::Same);
         }
-        let leaf = domain.proof.leaf(&path, &parts.main);
+        if !self.say(path, short, short_of(&main, secret.as_ref()))? {
+            return Ok(if before.is_some() { Put::Changed } else { Put::New });
+        }
+        let leaf = leaf.map_or_else(leaf_of, Ok)?;
         let put = if before.is_some() { Put::Changed } else { Put::New };
         let parts = self.store(
             key,
@@ -232,8 +249,7 @@ impl WriteSession {
             main,
             secret_body.zip(secret),
         )?;
-        self.pending
-            .insert(path.into_boxed_str(), Pending::Put(Fresh { parts: parts.into_boxed_slice(), leaf }));
+        self.pending.insert(path.into(), Pending::Put(Fresh { parts: parts.into_boxed_slice(), leaf }));
         if self.builder.stored_bytes() >= self.core.tuning.data_segment_bytes {
             self.write_data()?;
         }
@@ -246,7 +262,7 @@ impl WriteSession {
     /// [`StoreError::Twice`] when the key was put in this session.
     pub fn gone(&mut self, key: &ResourceKey) -> Result<(), StoreError> {
         let path = key.to_path();
-        if self.say(&path, GONE)? && self.loaded.state.contains(&path) {
+        if self.say(&path, self.tenant.short.of(&path), GONE)? && self.loaded.state.contains(&path) {
             self.pending.insert(path.into_boxed_str(), Pending::Gone);
         }
         Ok(())
@@ -282,12 +298,12 @@ impl WriteSession {
         let path = key.to_path();
         self.pending.remove(path.as_str());
         self.farewells.remove(path.as_str());
-        self.said.remove(&short_path(&path)).is_some()
+        self.said.remove(&self.tenant.short.of(&path)).is_some()
     }
 
     /// Notes what is said of a key; `false` when the same was said before.
-    fn say(&mut self, path: &str, what: u64) -> Result<bool, StoreError> {
-        match self.said.insert(short_path(path), what) {
+    pub(super) fn say(&mut self, path: &str, short: u64, what: u64) -> Result<bool, StoreError> {
+        match self.said.insert(short, what) {
             None => Ok(true),
             Some(before) if before == what => Ok(false),
             Some(_) => Err(StoreError::Twice { key: path.to_owned() }),
@@ -433,8 +449,8 @@ fn check_limits(path: &str, parts: &Parts, secret: Option<&Secret<Vec<u8>>>) -> 
 }
 
 /// A short hash of what was put: equal bodies, equal hash.
-fn short(main: &ObjectId, secret: Option<&ObjectId>) -> u64 {
+fn short_of(main: &ObjectId, secret: Option<&ObjectId>) -> u64 {
     let first = |id: &ObjectId| u64::from_le_bytes(*id.0.first_chunk().expect("32 bytes hold 8"));
     let secret = secret.map_or(1, first).rotate_left(17);
-    (first(main) ^ secret).max(1)
+    (first(main) ^ secret).max(AS_IT_WAS + 1)
 }

@@ -44,11 +44,11 @@ impl Targets {
         })
     }
 
-    fn pack(&mut self, entry: &Entry) -> Vec<Row> {
+    fn pack(&mut self, entry: &Entry, rows: &mut Vec<Row>) {
         if let Some(leaf) = entry.erased {
-            return vec![Row { target: 0, frame: 0, slot: 0, part: ERASED, whole: true, mark: leaf.0 }];
+            rows.push(Row { target: 0, frame: 0, slot: 0, part: ERASED, whole: true, mark: leaf.0 });
         }
-        entry.places.iter().map(|(part, place)| self.pack_place(*part, place)).collect()
+        rows.extend(entry.places.iter().map(|(part, place)| self.pack_place(*part, place)));
     }
 
     fn pack_place(&mut self, part: Part, place: &Place) -> Row {
@@ -123,15 +123,19 @@ impl Packed {
         low
     }
 
-    fn find(&self, key: &str) -> Option<&[Row]> {
-        let at = self.lower_bound(key);
-        (at < self.len() && self.key(at) == key).then(|| self.rows(at))
+    /// The rows of a key. Whoever asks for key after key often asks in order: `near` is where the next one is
+    /// looked for first.
+    fn find_near(&self, key: &str, near: &mut usize) -> Option<&[Row]> {
+        let is_here = |at: usize| at < self.len() && self.key(at) == key;
+        let at = if is_here(*near) { *near } else { self.lower_bound(key) };
+        *near = at + 1;
+        is_here(at).then(|| self.rows(at))
     }
 
-    fn push(&mut self, key: &str, rows: &[Row]) {
+    /// Adds a key; its rows have been added.
+    fn push(&mut self, key: &str) {
         self.text.push_str(key);
         self.key_ends.push(u32::try_from(self.text.len()).expect("keys of a state are under 4 GiB"));
-        self.rows.extend_from_slice(rows);
         self.row_ends.push(u32::try_from(self.rows.len()).expect("parts of a state are under 2^32"));
     }
 }
@@ -195,11 +199,27 @@ impl State {
     }
 
     fn rows(&self, path: &str) -> Option<&[Row]> {
+        self.rows_near(path, &mut 0)
+    }
+
+    fn rows_near(&self, path: &str, near: &mut usize) -> Option<&[Row]> {
         match self.over.get(path) {
             Some(rows) if rows.is_empty() => None,
             Some(rows) => Some(rows),
-            None => self.base.find(path),
+            None => self.base.find_near(path, near),
         }
+    }
+
+    /// Which bodies a resource is, main and secret, as a number: where they lie. No two slots of two segments give
+    /// the same, but by an accident of one in 2^64. `None` where it is not there, or erased. `near` makes it quick
+    /// for keys in order.
+    pub(super) fn stamp(&self, path: &str, near: &mut usize) -> Option<u64> {
+        let rows = self.rows_near(path, near)?.iter().filter(|row| row.part <= Part::Secret.number());
+        let place = |row: &Row| {
+            let target = self.targets.list.get(row.target as usize)?;
+            Some(stamped(row.part, &target.reference.id, row.frame, row.slot.into()))
+        };
+        rows.map(place).reduce(|sum, next| Some(sum?.wrapping_add(next?)))?
     }
 
     /// All resources, in order of their `KIND/REF` text.
@@ -235,9 +255,10 @@ impl State {
 
     /// Puts a resource over what is there.
     pub(super) fn put(&mut self, path: &str, entry: &Entry) {
-        let rows = self.targets.pack(entry).into_boxed_slice();
+        let mut rows = Vec::with_capacity(entry.places.len().max(1));
+        self.targets.pack(entry, &mut rows);
         self.count += usize::from(!self.contains(path));
-        self.over.insert(path.into(), rows);
+        self.over.insert(path.into(), rows.into_boxed_slice());
     }
 
     /// The same state, with what lies over the base merged into it where that has grown large.
@@ -261,6 +282,24 @@ impl State {
             self.over.insert(path.into(), Box::default());
         }
     }
+}
+
+/// The same of an entry that is about to be put.
+pub(super) fn stamp_of(entry: &Entry) -> Option<u64> {
+    let places = entry.places.iter().filter(|(part, _)| part.number() <= Part::Secret.number());
+    let place = |(part, place): &(Part, Place)| {
+        stamped(part.number(), &place.target.reference.id, place.frame, place.slot)
+    };
+    places.map(place).reduce(u64::wrapping_add)
+}
+
+/// One body's share of a stamp. A segment's id is random; the rest is spread over the number, so that neighbours in
+/// it do not add up to each other.
+fn stamped(part: u8, segment: &SegmentId, frame: u32, slot: u32) -> u64 {
+    let (id, _) = segment.0.split_first_chunk::<8>().expect("32 bytes hold 8");
+    let place = u64::from(part) << 62 ^ u64::from(frame) << 20 ^ u64::from(slot);
+    let mixed = (u64::from_le_bytes(*id) ^ place).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed ^ mixed >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93)
 }
 
 fn keyed(walk: Walk<'_>) -> impl Iterator<Item = (ResourceKey, Entry)> + '_ {
@@ -334,8 +373,8 @@ impl StateBuilder {
         if count > 0 && self.packed.key(count - 1) >= path {
             return false;
         }
-        let rows = self.targets.pack(entry);
-        self.packed.push(path, &rows);
+        self.targets.pack(entry, &mut self.packed.rows);
+        self.packed.push(path);
         true
     }
 

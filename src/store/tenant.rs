@@ -6,6 +6,7 @@ use crate::crypto::sign::SignPublic;
 use crate::format::FormatError;
 use crate::format::key_ring::KeyRing;
 use crate::store::index;
+use crate::store::short::ShortNames;
 
 /// A tenant that the holder has keys for.
 pub(super) struct Tenant {
@@ -15,6 +16,7 @@ pub(super) struct Tenant {
     pub(super) repository: RepositoryId,
     pub(super) owner: SignPublic,
     pub(super) index_keys: index::Keys,
+    pub(super) short: ShortNames,
 }
 
 impl Tenant {
@@ -28,6 +30,7 @@ impl Tenant {
         Ok(Self {
             prefix,
             index_keys: index::Keys::new(oldest),
+            short: ShortNames::new(oldest),
             repository: ring.repository,
             owner: ring.owner,
             domains,

@@ -12,7 +12,6 @@ use crate::format::payload::{Annotation, Sort as About};
 use crate::store::StoreError;
 use crate::store::core::{Core, lock};
 use crate::store::entry::Change;
-use crate::store::repository::Repository;
 use crate::store::session::WriteSession;
 use crate::store::snapshot::{Rec, Snapshot};
 use crate::store::tenant::Tenant;
@@ -55,7 +54,11 @@ pub(super) type Told = (u64, Arc<Vec<LateEvent>>);
 
 impl Core {
     /// Every event that was told late, in the order of the sequence.
-    fn late_events(&self, tenant: &Tenant, newest: &Arc<Rec>) -> Result<Arc<Vec<LateEvent>>, StoreError> {
+    pub(super) fn late_events(
+        &self,
+        tenant: &Tenant,
+        newest: &Arc<Rec>,
+    ) -> Result<Arc<Vec<LateEvent>>, StoreError> {
         if let Some((to, known)) = lock(&self.late).get(&tenant.prefix)
             && *to == newest.sequence
         {
@@ -72,17 +75,6 @@ impl Core {
         let found = Arc::new(found);
         lock(&self.late).insert(tenant.prefix, (newest.sequence, found.clone()));
         Ok(found)
-    }
-}
-
-impl Repository {
-    /// The audit events that were heard after the snapshots that they belong to.
-    ///
-    /// # Errors
-    /// [`StoreError::UnknownTenant`], [`StoreError::RolledBack`], or a record is damaged.
-    pub fn late_events(&self, tenant: &str) -> Result<Arc<Vec<LateEvent>>, StoreError> {
-        let (tenant, newest) = self.at_newest(tenant)?;
-        self.core.late_events(&tenant, &newest)
     }
 }
 

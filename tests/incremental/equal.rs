@@ -52,7 +52,7 @@ fn an_hour_without_changes_reads_little_and_finds_nothing() {
     });
 }
 
-fn draws(most: usize) -> impl Strategy<Value = Vec<Draw>> {
+pub(crate) fn draws(most: usize) -> impl Strategy<Value = Vec<Draw>> {
     let deed = prop_oneof![
         4 => Just(Deed::Change),
         3 => Just(Deed::Copy),
@@ -70,7 +70,7 @@ fn draws(most: usize) -> impl Strategy<Value = Vec<Draw>> {
     proptest::collection::vec(draw, 1..most)
 }
 
-fn cases(default: u32) -> u32 {
+pub(crate) fn cases(default: u32) -> u32 {
     std::env::var("LASTGOOD_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 

@@ -52,7 +52,7 @@ fn an_event_that_comes_late_names_who_made_the_change_of_before() {
         let heard = tenant.snapshot().await;
         assert_eq!((heard.snapshot.changed, heard.full), (0, None));
         assert_eq!(who(&tenant, &path)[0], admin("exact"));
-        let told = || tenant.repository.late_events(NAME).unwrap().len();
+        let told = || tenant.repository.past(NAME).unwrap().late_events().unwrap().len();
         let once = told();
         tenant.world().log.habits.delay_seconds = 0;
         tenant.wait(60);
@@ -96,7 +96,7 @@ fn a_removal_is_explained_late_too_and_a_change_that_has_its_event_is_left_alone
         tenant.wait(1800);
         tenant.snapshot().await;
         assert_eq!(who(&tenant, &format!("group/{group}"))[0], admin("exact"));
-        let late = tenant.repository.late_events(NAME).unwrap();
+        let late = tenant.repository.past(NAME).unwrap().late_events().unwrap();
         assert!(late.iter().all(|event| event.path.contains(&group)), "the user's had its event");
     });
 }

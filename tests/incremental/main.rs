@@ -10,4 +10,5 @@ mod each;
 mod equal;
 mod figures;
 mod late;
+mod repeats;
 mod tenant;

@@ -1,6 +1,7 @@
 //! A simulated tenant on this machine, whose clock stands where it is put, and its repository.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::SignedDuration;
@@ -28,9 +29,14 @@ pub(crate) struct Tenant {
 
 /// A repository of which every one has the same keys, so that what they hold can be compared.
 fn repository(clock: &Arc<FixedClock>) -> Repository {
+    repository_in(clock, None)
+}
+
+/// The same; with a folder it remembers there what the vendor sent.
+fn repository_in(clock: &Arc<FixedClock>, folder: Option<PathBuf>) -> Repository {
     let env = Environment { clock: clock.clone(), entropy: Arc::new(SeededEntropy::new(1)) };
     let words = Unlock::Passphrase(Secret::new(b"horse".to_vec()));
-    Repository::init(Arc::new(Memory::new()), &words, KdfCost::CHEAP_FOR_TESTS, env, None).unwrap()
+    Repository::init(Arc::new(Memory::new()), &words, KdfCost::CHEAP_FOR_TESTS, env, folder).unwrap()
 }
 
 /// What a repository holds of the tenant: address and body.
@@ -117,6 +123,16 @@ impl Tenant {
         self.collect(&self.repository, Options { full: true, ..Options::default() }).await
     }
 
+    /// Another repository of the tenant, of the same keys.
+    pub(crate) fn another(&self, folder: Option<PathBuf>) -> Repository {
+        repository_in(&self.clock, folder)
+    }
+
+    /// A snapshot of everything into such a one.
+    pub(crate) async fn sweep_into(&self, repository: &Repository) -> Collected {
+        self.collect(repository, Options { full: true, ..Options::default() }).await
+    }
+
     /// What the repository holds now.
     pub(crate) fn held(&self) -> Held {
         held(&self.repository)
@@ -131,7 +147,7 @@ impl Tenant {
     }
 }
 
-fn held(repository: &Repository) -> Held {
+pub(crate) fn held(repository: &Repository) -> Held {
     let session = repository.session(NAME).unwrap();
     let rows = session.parent_state().iter();
     rows.map(|(key, entry)| {

@@ -6,6 +6,7 @@
 mod access;
 mod behaviour;
 mod document;
+mod elsewhere;
 mod entitled;
 mod falsified;
 mod forecast;

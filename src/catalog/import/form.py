@@ -11,9 +11,9 @@ WIDTH = 110
 PLAIN_FIELD = re.compile(r"^(\*|[\w@$#-]+)(\[\])?(\.(\*|[\w@$#-]+)(\[\])?)*$")
 PLACEHOLDER = re.compile(r"\{([^}]+)\}")
 SCALARS = [
-    "kind", "what", "shape", "stage", "parent", "id", "id_by", "also_id", "id_of", "name", "shown", "within", "get", "carried_by", "bucket",
+    "kind", "what", "shape", "stage", "parent", "id", "id_by", "also_id", "id_of", "id_is_name", "name", "shown", "within", "get", "carried_by", "bucket",
     "same", "fields", "links", "keep", "set", "volatile", "derived", "secret", "assigned", "fixed",
-    "write_only", "refs", "system", "comes_with", "notes",
+    "write_only", "refs", "system", "comes_with", "appointed_by", "notes",
 ]
 TABLES = ["params", "scopes", "restore", "unread", "file", "changes"]
 LISTS = ["read", "gone", "create", "update", "delete", "action"]

@@ -226,6 +226,9 @@ def head(catalog):
             "owner": {"form": "token", "path": "/api/v1/users/me", "at": "/id", "holds": [{"kind": "api_token", "at": "/userId"}]},
         },
         "identity": {"path": "/api/v1/org", "at": "/id"},
+        # An ORN holds the organisation's id between colons, wherever it stands. What is put into a set by its URL is at the
+        # organisation's host, and so is what issues its tokens.
+        "names_tenant": [{"at": "/**/*", "by": ":{identity}:"}, *({"at": at, "by": "{url}"} for at in ("/_links/*/href", "/issuer"))],
         "paging": {"helper": {"style": "cursor", "cursor": "after", "next": "/next"}},
         "rate": {"concurrent": 8, "limit_header": "x-rate-limit-limit", "remaining_header": "x-rate-limit-remaining",
                  "reset_header": "x-rate-limit-reset"},
@@ -452,6 +455,10 @@ def one(catalog, docs, row, known):
         kind["id"] = IDS.get(row["type"], "/id")
     if row["type"] in ID_OF:
         kind |= {"shape": "object", "id_of": [ID_OF[row["type"]]]}
+        if row["type"] == "user_schema":
+            kind["appointed_by"] = "user_type:/_links/schema/href:last"
+        else:
+            kind["id_is_name"] = True
         kind.pop("id", None)
     if row["type"] == "app_ui_schema":
         # The vendor has one form for each application of its catalogue, whatever the number of instances.

@@ -31,7 +31,7 @@ ASSIGNED = {
     "app_grant": ["/userId"], "ssf_stream": ["/stream_id", "/iss", "/aud", "/events_delivered", "/events_supported", "/min_verification_interval"],
     "policy_mapping": ["/_links/self"], "policy": ["/system"], "policy_rule": ["/system"], "auth_server_policy": ["/system"],
     "auth_server_policy_rule": ["/system"], "auth_server_scope": ["/system"], "auth_server_claim": ["/system"], "auth_server": ["/default"],
-    "trusted_origin": ["/createdBy", "/lastUpdatedBy"],
+    "trusted_origin": ["/createdBy", "/lastUpdatedBy"], "entitlement_bundle": ["/orn"],
     "device_assurance": ["/resourceId", "/resourceType", "/resourceDisplayName"],
 }
 # What goes with a thing, and hangs on it by more than its path.

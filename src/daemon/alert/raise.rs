@@ -11,7 +11,7 @@ use crate::daemon::alert::{Alert, Class, Outbox, Phase, SUBJECTS_MAX, Subject, i
 use crate::history::{Change, History, HistoryError, Op};
 use crate::json::Value;
 use crate::json::expression::Expression;
-use crate::store::{Entry, Repository, Snapshot};
+use crate::store::{Entry, Past, Repository, Snapshot};
 
 /// Whose snapshots are worked through, and by what.
 pub struct Raise<'a> {
@@ -74,14 +74,15 @@ impl Raise<'_> {
         let rules: Vec<&Rule> = self.rules.of(&self.catalog.provider).collect();
         let mut compiled: BTreeMap<&str, Expression> = BTreeMap::new();
         let mut struck: BTreeMap<usize, Vec<Subject>> = BTreeMap::new();
-        for stored in self.repository.changes(self.tenant, snapshot.seq)? {
+        let past = self.repository.past(self.tenant)?;
+        for stored in past.changes(snapshot.seq)? {
             let op = Op::between(stored.before.as_ref(), stored.after.as_ref()).as_str();
             let about: Vec<(usize, &&Rule)> =
                 rules.iter().enumerate().filter(|(_, rule)| rule.is_about(&stored.key.kind, op)).collect();
             if about.is_empty() {
                 continue;
             }
-            let seen = self.seen(snapshot, &stored)?;
+            let seen = self.seen(&past, snapshot, &stored)?;
             let input = self.input(&seen);
             for (number, rule) in about {
                 if !compiled.contains_key(rule.name.as_str()) {
@@ -104,12 +105,17 @@ impl Raise<'_> {
         Ok(())
     }
 
-    fn seen(&self, snapshot: &Snapshot, stored: &crate::store::Change) -> Result<Struck, HistoryError> {
+    fn seen(
+        &self,
+        past: &Past,
+        snapshot: &Snapshot,
+        stored: &crate::store::Change,
+    ) -> Result<Struck, HistoryError> {
         let history = self.history();
         let body = |entry: Option<&Entry>| entry.map(|entry| history.main(&stored.key, entry)).transpose();
         let (before, after) = (body(stored.before.as_ref())?, body(stored.after.as_ref())?);
         let mut change = history.change_of(snapshot, &stored.key, before.as_ref(), after.as_ref());
-        change.actor = history.actor(snapshot, &stored.key)?;
+        change.actor = history.actor(past, snapshot, &stored.key)?;
         change.name = after.as_ref().or(before.as_ref()).map(|body| history.own_name(&stored.key, body));
         Ok(Struck { change, before, after })
     }
@@ -205,13 +211,14 @@ impl Raise<'_> {
         }
         let was = paths.clone();
         let mut subjects = Vec::new();
+        let past = self.repository.past(self.tenant)?;
         for snapshot in snapshots.iter().filter(|snapshot| snapshot.seq > from) {
-            for stored in self.repository.changes(self.tenant, snapshot.seq)? {
+            for stored in past.changes(snapshot.seq)? {
                 if !self.is_drift(&stored.key) {
                     continue;
                 }
                 let path = stored.key.to_path();
-                let then = self.repository.entry(self.tenant, baseline.seq, &stored.key)?;
+                let then = past.entry(baseline.seq, &stored.key)?;
                 let same = match (&then, &stored.after) {
                     (Some(then), Some(now)) => self.repository.same_body(then, now)?,
                     (then, now) => then.is_none() && now.is_none(),
@@ -219,7 +226,7 @@ impl Raise<'_> {
                 if same {
                     paths.remove(&path);
                 } else if paths.insert(path) {
-                    subjects.push(self.subject(&self.seen(snapshot, &stored)?));
+                    subjects.push(self.subject(&self.seen(&past, snapshot, &stored)?));
                 }
             }
         }

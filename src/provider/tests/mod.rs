@@ -16,6 +16,8 @@ use crate::base::secret::Secret;
 use crate::catalog::{Method, Provider};
 use crate::http::fake::{Fake, Seen, answer, json};
 use crate::json::{Limits, Value, parse};
+use crate::provider::given::Given;
+use crate::provider::sweep::Unread;
 use crate::provider::{
     Credential, Item, Known, Live, ProviderError, Swept, Target, World, WriteRequest, forecast, is_context,
     order,
@@ -84,12 +86,19 @@ fn live(catalog: &'static Provider, fake: &Fake) -> Live {
 async fn swept(live: &Live, known: &Known) -> (Swept, BTreeMap<String, String>) {
     let spec = &live.catalog().kinds[0];
     let rows = Mutex::new(BTreeMap::new());
-    let mut sink = |item: Item| {
+    let mut unread = Unread::default();
+    let mut take = |given: Given| {
+        let item = match given.read(spec) {
+            Ok(item) => item,
+            Err(error) => return unread.note(error),
+        };
         let text = String::from_utf8(item.body.to_canonical()).unwrap();
         let old = rows.lock().unwrap().insert(item.key.to_path(), text);
         assert!(old.is_none(), "`{}` was handed over twice", item.key);
     };
-    let swept = live.sweep(spec, known, &mut sink).await;
+    // Rows as they came, as the collector takes them.
+    let mut swept = live.sweep_sent(spec, known, &mut |given| given.into_iter().for_each(&mut take)).await;
+    swept.lacks(&unread);
     assert!(!format!("{swept:?}").contains(PLANTED));
     (swept, rows.into_inner().unwrap())
 }

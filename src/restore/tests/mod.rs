@@ -70,7 +70,7 @@ fn made(
         catalog: elsewhere.as_ref().unwrap_or(catalog()),
         settings: &settings,
         tenant: "t",
-        from: from.map(|tenant| Elsewhere { tenant, settings: &settings }),
+        from: from.map(|tenant| Elsewhere { tenant, names: &settings, names_here: &settings }),
         base: "base",
         goal,
         live,

@@ -208,11 +208,11 @@ fn events_go_with_changes_and_with_removals() {
     session.commit(meta(2)).unwrap();
 
     for repository in [&repository, &open(memory, None, 2).unwrap()] {
-        let event = |path: &str| repository.event(TENANT, 2, &key(path)).unwrap();
+        let event = |path: &str| repository.past(TENANT).unwrap().event(2, &key(path)).unwrap();
         assert_eq!(event("user/1").as_deref(), Some(&b"changed by eve"[..]));
         assert_eq!(event("user/2").as_deref(), Some(&b"removed by eve"[..]));
         assert_eq!(event("user/3"), None);
-        assert_eq!(repository.event(TENANT, 1, &key("user/1")).unwrap(), None);
+        assert_eq!(repository.past(TENANT).unwrap().event(1, &key("user/1")).unwrap(), None);
         assert!(repository.check(true, &|_, _| {}).unwrap().is_clean());
     }
 }

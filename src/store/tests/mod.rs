@@ -14,6 +14,7 @@ mod prune_model;
 mod prune_power;
 mod pruned;
 mod reads;
+mod repeats;
 mod scenario;
 mod turns;
 mod writers;

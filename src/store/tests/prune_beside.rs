@@ -173,7 +173,8 @@ fn events_that_came_late_show_at_what_is_kept() {
     for waited in [0, 73] {
         world.pass(waited);
         world.prune(&repository, &last(1));
-        let seqs: Vec<u64> = repository.late_events(TENANT).unwrap().iter().map(|event| event.seq).collect();
+        let told = repository.past(TENANT).unwrap().late_events().unwrap();
+        let seqs: Vec<u64> = told.iter().map(|event| event.seq).collect();
         assert_eq!(seqs, [newest_seq, newest_seq]);
         compare(&world.open(20, None), &newest(&all, 1));
     }
