@@ -59,6 +59,11 @@ impl Gone {
         ids.map(move |ids| ResourceKey { kind: kind.clone(), ids: ids.clone() })
     }
 
+    /// The kinds of which any is gone.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &Kind> {
+        self.by_kind.iter().filter(|(_, gone)| !gone.is_empty()).map(|(kind, _)| kind)
+    }
+
     /// The ids of what is gone and hung on nothing.
     pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
         self.by_kind.values().flatten().filter(|ids| ids.len() == 1).flatten().map(String::as_str)

@@ -8,9 +8,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::base::coverage::State;
-use crate::base::key::ResourceKey;
+use crate::base::key::{Kind, ResourceKey};
 use crate::catalog::{KindSpec, Provider, Template};
-use crate::collect::CollectError;
 use crate::collect::agenda::{self, Reading, Turns};
 use crate::collect::explain::OVERLAP;
 use crate::collect::ledger;
@@ -19,6 +18,7 @@ use crate::collect::naming::{Held, Namer};
 use crate::collect::part::Part;
 use crate::collect::remaining::Left;
 use crate::collect::run::{Gathering, Run};
+use crate::collect::{CollectError, main_of};
 use crate::provider::{self, Ahead, Event, Known, changed, guides};
 use crate::store::Snapshot;
 
@@ -146,6 +146,7 @@ impl Run<'_> {
         if *reading != Reading::Whole && !closed {
             let mut part = Part::default();
             linked(spec, gathering, &mut part);
+            self.went_along(spec, gathering, &mut part)?;
             let whole = self.agree(spec, (reading, first), events, gathering, &mut part);
             if whole {
                 self.sweep_again(spec, gathering).await?;
@@ -240,6 +241,38 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// What the vendor deletes along with something that is gone, because it names that, is read again: no event
+    /// names it.
+    fn went_along(
+        &self,
+        spec: &KindSpec,
+        gathering: &Gathering,
+        part: &mut Part,
+    ) -> Result<(), CollectError> {
+        let takes = |kind: &&Kind| {
+            self.catalog.kind(kind).is_some_and(|gone| gone.restore.cascades.contains(&spec.kind))
+        };
+        let gone: Vec<ResourceKey> =
+            gathering.gone.kinds().filter(takes).flat_map(|kind| gathering.gone.of(kind)).collect();
+        let held: Vec<ResourceKey> = match gone.is_empty() {
+            true => Vec::new(),
+            false => gathering.session.parent_state().kind(&spec.kind).map(|(key, _)| key).collect(),
+        };
+        for key in held.iter().filter(|key| gathering.has(key)) {
+            let Some(body) = main_of(&gathering.session, key)? else { continue };
+            let names = spec.mentions(&body).any(|mention| {
+                let is_it = |gone: &ResourceKey| {
+                    mention.reference.to.contains(&gone.kind) && mention.text == gone.id()
+                };
+                gone.iter().any(is_it)
+            });
+            if names {
+                read_again(spec, key, part);
+            }
+        }
+        Ok(())
+    }
+
     /// Lets other kinds go over what was not read this time.
     fn keep_ids(&self, spec: &KindSpec, gathering: &mut Gathering) {
         if !gathering.known.keeps(&spec.kind) {
@@ -262,13 +295,17 @@ fn linked(spec: &KindSpec, gathering: &Gathering, part: &mut Part) {
         return;
     }
     let ids: BTreeSet<&str> = gathering.gone.ids().collect();
-    for key in gathering.ending_in(&spec.kind, &ids) {
-        let above = key.above().to_vec();
-        match spec.get {
-            _ if !gathering.has(&key) => {}
-            Some(_) => drop(part.named.insert(key)),
-            None => part.guides.extend(spec.parent.iter().map(|kind| ResourceKey::new(kind, above.clone()))),
-        }
+    for key in gathering.ending_in(&spec.kind, &ids).into_iter().filter(|key| gathering.has(key)) {
+        read_again(spec, &key, part);
+    }
+}
+
+/// By itself where the vendor has a call for that, else in the list that it stands in.
+fn read_again(spec: &KindSpec, key: &ResourceKey, part: &mut Part) {
+    let parent = |kind: &Kind| ResourceKey::new(kind, key.above().to_vec());
+    match spec.get {
+        Some(_) => drop(part.named.insert(key.clone())),
+        None => part.guides.extend(spec.parent.iter().map(parent)),
     }
 }
 
