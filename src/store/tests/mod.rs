@@ -5,6 +5,7 @@ mod basics;
 mod damage;
 mod faults;
 mod flips;
+mod golden;
 mod mended;
 mod model;
 mod power;
