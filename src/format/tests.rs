@@ -3,6 +3,7 @@
 mod broken;
 mod golden;
 mod keys;
+mod page;
 mod records;
 mod segments;
 
