@@ -185,17 +185,18 @@ fn full(repository: &Repository, file: &Path, tick: Option<u64>) -> Result<(), F
     commit(session, count, true)
 }
 
-/// The same body with one more link, which says which reading it is of: what a vendor moves though
-/// nobody changed anything.
+/// The same body with another address in its first link, which says which reading it is of: what a vendor moves
+/// though nobody changed anything.
 fn moved(body: &[u8], tick: u64) -> Vec<u8> {
-    let member = b"\"_links\":{";
-    let Some(at) = body.windows(member.len()).position(|window| window == member) else {
+    let after = |from: usize, text: &[u8]| {
+        let found = body[from..].windows(text.len()).position(|window| window == text);
+        found.map(|at| from + at + text.len())
+    };
+    let Some(at) = after(0, b"\"_links\":{").and_then(|at| after(at, b"\"href\":\"")) else {
         return body.to_vec();
     };
-    let (before, after) = body.split_at(at + member.len());
-    let comma = if after.starts_with(b"}") { "" } else { "," };
-    let link = format!("\"activate\":{{\"href\":\"https://acme.okta.example/{tick}\"}}{comma}");
-    [before, link.as_bytes(), after].concat()
+    let (before, after) = body.split_at(at);
+    [before, format!("https://{tick}.").as_bytes(), after].concat()
 }
 
 /// An incremental snapshot: only what changed is given.
