@@ -90,6 +90,11 @@ impl<'a> Atlas<'a> {
         Ok(bodies)
     }
 
+    /// Every address of a kind, without the bodies.
+    pub(crate) fn each_key(&self, kind: &Kind, each: &mut dyn FnMut(&ResourceKey)) {
+        self.recorded.each_key(kind, each);
+    }
+
     /// The fields that name resources of a kind.
     pub(crate) fn mentions(&self, of: &Kind) -> Result<Mentions, RestoreError> {
         if let Some(mentions) = self.mentions.borrow().get(of) {

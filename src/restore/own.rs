@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use crate::access;
 use crate::base::key::{Kind, ResourceKey};
+use crate::catalog::mention::last_of;
 use crate::catalog::{KindSpec, Provider, Shape};
 use crate::json::{Pointer, Value};
 use crate::restore::RestoreError;
@@ -64,14 +65,15 @@ impl Own {
     pub(crate) fn resolved(&self, atlas: &Atlas<'_>, seen: &Seen) -> Result<Holding, RestoreError> {
         let catalog = atlas.catalog;
         let mut own = self.clone();
-        let mut edges = Vec::new();
+        let (mut edges, mut joining) = (Vec::new(), Vec::new());
         let people: BTreeSet<&Kind> = self.marks.iter().map(|(kind, _, _)| kind).collect();
         let giving = access::granting_kinds(catalog);
         // Whoever signs in as a person has what makes that person an administrator.
         let console =
             catalog.access.iter().flat_map(|facts| &facts.console).flat_map(|console| &console.grants);
+        let console: Vec<_> = console.filter(|_| self.owned).collect();
         let offices: BTreeSet<&Kind> =
-            console.filter(|grant| self.owned && grant.holder.is_none()).map(|grant| &grant.kind).collect();
+            console.iter().filter(|grant| grant.holder.is_none()).map(|grant| &grant.kind).collect();
         let is_giving = |spec: &KindSpec| giving.contains(&spec.kind) || offices.contains(&spec.kind);
         let holders: BTreeSet<&Kind> =
             catalog.kinds.iter().filter(|spec| is_giving(spec)).flat_map(|spec| &spec.parent).collect();
@@ -86,7 +88,14 @@ impl Own {
                     .iter()
                     .flat_map(|reference| &reference.to)
                     .any(|kind| people.contains(kind) || self.owned && holders.contains(kind));
-            if !people.contains(&spec.kind) && !gives && !joins {
+            // A right that says by itself who has it: he has all that it lies in, the role and the set.
+            let named = console.iter().filter(|grant| grant.kind == spec.kind);
+            let holder = named.filter_map(|grant| grant.holder.as_ref()).next();
+            if !people.contains(&spec.kind) && !gives && !joins && holder.is_none() {
+                continue;
+            }
+            if joins && !people.contains(&spec.kind) && holder.is_none() {
+                joining.push(spec);
                 continue;
             }
             let recorded = atlas.all(&spec.kind)?;
@@ -94,6 +103,10 @@ impl Own {
             for (key, body) in recorded.chain(seen.of_kind(&spec.kind)) {
                 if self.is(&spec.kind, body) {
                     own.ids.insert(key.id().to_owned());
+                }
+                if let Some(url) = holder.and_then(|at| at.get(body)).and_then(Value::as_str) {
+                    let near = last_of(url);
+                    edges.extend(key.ids.iter().map(|id| Edge::office(near, id)));
                 }
                 if let Some(near) = key.above().last().filter(|_| gives || joins) {
                     let named = spec.name_of(body);
@@ -103,6 +116,7 @@ impl Own {
                 }
             }
         }
+        joining.into_iter().for_each(|spec| join(&own.ids, spec, atlas, seen, &mut edges));
         let through = through(&own.ids, &edges);
         Ok(Holding { own, through })
     }
@@ -122,6 +136,25 @@ struct Edge {
     gives: bool,
     /// The far end is a right itself.
     right: bool,
+}
+
+/// The groups that identities are in. Of all memberships only theirs count, and their addresses say it: no body
+/// is read.
+fn join(own: &BTreeSet<String>, spec: &KindSpec, atlas: &Atlas<'_>, seen: &Seen, edges: &mut Vec<Edge>) {
+    let mut join = |key: &ResourceKey| {
+        if let Some(near) = key.above().last().filter(|_| own.contains(key.id())) {
+            edges.push(Edge { near: near.clone(), far: key.id().to_owned(), gives: false, right: false });
+        }
+    };
+    atlas.each_key(&spec.kind, &mut join);
+    seen.of_kind(&spec.kind).for_each(|(key, _)| join(key));
+}
+
+impl Edge {
+    /// A right that somebody has.
+    fn office(near: &str, far: &str) -> Self {
+        Self { near: near.to_owned(), far: far.to_owned(), gives: true, right: true }
+    }
 }
 
 /// The roles and groups on a way from an identity to a right.

@@ -225,6 +225,31 @@ fn what_came_later_is_switched_off_before_it_is_removed() {
     assert_eq!(org.answer("GET", &path, "").0, 404);
 }
 
+/// A group that gives a person a custom role for a set of resources, one that does not, and the role.
+fn custom_way(org: &Org, person: &Value) -> [Value; 3] {
+    let watch =
+        org.ask("POST", "/api/v1/groups", r#"{"profile":{"name":"Watch","description":"They look"}}"#);
+    let other =
+        org.ask("POST", "/api/v1/groups", r#"{"profile":{"name":"Crowd","description":"They look"}}"#);
+    org.ask("PUT", &format!("/api/v1/groups/{}/users/{}", id(&watch), id(person)), "");
+    let set = org.ask("GET", "/api/v1/iam/resource-sets", "")["resource-sets"][0].clone();
+    let custom = org.ask("GET", "/api/v1/iam/roles", "")["roles"][0].clone();
+    let members = format!("/api/v1/iam/resource-sets/{}/bindings/{}/members", id(&set), id(&custom));
+    let url = |group: &Value| format!("{}/api/v1/groups/{}", org.url(), id(group));
+    org.ask("PATCH", &members, &json!({"additions": [url(&watch)]}).to_string());
+    [watch, other, custom]
+}
+
+/// Changes groups and a role.
+fn sleep(org: &Org, groups: &[&Value], custom: &Value) {
+    for group in groups {
+        let changed = json!({"profile": {"name": group["profile"]["name"], "description": "They sleep"}});
+        org.ask("PUT", &format!("/api/v1/groups/{}", id(group)), &changed.to_string());
+    }
+    let relabelled = json!({"label": "Night reader", "description": "Reads nothing"});
+    org.ask("PUT", &format!("/api/v1/iam/roles/{}", id(custom)), &relabelled.to_string());
+}
+
 /// A token says nothing of whose it is: the vendor does, and no plan may touch him, his roles or his tokens.
 #[test]
 fn the_owner_of_the_token_is_left_alone() {
@@ -240,6 +265,7 @@ fn the_owner_of_the_token_is_left_alone() {
     org.ask("PUT", &format!("/api/v1/groups/{}/users/{}", id(&group), id(&lars)), "");
     let offices = format!("/api/v1/groups/{}/roles", id(&group));
     let office = org.ask("POST", &offices, r#"{"type":"ORG_ADMIN"}"#);
+    let [watch, other, custom] = custom_way(&org, &lars);
     assert_eq!(org.ask("GET", "/api/v1/users/me", "")["id"], lars["id"]);
     let (snapshot, _) = org.snapshot(0);
 
@@ -249,6 +275,7 @@ fn the_owner_of_the_token_is_left_alone() {
     org.ask("DELETE", &format!("{roles}/{}", id(&role)), "");
     let renamed = r#"{"profile":{"name":"Keepers","description":"They do not"}}"#;
     org.ask("PUT", &format!("/api/v1/groups/{}", id(&group)), renamed);
+    sleep(&org, &[&watch, &other], &custom);
     let mut loosened = token.clone();
     loosened["network"] = json!({"connection": "ZONE", "include": [], "exclude": []});
     org.ask("PUT", &format!("/api/v1/api-tokens/{}", id(&token)), &loosened.to_string());
@@ -258,11 +285,17 @@ fn the_owner_of_the_token_is_left_alone() {
         format!("user_role_assignment/{}/{}", id(&lars), id(&role)),
         format!("api_token/{}", id(&token)),
         format!("group/{}", id(&group)),
+        format!("group/{}", id(&watch)),
+        format!("custom_role/{}", id(&custom)),
+        format!("group/{}", id(&other)),
     ];
     let planned = plan(&org, snapshot["snapshot"].as_str().unwrap(), &addresses);
     let steps: Vec<&str> =
         planned["steps"].as_array().unwrap().iter().map(|step| step["address"].as_str().unwrap()).collect();
-    assert_eq!(steps, [format!("{TENANT}/user/{}", id(&noor))], "everybody else comes back");
+    let mut steps = steps;
+    steps.sort_unstable();
+    let wanted = [format!("{TENANT}/group/{}", id(&other)), format!("{TENANT}/user/{}", id(&noor))];
+    assert_eq!(steps, wanted, "everybody else comes back");
     let refused = planned["refused"].as_array().unwrap();
     let own = |row: &&Value| row["reason"].as_str().unwrap().starts_with("Lastgood itself signs in with it");
     let own: Vec<String> =
@@ -270,13 +303,15 @@ fn the_owner_of_the_token_is_left_alone() {
     for address in [&addresses[0], &addresses[2], &addresses[3]] {
         assert!(own.contains(&format!("{TENANT}/{address}")), "{address} is not refused: {refused:?}");
     }
-    // What he may do comes to him through a group as well.
-    let group = format!("{TENANT}/{}", addresses[4]);
-    let through = |row: &Value| {
-        row["address"] == group.as_str()
-            && row["reason"].as_str().unwrap().contains("own rights come through it")
-    };
-    assert!(refused.iter().any(through), "{group} is not refused: {refused:?}");
+    // What he may do comes to him through groups as well, and through a custom role.
+    for address in &addresses[4..7] {
+        let address = format!("{TENANT}/{address}");
+        let through = |row: &Value| {
+            row["address"] == address.as_str()
+                && row["reason"].as_str().unwrap().contains("own rights come through it")
+        };
+        assert!(refused.iter().any(through), "{address} is not refused: {refused:?}");
+    }
     assert!(office["id"].is_string());
 }
 
