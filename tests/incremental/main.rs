@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
 #![allow(clippy::print_stdout, reason = "the figures are what a run is for")]
 
+mod along;
 mod changes;
 mod each;
 mod equal;
