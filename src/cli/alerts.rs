@@ -8,6 +8,7 @@ use crate::cli::config::{AlertConfig, Config, ConfigError};
 use crate::cli::output::plain;
 use crate::cli::reference;
 use crate::cli::{Exit, Failure};
+use crate::daemon::alert::file::Lines;
 use crate::daemon::alert::form::Form;
 use crate::daemon::alert::mail::{Letterbox, Mail, is_mail};
 use crate::daemon::alert::syslog::Syslog;
@@ -101,6 +102,13 @@ fn receiver(config: &Config, table: &AlertConfig) -> Result<Receiver, Failure> {
             };
             Carrier::Mail(Box::new(Mail::new(letterbox).map_err(|why| fault(table, &why))?))
         }
+        None if Lines::is_file(&table.url) => {
+            if table.secret.is_some() {
+                return Err(fault(table, "`secret` is for webhooks and mail").into());
+            }
+            let lines = Lines::new(&table.url, form, &config.base());
+            Carrier::File(lines.map_err(|why| fault(table, &why))?)
+        }
         Some(_) if table.form.is_some() || table.secret.is_some() => {
             return Err(fault(table, "`form` and `secret` are for webhooks").into());
         }
@@ -161,6 +169,9 @@ mod tests {
         assert!(matches!(tried(mail).unwrap().1[0].carrier, Carrier::Mail(_)));
         assert!(wrong(&mail.replace("ops@example.com", "nobody")).contains("no mail address"));
         assert!(wrong(&mail.replace("//mail", "//me:pw@mail")).contains("`username` and `secret`"));
+        let file = "[[alert]]\nurl = \"append:alerts.ndjson\"\nform = \"ocsf\"\n";
+        assert!(matches!(tried(file).unwrap().1[0].carrier, Carrier::File(_)));
+        assert!(wrong(&format!("{file}secret = \"env:X\"\n")).contains("`secret` is for webhooks"));
         let twice = "[[alert]]\nurl = \"syslog+udp://127.0.0.1:1514\"\n".repeat(2);
         assert!(wrong(&twice).contains("configured twice"));
         let literal = wrong("[[alert]]\nurl = \"https://hooks.example/T0/secret\"\n");

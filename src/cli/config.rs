@@ -125,7 +125,7 @@ pub struct AlertsConfig {
 pub struct AlertConfig {
     /// What its place is noted under; its `url` as written where nothing is said.
     pub name: Option<String>,
-    /// Reference to the address of a webhook, or a syslog address itself.
+    /// Reference to the address of a webhook; of syslog, mail and a file the address itself.
     pub url: String,
     /// `json`, `slack`, `teams`, `ocsf`.
     pub form: Option<String>,

@@ -30,6 +30,10 @@ const PAGE_ROWS: usize = 200;
 /// A larger one waits for the full sweep, and the log then says of all of the kind that it may have changed.
 const UNPLACED_REQUESTS_MAX: u64 = 500;
 
+/// Bodies that are looked at for the name of something that is gone. Of a larger kind the full sweep finds what went
+/// along: reading so many would cost more than the hour.
+const LOOKED_AT_MAX: u64 = 10_000;
+
 /// What the first round of an hourly run goes by, beside events.
 pub(crate) struct First<'a> {
     previous: &'a Snapshot,
@@ -254,7 +258,8 @@ impl Run<'_> {
         };
         let gone: Vec<ResourceKey> =
             gathering.gone.kinds().filter(takes).flat_map(|kind| gathering.gone.of(kind)).collect();
-        let held: Vec<ResourceKey> = match gone.is_empty() {
+        let count = gathering.ledger.rows.get(&spec.kind).map_or(0, |row| row.count);
+        let held: Vec<ResourceKey> = match gone.is_empty() || count > LOOKED_AT_MAX {
             true => Vec::new(),
             false => gathering.session.parent_state().kind(&spec.kind).map(|(key, _)| key).collect(),
         };

@@ -82,6 +82,12 @@ const OF_REPOSITORY: &[(&str, &str, OfRepository)] = &[
     ("prune_timestamp_seconds", "When the last prune that came to an end began", |care| {
         care.prune.ended.map(seconds)
     }),
+    ("check_failures", "Checks in a row that came to no end", |care| {
+        care.check.begun.map(|_| f64::from(care.check.failures))
+    }),
+    ("prune_failures", "Prunes in a row that came to no end", |care| {
+        care.prune.begun.map(|_| f64::from(care.prune.failures))
+    }),
 ];
 
 /// The same for what only grows.

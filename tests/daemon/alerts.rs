@@ -6,6 +6,7 @@ use lastgood::base::entropy::SeededEntropy;
 use lastgood::base::secret::Secret;
 use lastgood::base::time::Clock as _;
 use lastgood::daemon::Place;
+use lastgood::daemon::alert::file::Lines;
 use lastgood::daemon::alert::form::Form;
 use lastgood::daemon::alert::mail::{Letterbox, Mail};
 use lastgood::daemon::alert::syslog::Syslog;
@@ -261,6 +262,40 @@ async fn syslog_hears_it_over_udp_and_tcp() {
     let mut datagram = [0; 9000];
     let count = socket.recv(&mut datagram).unwrap();
     assert_eq!(std::str::from_utf8(&datagram[..count]), Ok(message));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_gets_a_line_an_alert_and_what_it_could_not_take_comes_later() {
+    let (world, process) = begun().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("logs/alerts");
+    let lines = Lines::new(&format!("append:{}", file.display()), Form::Ocsf, folder.path()).unwrap();
+    let receiver = Receiver {
+        name: "file".into(),
+        classes: Vec::new(),
+        least: Severity::Info,
+        carrier: Carrier::File(lines),
+    };
+    let telling = Telling::new(&world, vec![receiver]);
+    telling.round().await;
+    trust(&world, "one");
+    process.work_until(world.at("02 09:00")).await;
+    telling.round().await;
+    assert!(telling.complaints().iter().any(|why| why.contains("alerts")), "{:?}", telling.complaints());
+    // The folder is there now, and so is the disk.
+    std::fs::create_dir(folder.path().join("logs")).unwrap();
+    trust(&world, "two");
+    process.work_until(world.at("02 11:00")).await;
+    telling.round().await;
+    telling.round().await;
+    let text = std::fs::read_to_string(&file).unwrap();
+    let rules: Vec<String> = text
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .map(|line| line["finding_info"]["uid"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(rules.len(), 2, "{text}");
+    assert_ne!(rules[0], rules[1]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use ring::hmac;
 
 use crate::base::secret::Secret;
+use crate::daemon::alert::file::Lines;
 use crate::daemon::alert::form::Form;
 use crate::daemon::alert::mail::Mail;
 use crate::daemon::alert::syslog::Syslog;
@@ -40,6 +41,8 @@ pub enum Carrier {
     },
     /// Syslog.
     Syslog(Syslog),
+    /// A line in a file.
+    File(Lines),
     /// Mail.
     Mail(Box<Mail>),
 }
@@ -65,6 +68,7 @@ impl Carrier {
     pub async fn carry(&self, alert: &Alert, now: Timestamp) -> Result<(), String> {
         match self {
             Self::Syslog(syslog) => syslog.send(alert).await,
+            Self::File(lines) => lines.add(alert).await,
             Self::Mail(mail) => mail.send(alert).await,
             Self::Web { hook, form, secret } => {
                 let body = form.body(alert);
