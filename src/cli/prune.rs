@@ -14,7 +14,8 @@ const FORMAT: &str = "lastgood.prune/1";
 /// Prunes tenants, or says what would go.
 ///
 /// # Errors
-/// No rule keeps anything, a tenant is held by another process, or something that is kept cannot be read.
+/// No rule keeps anything; or, after all others were pruned, a tenant is held by another process, or something of
+/// it that is kept cannot be read.
 pub fn run(global: &Global, args: &PruneArgs) -> Result<Exit, Failure> {
     let opened = open(global)?;
     let policy = rules(&opened.config.retention.rules()?, args);
@@ -26,17 +27,27 @@ pub fn run(global: &Global, args: &PruneArgs) -> Result<Exit, Failure> {
         [] => opened.tenants(None)?,
         some => some.iter().map(|name| opened.tenants(Some(name))).collect::<Result<Vec<_>, _>>()?.concat(),
     };
+    // One that cannot be pruned keeps no other from it.
+    let mut failed: Option<Failure> = None;
     for name in tenants {
         let now = environment()?.clock.now();
         let asked = PruneAsked { policy: &policy, needs: stored_journal::needs, now, dry_run: args.dry_run };
-        let pruned = opened.repository.prune_tenant(&name, &asked)?;
+        let pruned = match opened.repository.prune_tenant(&name, &asked) {
+            Ok(pruned) => pruned,
+            Err(error) => {
+                if let Some(earlier) = failed.replace(error.into()) {
+                    global.output.warn(earlier.chain.join(": "));
+                }
+                continue;
+            }
+        };
         if global.output.json {
             global.output.document(&document(&name, args.dry_run, &pruned));
         } else {
             text(global, &name, args.dry_run, &pruned);
         }
     }
-    Ok(Exit::Done)
+    failed.map_or(Ok(Exit::Done), Err)
 }
 
 /// The configured rules, each replaced where an argument says otherwise.

@@ -1,6 +1,6 @@
 //! What is kept and what goes: tags, holds, the baseline, retention and prune, as a person meets them.
 
-use crate::world::World;
+use crate::world::{World, commit, third};
 
 #[test]
 fn people_say_what_must_stay_and_prune_heeds_it() {
@@ -52,6 +52,25 @@ fn a_time_in_what_was_pruned_answers_with_what_is_kept_and_says_so() {
     assert_eq!(log.len(), 1, "{log:?}");
     let latest = world.run(&["ls", "kc"]).ok();
     assert!(!latest.err.contains("pruned"), "{latest:?}");
+}
+
+#[test]
+fn a_tenant_that_cannot_be_pruned_keeps_no_other_from_it() {
+    for held in ["kc", "another"] {
+        let world = World::with_history();
+        let repository = world.repository(false);
+        for hour in [12, 13, 14] {
+            commit(&repository, "another", hour, &third());
+        }
+        let lease = repository.lease(held).unwrap();
+        let ran = world.run(&["prune", "--keep-last", "1", "--json"]).code(11);
+        assert!(ran.err.contains(held), "{ran:?}");
+        let pruned = ran.lines();
+        assert_eq!(pruned.len(), 1, "{pruned:?}");
+        assert_ne!(pruned[0]["tenant"], held);
+        assert_eq!(pruned[0]["dropped"], 2, "{pruned:?}");
+        drop(lease);
+    }
 }
 
 #[test]

@@ -17,7 +17,9 @@ use lastgood::restore::{
     StoredJournal, Summary, plan, survey,
 };
 use lastgood::storage::{Fault, FaultKind, Memory, Storage};
-use lastgood::store::{Environment, Flags, KdfCost, Meta, Parts, Repository, Snapshot, StoreError, Unlock};
+use lastgood::store::{
+    Environment, Flags, KdfCost, Meta, Parts, PruneAsked, Repository, Retention, Snapshot, StoreError, Unlock,
+};
 use tenant::{Bodies, InMemory, catalog, key};
 
 const TENANT: &str = "t";
@@ -228,4 +230,58 @@ fn cut_off_at(kind: FaultKind, at: u64, right: &[String], calls: usize) -> bool 
     let lost = report.faults.iter().any(|fault| !fault.affected.is_empty());
     assert!(!lost, "{case}: {:#?}", report.faults);
     first.is_err()
+}
+
+/// A plan that was cut off between its calls, what the storage kept of it, and the state that it was to end in.
+fn cut_off_midway() -> (World, Plan, Arc<Memory>, Vec<String>) {
+    let (whole, plan) = World::damaged();
+    let counting = Arc::new(Fault::with_memory(whole.memory.clone(), 0, FaultKind::Before));
+    assert!(whole.apply(counting.clone(), &plan).unwrap().is_good());
+    let midway = (1..=2 * counting.operations()).find_map(|at| {
+        let (world, plan) = World::damaged();
+        // Others lie between the base and the apply, so that only the plan itself names the base.
+        let repository = Repository::open(world.memory.clone(), &words(), world.environment(), None).unwrap();
+        for _ in 0..3 {
+            world.snapshot(&repository, Flags::default()).unwrap();
+        }
+        let fault = Arc::new(Fault::with_memory(world.memory.clone(), at, FaultKind::FailedSync));
+        let stopped = world.apply(fault, &plan).is_err() && world.tenant.calls().len() == 2;
+        let image = Arc::new(world.memory.after_crash());
+        stopped.then_some((world, plan, image))
+    });
+    let (world, plan, image) = midway.expect("a fault stops it after its second call");
+    (world, plan, image, named(&whole.tenant.bodies()))
+}
+
+/// Whether the snapshot that a plan goes back to is still there, after hours with snapshots and two prunes of which the
+/// second deletes what the first has marked.
+fn base_outlives(world: &World, image: &Arc<Memory>, plan: &Plan, hours: i64) -> bool {
+    let repository = Repository::open(image.clone(), &words(), world.environment(), None).unwrap();
+    let policy = Retention { last: 1, ..Retention::default() };
+    for pass in [hours, 80] {
+        world.clock.set(world.clock.now() + SignedDuration::from_hours(pass));
+        world.snapshot(&repository, Flags::default()).unwrap();
+        let needs = lastgood::restore::stored_journal::needs;
+        let asked = PruneAsked { policy: &policy, needs, now: world.clock.now(), dry_run: false };
+        repository.prune_tenant(TENANT, &asked).unwrap();
+    }
+    assert!(repository.check(true, &|_, _| {}).unwrap().is_clean());
+    repository.snapshots(TENANT).unwrap().iter().any(|snapshot| snapshot.id.to_string() == plan.base)
+}
+
+#[test]
+fn a_prune_between_a_stop_and_the_way_on_takes_nothing_that_the_apply_needs() {
+    let (world, plan, image, right) = cut_off_midway();
+    assert!(base_outlives(&world, &image, &plan, 1), "the apply has not ended");
+    let again = world.apply(image.clone(), &plan).unwrap();
+    assert!(again.is_good(), "{:#?}", again.lines);
+    assert_eq!(named(&world.tenant.bodies()), right);
+    assert_eq!(world.tenant.calls().len(), 4, "{:#?}", world.tenant.calls());
+    assert!(!base_outlives(&world, &image, &plan, 1), "now it has ended, and nothing else keeps it");
+}
+
+#[test]
+fn an_apply_that_nobody_takes_up_again_keeps_nothing_after_its_days() {
+    let (world, plan, image, _) = cut_off_midway();
+    assert!(!base_outlives(&world, &image, &plan, 31 * 24));
 }
