@@ -151,12 +151,14 @@ fn whole(world: &World, spec: &KindSpec, id: String, body: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::vendor;
+    use crate::sim::{populate, vendor};
 
     #[test]
     fn every_step_is_taken() {
         let now = "2026-06-15T12:00:00Z".parse().unwrap();
         let mut world = World::new(vendor("okta").unwrap(), "https://acme.okta.example", 7, now);
+        // As it is served: the sample changes what comes with people and their organisation.
+        populate(&mut world, 3, 7);
         sample(&mut world).unwrap();
         assert!(world.log.is_empty(), "nobody watched");
     }

@@ -54,7 +54,9 @@ pub struct Fault {
     memory: Option<Arc<Memory>>,
     at: u64,
     kind: FaultKind,
+    writes_only: bool,
     operations: AtomicU64,
+    struck: AtomicBool,
     dead: AtomicBool,
 }
 
@@ -62,13 +64,34 @@ impl Fault {
     /// Breaks operation `at` of this storage; 0 never.
     #[must_use]
     pub fn new(inner: Arc<dyn Storage>, at: u64, kind: FaultKind) -> Self {
-        Self { inner, memory: None, at, kind, operations: AtomicU64::new(0), dead: AtomicBool::new(false) }
+        Self {
+            inner,
+            memory: None,
+            at,
+            kind,
+            writes_only: false,
+            operations: AtomicU64::new(0),
+            struck: AtomicBool::new(false),
+            dead: AtomicBool::new(false),
+        }
     }
 
     /// The same over memory, whose durable image lost syncs leave out.
     #[must_use]
     pub fn with_memory(memory: Arc<Memory>, at: u64, kind: FaultKind) -> Self {
         Self { memory: Some(memory.clone()), ..Self::new(memory, at, kind) }
+    }
+
+    /// Breaks the first write that is operation `at` or a later one.
+    #[must_use]
+    pub fn at_a_write(memory: Arc<Memory>, at: u64, kind: FaultKind) -> Self {
+        Self { writes_only: true, ..Self::with_memory(memory, at, kind) }
+    }
+
+    /// Whether it has come.
+    #[must_use]
+    pub fn has_struck(&self) -> bool {
+        self.struck.load(Ordering::SeqCst)
     }
 
     /// How many operations there were so far.
@@ -78,13 +101,17 @@ impl Fault {
     }
 
     /// Counts the operation; the fault that strikes it, if one does.
-    fn strike(&self) -> Result<Option<FaultKind>, StorageError> {
+    fn strike(&self, is_write: bool) -> Result<Option<FaultKind>, StorageError> {
         if self.dead.load(Ordering::SeqCst) {
             return Err(StorageError::Poisoned { place: self.place() });
         }
         let number = self.operations.fetch_add(1, Ordering::SeqCst) + 1;
-        let struck =
-            number == self.at || (self.kind == FaultKind::NoSpace && self.at != 0 && number > self.at);
+        let late = self.at != 0 && number > self.at;
+        let struck = match self.writes_only {
+            true => is_write && (late || number == self.at) && !self.has_struck(),
+            false => number == self.at || (self.kind == FaultKind::NoSpace && late),
+        };
+        self.struck.fetch_or(struck, Ordering::SeqCst);
         if let (true, FaultKind::Slow(milliseconds)) = (struck, self.kind) {
             std::thread::sleep(Duration::from_millis(milliseconds));
         }
@@ -99,7 +126,7 @@ impl Fault {
         doing: impl Fn(&[u8]) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
         let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
-        match self.strike()? {
+        match self.strike(true)? {
             Some(FaultKind::Before) => Err(broken(path)),
             Some(FaultKind::After) => doing(bytes).and(Err(broken(path))),
             Some(FaultKind::Torn) => doing(half).and(Err(broken(path))),
@@ -131,7 +158,7 @@ impl Storage for Fault {
     }
 
     fn get(&self, path: &Path, span: Span, seen: Option<&Version>) -> Result<Got, StorageError> {
-        let struck = self.strike()?;
+        let struck = self.strike(false)?;
         if matches!(struck, Some(FaultKind::Before | FaultKind::After)) {
             return Err(broken(path));
         }
@@ -148,7 +175,7 @@ impl Storage for Fault {
         after: Option<&Path>,
         max: usize,
     ) -> Result<Vec<Entry>, StorageError> {
-        let struck = self.strike()?;
+        let struck = self.strike(false)?;
         if matches!(struck, Some(FaultKind::Before | FaultKind::After)) {
             let path = folder.map_or_else(|| self.place(), Path::to_string);
             return Err(StorageError::Io { doing: "list", path, source: injected() });
@@ -165,7 +192,7 @@ impl Storage for Fault {
     }
 
     fn delete(&self, path: &Path) -> Result<(), StorageError> {
-        match self.strike()? {
+        match self.strike(false)? {
             Some(FaultKind::Before | FaultKind::Torn) => Err(broken(path)),
             Some(FaultKind::After) => self.inner.delete(path).and(Err(broken(path))),
             Some(FaultKind::LostSync) => self.unsynced(|| self.inner.delete(path)),

@@ -5,22 +5,26 @@
 //! while, a vendor that is down, one that asks to slow down, a clock that jumps ahead and back, a tenant that
 //! loses half of its people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use lastgood::base::key::Kind;
 use lastgood::base::time::Clock as _;
 use lastgood::daemon::{Care, CareBook, Schedule};
 use lastgood::json::Value;
 use lastgood::sim::faults::Faults;
 use lastgood::storage::{Fault, FaultKind, Storage};
-use lastgood::store::Retention;
+use lastgood::store::{Entry, Part, Repository, Retention};
 
 use crate::alerts::{Telling, hook};
 use crate::ears::Ear;
 use crate::world::{Process, World};
+
+/// Requests that are refused in the storm.
+const STORM: usize = 20;
 
 /// Days and tenants.
 const SIZE: &str = "LASTGOOD_MONTH";
@@ -46,6 +50,12 @@ struct Month {
     seed: u64,
     runs: BTreeMap<String, usize>,
     alerts: BTreeMap<String, usize>,
+    /// Ids of what was told, and how often one came again.
+    told: BTreeSet<String>,
+    again: usize,
+    /// Groups that somebody wanted to make, and those that were made, by tenant.
+    asked: usize,
+    made: BTreeMap<usize, usize>,
     memory: Vec<u64>,
 }
 
@@ -71,6 +81,10 @@ impl Month {
             seed: 2,
             runs: BTreeMap::new(),
             alerts: BTreeMap::new(),
+            told: BTreeSet::new(),
+            again: 0,
+            asked: 0,
+            made: BTreeMap::new(),
             memory: Vec::new(),
         }
     }
@@ -89,9 +103,17 @@ impl Month {
             let what = if who.starts_with('~') { what.split(' ').nth(1).unwrap_or(what) } else { what };
             *self.runs.entry(format!("{who} {what}")).or_default() += 1;
         }
-        for what in self.ear.heard() {
-            *self.alerts.entry(what).or_default() += 1;
+        for posted in self.ear.take() {
+            *self.alerts.entry(posted.what()).or_default() += 1;
+            self.again += usize::from(!self.told.insert(posted.id));
         }
+    }
+
+    /// The power is cut: what was not on the disk is gone, and everything begins anew on what is.
+    fn power_cut(&mut self) {
+        self.world.memory = Arc::new(self.world.memory.after_crash());
+        self.telling = Telling::new(&self.world, vec![hook("ear", &self.ear)]);
+        self.restart(self.world.memory.clone());
     }
 
     /// Lets a share of the month pass, people changing a little each day.
@@ -99,11 +121,15 @@ impl Month {
         let end = self.begun + SignedDuration::from_secs(self.length.as_secs() * i64::from(percent) / 100);
         while self.world.clock.now() < end {
             let now = self.world.clock.now();
-            self.process.work_until(end.min(now + SignedDuration::from_hours(6))).await;
-            let number = now.as_second();
+            let number = self.asked;
+            self.asked += 1;
             let group = format!(r#"{{"profile":{{"name":"Project {number}"}}}}"#);
-            let tenant = usize::try_from(number).unwrap() % self.world.tenants.len();
-            assert_eq!(self.world.ask(tenant, "POST", "/api/v1/groups", &group).0, 200);
+            let tenant = number % self.world.tenants.len();
+            // What goes wrong at the vendor goes wrong for people too.
+            if self.world.ask(tenant, "POST", "/api/v1/groups", &group).0 == 200 {
+                *self.made.entry(tenant).or_default() += 1;
+            }
+            self.process.work_until(end.min(now + SignedDuration::from_hours(6))).await;
             self.telling.round().await;
         }
         self.memory.push(resident());
@@ -135,28 +161,38 @@ async fn nothing_is_lost_in_a_month() {
     let (days, tenants) = size.split_once(' ').unwrap();
     let mut month = Month::begin(days.parse().unwrap(), tenants.parse().unwrap()).await;
     let last = month.world.tenants.len() - 1;
-    let memory: Arc<dyn Storage> = month.world.memory.clone();
 
     month.until(10).await;
-    // A crash: from some operation on nothing that this process does reaches the storage.
-    month.restart(Arc::new(Fault::with_memory(month.world.memory.clone(), 60, FaultKind::FailedSync)));
+    // A crash in the middle of a write: it is not on the disk, and nothing that this process does after it reaches the
+    // storage.
+    let crash = Arc::new(Fault::at_a_write(month.world.memory.clone(), 10, FaultKind::FailedSync));
+    month.restart(crash.clone());
     month.until(14).await;
-    month.restart(memory.clone());
+    assert!(crash.has_struck());
+    month.power_cut();
+    let memory: Arc<dyn Storage> = month.world.memory.clone();
     month.until(25).await;
     *month.world.tenants[0].without_key.lock().unwrap() = true;
     month.until(35).await;
     *month.world.tenants[0].without_key.lock().unwrap() = false;
     month.until(40).await;
-    month.restart(Arc::new(Fault::new(memory.clone(), 10, FaultKind::NoSpace)));
+    let full = Arc::new(Fault::new(memory.clone(), 10, FaultKind::NoSpace));
+    month.restart(full.clone());
     month.until(46).await;
+    assert!(full.has_struck());
     month.restart(memory.clone());
     month.until(55).await;
     month.world.tenants[last].organisation().faults =
         Faults::parse("[[fault]]\nwhat = \"forbidden\"").unwrap();
     month.until(62).await;
-    let slow = "[[fault]]\nwhat = \"too_many\"\ntimes = 2";
-    month.world.tenants[last].organisation().faults = Faults::parse(slow).unwrap();
+    // A storm: again and again a request is refused for their number.
+    let before = month.world.book(&month.world.tenants[last].name).totals.throttled;
+    let refused = |at: usize| format!("[[fault]]\nwhat = \"too_many\"\nafter = {}\ntimes = 1\n", at * 4);
+    month.world.tenants[last].organisation().faults =
+        Faults::parse(&(0..STORM).map(refused).collect::<String>()).unwrap();
     month.until(72).await;
+    let throttled = month.world.book(&month.world.tenants[last].name).totals.throttled - before;
+    assert!(throttled as usize * 2 > STORM, "{throttled} of {STORM} refusals were met");
     // The clock is a day ahead for an hour.
     let now = month.world.clock.now();
     month.world.clock.set(now + SignedDuration::from_hours(24));
@@ -171,6 +207,8 @@ async fn nothing_is_lost_in_a_month() {
     let mut out = std::io::stderr().lock();
     writeln!(out, "month: {size}: runs {:?}", month.runs).unwrap();
     writeln!(out, "month: alerts {:?}; half of {} people gone", month.alerts, halved * 2).unwrap();
+    writeln!(out, "month: {throttled} requests refused in a storm; groups made by tenant {:?}", month.made)
+        .unwrap();
     writeln!(out, "month: memory after each part {:?} kB", month.memory).unwrap();
     drop(out);
     assert_eq!(month.good(), told as u64, "every snapshot that was told of is in the books");
@@ -185,10 +223,29 @@ async fn nothing_is_lost_in_a_month() {
         let age = month.world.clock.now().duration_since(newest.finished);
         assert!(age < SignedDuration::from_mins(65), "{}: {age}", tenant.name);
     }
+    for (number, made) in &month.made {
+        let name = &month.world.tenants[*number].name;
+        assert_eq!(
+            projects(&repository, name),
+            *made,
+            "{name}: what was made is found, whatever happened meanwhile"
+        );
+    }
+    assert_eq!(month.again, 0, "nothing is told twice: {:?}", month.alerts);
     assert!(month.runs.contains_key("org0 failed"), "the credential was missed: {:?}", month.runs);
     assert!(CareBook::read(&repository).unwrap().prune.failure.is_none());
     let begins = |rule: &str| month.alerts.iter().any(|(what, _)| what.starts_with(rule));
     assert!(begins("run_failed"), "{:?}", month.alerts);
+}
+
+/// Groups of the newest state that the days' people have made.
+fn projects(repository: &Repository, tenant: &str) -> usize {
+    let newest = repository.snapshots(tenant).unwrap().pop().unwrap();
+    let state = repository.state(tenant, newest.seq).unwrap();
+    let groups: Vec<Entry> = state.kind(&Kind::new("group")).map(|(_, entry)| entry).collect();
+    let bodies = repository.read_many(&groups, Part::Main).unwrap();
+    let is_one = |body: &Vec<u8>| String::from_utf8_lossy(body).contains("\"name\":\"Project ");
+    bodies.iter().flatten().filter(|body| is_one(body)).count()
 }
 
 /// Whether a line counts runs that left a snapshot.
