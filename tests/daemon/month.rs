@@ -155,13 +155,10 @@ impl Month {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_lost_in_a_month() {
-    let size = std::env::var(SIZE).unwrap_or_else(|_| "1 2".to_owned());
-    let (days, tenants) = size.split_once(' ').unwrap();
-    let mut month = Month::begin(days.parse().unwrap(), tenants.parse().unwrap()).await;
+/// Everything that goes wrong, one after the other; how many requests were refused in the storm, and how many people
+/// are gone.
+async fn troubles(month: &mut Month) -> (u64, usize) {
     let last = month.world.tenants.len() - 1;
-
     month.until(10).await;
     // A crash in the middle of a write: it is not on the disk, and nothing that this process does after it reaches the
     // storage.
@@ -199,7 +196,15 @@ async fn nothing_is_lost_in_a_month() {
     month.process.scheduler.round().await;
     month.world.clock.set(now);
     month.until(85).await;
-    let halved = month.halve(0);
+    (throttled, month.halve(0))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_in_a_month() {
+    let size = std::env::var(SIZE).unwrap_or_else(|_| "1 2".to_owned());
+    let (days, tenants) = size.split_once(' ').unwrap();
+    let mut month = Month::begin(days.parse().unwrap(), tenants.parse().unwrap()).await;
+    let (throttled, halved) = troubles(&mut month).await;
     month.until(100).await;
     month.count();
 
