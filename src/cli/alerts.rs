@@ -76,7 +76,8 @@ fn stale(config: &Config) -> Result<Stale, ConfigError> {
 
 fn fault(table: &AlertConfig, why: &str) -> ConfigError {
     // An address that stands there by mistake may be a secret.
-    let shown = reference::is_reference(&table.url) || Syslog::parse(&table.url).is_some();
+    let plain = Syslog::parse(&table.url).is_some() || Lines::is_file(&table.url);
+    let shown = plain || reference::is_reference(&table.url);
     let name = table.name.as_deref().or_else(|| shown.then_some(table.url.as_str())).unwrap_or("?");
     ConfigError::Alert(format!("[[alert]] `{name}`: {why}"))
 }

@@ -177,6 +177,9 @@ mod tests {
         ];
         let mut care = CareBook::default();
         care.check.ended = Some(at(1_800_000_000));
+        care.check.begun = Some(at(1_800_000_000));
+        care.prune.begun = Some(at(1_800_000_000));
+        care.prune.failures = 2;
         care.checked = Some(Checked { objects: 40, bytes: 163_840, faults: 1 });
         insta::assert_snapshot!(text(seen, care).unwrap());
     }

@@ -1,9 +1,11 @@
 //! A file: one line an alert, for a collector of logs that follows it.
 //!
-//! A line is there whole or not at all: what a full disk cut off is taken back, and told again later. The
-//! file is opened anew for each line, so that whoever turns logs may move it away.
+//! What a full disk cut off is taken back, and told again later; where it cannot be, and after a power cut, half a
+//! line stays, ended before the next one, so that no other is lost with it. The file is opened anew for each line,
+//! so that whoever turns logs may move it away.
 
-use std::io::{Seek as _, SeekFrom, Write as _};
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::daemon::alert::Alert;
@@ -52,14 +54,30 @@ impl Lines {
 }
 
 fn append(path: &Path, line: &[u8]) -> std::io::Result<()> {
-    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+    // What is there and is no file, a pipe that nobody reads for one, would be waited for.
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(std::io::Error::other("it is not an ordinary file"));
+    }
+    let mut file = std::fs::OpenOptions::new().create(true).read(true).append(true).open(path)?;
     let before = file.seek(SeekFrom::End(0))?;
-    let written = file.write_all(line).and_then(|()| file.sync_data());
+    let written = add(&mut file, before, line);
     if written.is_err() {
-        // Nobody else writes here; where even this fails, a reader finds half a line before the whole one.
-        file.set_len(before)?;
+        // Where even this fails, the next line begins by ending this one.
+        let _ = file.set_len(before);
     }
     written
+}
+
+/// Adds a line to a file of this length. Half a line at its end, which a power cut left, is ended first.
+fn add(file: &mut File, length: u64, line: &[u8]) -> std::io::Result<()> {
+    let mut last = [b'\n'];
+    if length > 0 {
+        file.seek(SeekFrom::Start(length - 1))?;
+        file.read_exact(&mut last)?;
+    }
+    let whole = if last == [b'\n'] { line.to_vec() } else { [b"\n", line].concat() };
+    file.write_all(&whole)?;
+    file.sync_data()
 }
 
 #[cfg(test)]
@@ -79,10 +97,22 @@ mod tests {
         assert!(append(&folder.path().join("nowhere/alerts"), b"four\n").is_err());
     }
 
+    #[test]
+    fn half_a_line_costs_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("alerts");
+        std::fs::write(&path, b"one\n{\"ha").unwrap();
+        append(&path, b"two\n").unwrap();
+        append(&path, b"three\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\n{\"ha\ntwo\nthree\n");
+        assert!(append(folder.path(), b"four\n").unwrap_err().to_string().contains("ordinary file"));
+    }
+
     #[cfg(target_os = "linux")]
     #[test]
     fn a_full_disk_is_said() {
-        assert!(append(Path::new("/dev/full"), b"line\n").is_err());
+        let mut full = std::fs::OpenOptions::new().append(true).open("/dev/full").unwrap();
+        assert_eq!(add(&mut full, 0, b"line\n").unwrap_err().kind(), std::io::ErrorKind::StorageFull);
     }
 
     #[test]
