@@ -129,7 +129,7 @@ fn a_secret_in_the_configuration_is_not_repeated() {
     shows!(world.run(&["config", "check"]).story(), @"
     exit 2
     --- stderr
-    error: lastgood.toml: line 2, column 1: unknown field `pasphrase`, expected one of `url`, `passphrase`, `index`
+    error: lastgood.toml: line 2, column 1: unknown field `pasphrase`, expected one of `url`, `passphrase`, `key_file`, `index`
     ");
     world.configure(&format!("{TENANT}auth = {{ kind = \"token\", token = \"CANARY\" }}\n"));
     shows!(world.run(&["config", "check"]).story(), @"
