@@ -20,6 +20,7 @@ fn metrics_there_are() -> BTreeSet<String> {
     let (mut book, mut care) = (Book::default(), CareBook::default());
     book.begin(at);
     book.end_well(lastgood::daemon::book::Good { full: true, ..Default::default() }, 0, at);
+    (care.check.begun, care.prune.begun) = (Some(at), Some(at));
     (care.check.ended, care.prune.ended) = (Some(at), Some(at));
     care.checked = Some(Default::default());
     let seen = metrics::Seen { tenant: "acme".into(), book, due: at };
