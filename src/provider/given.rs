@@ -65,7 +65,7 @@ impl Given {
 /// The body of a resource, from what the vendor sent for it: of an edge what the catalogue keeps.
 ///
 /// # Errors
-/// As [`parse`].
+/// As [`parse()`].
 pub fn kept_of(spec: &KindSpec, sent: &[u8]) -> Result<Value, JsonError> {
     Ok(rows::kept(spec, parse(sent, &Limits::body())?))
 }
