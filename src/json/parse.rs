@@ -165,54 +165,75 @@ impl Parser<'_> {
         value
     }
 
-    fn array(&mut self) -> Result<Value, JsonError> {
+    /// Reads what stands between brackets, one after the other: from the opening one on, up to and over `close`.
+    /// `each` stands before one and reads it; `expected` says what is missing after one.
+    pub(super) fn listed(
+        &mut self,
+        close: u8,
+        expected: &'static str,
+        mut each: impl FnMut(&mut Self) -> Result<(), JsonError>,
+    ) -> Result<(), JsonError> {
         self.at += 1;
-        let mut elements = Vec::new();
         self.skip_space();
-        if self.eat(b']') {
-            return Ok(Value::Array(elements));
+        if self.eat(close) {
+            return Ok(());
         }
         loop {
             self.skip_space();
-            elements.push(self.value()?);
+            each(self)?;
             self.skip_space();
-            if self.eat(b']') {
-                return Ok(Value::Array(elements));
+            if self.eat(close) {
+                return Ok(());
             }
             if !self.eat(b',') {
-                return Err(self.syntax("expected `,` or `]`"));
+                return Err(self.syntax(expected));
             }
         }
     }
 
+    pub(super) fn elements(
+        &mut self,
+        each: impl FnMut(&mut Self) -> Result<(), JsonError>,
+    ) -> Result<(), JsonError> {
+        self.listed(b']', "expected `,` or `]`", each)
+    }
+
+    /// As [`Self::listed`]: `name` reads a member's name, and `value` its value.
+    pub(super) fn members<N>(
+        &mut self,
+        mut name: impl FnMut(&mut Self) -> Result<N, JsonError>,
+        mut value: impl FnMut(&mut Self, N) -> Result<(), JsonError>,
+    ) -> Result<(), JsonError> {
+        self.listed(b'}', "expected `,` or `}`", |parser| {
+            if parser.peek() != b'"' {
+                return Err(parser.syntax("expected a member name in quotes"));
+            }
+            let name = name(parser)?;
+            parser.skip_space();
+            if !parser.eat(b':') {
+                return Err(parser.syntax("expected `:`"));
+            }
+            parser.skip_space();
+            value(parser, name)
+        })
+    }
+
+    fn array(&mut self) -> Result<Value, JsonError> {
+        let mut elements = Vec::new();
+        self.elements(|parser| {
+            elements.push(parser.value()?);
+            Ok(())
+        })?;
+        Ok(Value::Array(elements))
+    }
+
     fn object(&mut self) -> Result<Value, JsonError> {
         let start = self.at;
-        self.at += 1;
         let mut members: Vec<(Box<str>, Value)> = Vec::new();
-        self.skip_space();
-        if self.eat(b'}') {
-            return Ok(Value::Object(Object::new()));
-        }
-        loop {
-            self.skip_space();
-            if self.peek() != b'"' {
-                return Err(self.syntax("expected a member name in quotes"));
-            }
-            let name = self.string()?;
-            self.skip_space();
-            if !self.eat(b':') {
-                return Err(self.syntax("expected `:`"));
-            }
-            self.skip_space();
-            members.push((name.into_boxed_str(), self.value()?));
-            self.skip_space();
-            if self.eat(b'}') {
-                break;
-            }
-            if !self.eat(b',') {
-                return Err(self.syntax("expected `,` or `}`"));
-            }
-        }
+        self.members(Self::string, |parser, name| {
+            members.push((name.into_boxed_str(), parser.value()?));
+            Ok(())
+        })?;
         match Object::from_parsed(members) {
             Some(object) => Ok(Value::Object(object)),
             None => Err(JsonError::DuplicateName { at: start }),
