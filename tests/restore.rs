@@ -13,7 +13,7 @@ use lastgood::base::time::FixedClock;
 use lastgood::base::when::When;
 use lastgood::catalog;
 use lastgood::history::History;
-use lastgood::restore::{Kept, Recorded as _, SecretAt, Stored, Vault as _};
+use lastgood::restore::{Composed, Kept, Recorded as _, SecretAt, Stored, Vault as _};
 use lastgood::storage::Memory;
 use lastgood::store::{Environment, Flags, KdfCost, Meta, Parts, Phase, Repository, Snapshot, Unlock};
 
@@ -95,6 +95,23 @@ fn a_snapshot_gives_bodies_in_key_order_and_a_plan_opens_the_secrets_of_its_base
     let late = SecretAt { blob: format!("{}/app/b0", second.id), pointer: "/f3".into() };
     assert!(only.open(&late).is_err(), "a plan that goes back to one snapshot opens no other");
     assert!(Kept::any(&repository, "acme").unwrap().open(&late).is_ok());
+}
+
+#[test]
+fn a_goal_that_is_composed_goes_over_the_keys_that_it_has() {
+    let repository = repository();
+    let rows = [("app/a", "{}", None), ("app/b", "{}", None), ("app/c", "{}", None), ("role/r", "{}", None)];
+    let stored = Stored::new(&repository, committed(&repository, &rows)).unwrap();
+    // One stays, one is otherwise, one goes, one comes, and another kind has nothing to do with it.
+    let made = || Some(lastgood::json::Value::from("made"));
+    let goals = [("app/b", made()), ("app/c", None), ("app/d", made()), ("role/s", made())];
+    let goals = goals.map(|(path, goal)| (key(path), goal)).into();
+    let goal = Composed::new(&repository, &stored, goals).unwrap();
+    let mut gone_over = Vec::new();
+    goal.each_key(&Kind::new("app"), &mut |key| gone_over.push(key.clone()));
+    gone_over.sort();
+    assert_eq!(gone_over, ["app/a", "app/b", "app/d"].map(key));
+    assert_eq!(gone_over, goal.keys(&Kind::new("app")));
 }
 
 #[test]

@@ -82,6 +82,16 @@ impl Recorded for Composed<'_> {
         Ok(bodies.into_iter().collect())
     }
 
+    fn each_key(&self, kind: &Kind, each: &mut dyn FnMut(&ResourceKey)) {
+        self.recorded.each_key(kind, &mut |key| {
+            if !self.goals.contains_key(key) {
+                each(key);
+            }
+        });
+        let made = self.goals.iter().filter(|(key, goal)| key.kind == *kind && goal.is_some());
+        made.for_each(|(key, _)| each(key));
+    }
+
     fn mark_at(&self, secret: &Marked<'_>, at: &ResourceKey) -> Result<Option<String>, RestoreError> {
         self.recorded.mark_at(secret, at)
     }

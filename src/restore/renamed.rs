@@ -44,8 +44,15 @@ impl Recorded for Renamed<'_> {
     }
 
     fn bodies(&self, kind: &Kind) -> Result<Vec<(ResourceKey, Value)>, RestoreError> {
-        let bodies = self.recorded.bodies(kind)?.into_iter();
-        Ok(bodies.map(|(key, body)| (key.clone(), self.rename(&key, body))).collect())
+        let renamed = |(key, body)| {
+            let body = self.rename(&key, body);
+            (key, body)
+        };
+        Ok(self.recorded.bodies(kind)?.into_iter().map(renamed).collect())
+    }
+
+    fn each_key(&self, kind: &Kind, each: &mut dyn FnMut(&ResourceKey)) {
+        self.recorded.each_key(kind, each);
     }
 
     fn ledger(&self) -> &Ledger {
