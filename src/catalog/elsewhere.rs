@@ -34,8 +34,16 @@ impl Provider {
 }
 
 impl NamesTenant {
-    /// Names of a tenant beside its settings: what names it for ever, and its address without a slash at the end.
-    pub const BESIDE_SETTINGS: [&str; 2] = ["identity", "url"];
+    /// Names of a tenant beside its settings.
+    const BESIDE_SETTINGS: [&str; 2] = ["identity", "url"];
+
+    /// What texts can name a tenant by: its settings, what names it for ever, and its address without a slash at the
+    /// end.
+    #[must_use]
+    pub fn names(settings: BTreeMap<String, String>, identity: &str, url: &str) -> BTreeMap<String, String> {
+        let beside = Self::BESIDE_SETTINGS.into_iter().zip([identity, url.trim_end_matches('/')]);
+        settings.into_iter().chain(beside.map(|(name, value)| (name.to_owned(), value.to_owned()))).collect()
+    }
 
     /// What names a tenant of these names in such texts; `None` where it has not all of them.
     fn of(&self, names: &BTreeMap<String, String>) -> Option<String> {

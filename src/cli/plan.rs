@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 
 use crate::base::key::{Kind, ResourceKey};
 use crate::base::when::When;
-use crate::catalog::Provider;
+use crate::catalog::{NamesTenant, Provider};
 use crate::cli::args::{Global, PlanArgs};
 use crate::cli::config::{AuthConfig, Config, TenantConfig};
 use crate::cli::open::{Opened, Purpose, connect, note_pruned, open, when};
@@ -91,14 +91,12 @@ pub async fn make(global: &Global, opened: &Opened, args: &PlanArgs) -> Result<P
     let moment = back.moment(&history, args)?;
     note_pruned(global.output, name, &moment);
     let into = args.to.as_deref().filter(|to| to != name);
-    let mut into = into.map(|to| Another::new(opened, &history, args, (to, &moment))).transpose()?;
+    let into = into.map(|to| Another::new(opened, &history, args, (to, &moment))).transpose()?;
     let tenant = opened.config.tenant(into.as_ref().map_or(name, |into| into.to))?;
     let live = connect(&opened.config, tenant, Purpose::Read)?;
     let identity = live.identity().await?;
     collect::same_tenant(into.as_ref().map_or(&moment.snapshot, |into| &into.known), &identity)?;
-    if let Some(into) = &mut into {
-        into.names_here = names(tenant, live.settings().clone(), identity);
-    }
+    let names_here = NamesTenant::names(live.settings().clone(), &identity, &tenant.url);
     let fingerprints = opened.repository.fingerprints(&tenant.name)?;
     let mark = |address: &str, pointer: &str, value: &[u8]| fingerprints.mark(address, pointer, value);
     let stored = Stored::new(&opened.repository, moment.snapshot.clone())?.marking(&mark);
@@ -117,7 +115,7 @@ pub async fn make(global: &Global, opened: &Opened, args: &PlanArgs) -> Result<P
         from: into.as_ref().map(|into| Elsewhere {
             tenant: name,
             names: &into.names,
-            names_here: &into.names_here,
+            names_here: &names_here,
         }),
         base: &base,
         goal: &goal,
@@ -251,8 +249,6 @@ struct Another<'a> {
     catalog: Provider,
     /// What texts name the tenant by that was recorded.
     names: BTreeMap<String, String>,
-    /// What they name the other by, once it has been asked.
-    names_here: BTreeMap<String, String>,
     /// The newest snapshot of the tenant that is written to.
     known: Snapshot,
 }
@@ -285,22 +281,10 @@ impl<'a> Another<'a> {
         Ok(Self {
             to,
             catalog: history.catalog.elsewhere(),
-            names: names(from, from.provider_settings(history.catalog)?, identity.to_owned()),
-            names_here: BTreeMap::new(),
+            names: NamesTenant::names(from.provider_settings(history.catalog)?, identity, &from.url),
             known: known.ok_or_else(|| Failure::usage(format!("`{to}` has no snapshot yet")))?,
         })
     }
-}
-
-/// What texts name a tenant by: see [`NamesTenant`](crate::catalog::NamesTenant).
-fn names(
-    tenant: &TenantConfig,
-    mut settings: BTreeMap<String, String>,
-    identity: String,
-) -> BTreeMap<String, String> {
-    settings.insert("identity".to_owned(), identity);
-    settings.insert("url".to_owned(), tenant.url.trim_end_matches('/').to_owned());
-    settings
 }
 
 /// Adds what the addresses mean at that time, or ever meant; gives those that no state knows.
