@@ -33,7 +33,7 @@ fn add(global: &Global, file: &Path, label: Option<&str>) -> Result<Exit, Failur
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let secret = make(file)?;
     // The file first: a key that opens and that nobody has would be of no use.
-    if let Err(error) = opened.repository.add_recipient(label.unwrap_or(&name), &Unlock::Key(secret)) {
+    if let Err(error) = opened.repository.add_recipient(label.unwrap_or(&name), &secret) {
         std::fs::remove_file(file).map_err(|fault| cannot(file, &fault))?;
         return Err(error.into());
     }

@@ -140,7 +140,7 @@ impl Run<'_> {
     /// # Errors
     /// Only what leaves nothing to record: the tenant does not answer at all or is another one,
     /// or the repository cannot be written. Everything else is in the ledger.
-    pub async fn snapshot(self, session: WriteSession) -> Result<Collected, CollectError> {
+    pub async fn snapshot(self, mut session: WriteSession) -> Result<Collected, CollectError> {
         let started = self.clock.now();
         let identity = self.live.identity().await?;
         if let Some(parent) = session.parent() {
@@ -151,7 +151,6 @@ impl Run<'_> {
         let lost = if self.options.accept_rights { Vec::new() } else { lost_rights(&baseline, &rights) };
         let kept_rights = if lost.is_empty() { rights.clone() } else { baseline };
         let previous = session.parent().cloned();
-        let mut session = session;
         let intake = Intake::new(self.catalog, self.fingerprints.clone(), &mut session, false)?;
         let start = Start { started, identity, rights, kept_rights, previous };
         let mut gathering = Gathering {

@@ -5,10 +5,11 @@
 //! it is created under the number after that of the file that was opened, which nobody else may have taken.
 //! Read [`crate::format::key_file`] next.
 
+use crate::crypto::wrap::WrapSecret;
 use crate::format::key_file;
 use crate::storage::StorageError;
+use crate::store::StoreError;
 use crate::store::repository::{Repository, key_path};
-use crate::store::{StoreError, Unlock};
 
 impl Repository {
     /// Lets the holder of a recipient's key open the repository from now on.
@@ -16,8 +17,7 @@ impl Repository {
     /// # Errors
     /// [`StoreError::KeysChanged`] when the keys were changed since this was opened;
     /// [`StoreError::ReadOnly`] when the keys in use are not the owner's; or the storage failed.
-    pub fn add_recipient(&self, label: &str, unlock: &Unlock) -> Result<(), StoreError> {
-        let Unlock::Key(secret) = unlock else { return Err(StoreError::ReadOnly) };
+    pub fn add_recipient(&self, label: &str, secret: &WrapSecret) -> Result<(), StoreError> {
         let (core, opened) = (&self.core, self.key_number.ok_or(StoreError::ReadOnly)?);
         let mut ring = core.ring.clone();
         ring.owner_signer().map_err(|_| StoreError::ReadOnly)?;

@@ -165,7 +165,10 @@ impl WriteSession {
             fresh: Vec::new(),
         };
         self.keeping = file.map(keeping);
-        self.said.reserve(self.loaded.state.len());
+        if remembers {
+            // Of everything something will be said.
+            self.said.reserve(self.loaded.state.len());
+        }
         Ok(repeats)
     }
 
