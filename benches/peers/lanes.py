@@ -182,6 +182,11 @@ class Lane:
     def to_ends(self):
         return self.between(self.snapshots[0], self.snapshots[-1])
 
+    def unpacked(self, archive):
+        """The stream that a state was made from, of a lane that gives it back as an archive of files."""
+        out = self.folder / "out"
+        return f"rm -rf {out}; mkdir {out}; {archive} | tar -x -C {out}; {states(out)}"
+
     def holds(self):
         """Whether the first and the last state come out as they went in."""
         for hour in (0, self.corpus.last):
@@ -276,8 +281,7 @@ class ResticTree(Restic):
         return f"restic diff -q --no-lock {at.format(a)} {at.format(b)}"
 
     def state_at(self, snapshot):
-        out = self.folder / "out"
-        return f"rm -rf {out}; mkdir {out}; restic dump -q --no-lock --tag {snapshot} latest / | tar -x -C {out}; {states(out)}"
+        return self.unpacked(f"restic dump -q --no-lock --tag {snapshot} latest /")
 
 
 def states(tree):
@@ -383,8 +387,7 @@ class Git(Lane):
         return f'git -C "$REPO" diff {a} {b}'
 
     def state_at(self, snapshot):
-        out = self.folder / "out"
-        return f'rm -rf {out}; mkdir {out}; git -C "$REPO" archive {snapshot} | tar -x -C {out}; {states(out)}'
+        return self.unpacked(f'git -C "$REPO" archive {snapshot}')
 
     def to_check(self):
         return 'git -C "$REPO" fsck --full'
