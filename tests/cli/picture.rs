@@ -140,9 +140,10 @@ fn text_of(line: &str) -> Option<String> {
 /// A line with each word that another run has otherwise in the same form.
 fn alike(line: &str) -> String {
     let word = |word: &str| {
-        let digits = word.chars().filter(char::is_ascii_digit).count();
-        let id = word.len() >= 8 && digits > 0 && word.chars().all(|c| c.is_ascii_alphanumeric());
-        if id || (digits > 0 && !word.starts_with("203.")) { "#".to_owned() } else { word.to_owned() }
+        // The short id of a change is eight figures of sixteen: in one of some 2,500, all of them are letters.
+        let short_id = word.len() == 8 && word.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'));
+        let numbered = word.chars().any(|c| c.is_ascii_digit()) && !word.starts_with("203.");
+        if short_id || numbered { "#".to_owned() } else { word.to_owned() }
     };
     line.split([' ', '/', '-', '(', ')', ','])
         .filter(|word| !word.is_empty())
