@@ -285,4 +285,7 @@ pub struct Unread {
     pub reason: String,
     /// It is read where the tenant's configuration gives this setting.
     pub unless: Option<String>,
+    /// An API gives it, and this version does not read it: what stands beside was never tried.
+    #[serde(default)]
+    pub not_yet: bool,
 }

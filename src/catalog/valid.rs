@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::base::coverage::State;
 use crate::base::key::Kind;
 use crate::catalog::{
     Body, ChangeStyle, KindSpec, NewId, Provider, Read, Reference, RestoreClass, Shape, Template,
@@ -217,6 +218,9 @@ impl KindCheck<'_> {
         }
         if spec.unread.as_ref().is_some_and(|unread| unread.reason.trim().is_empty()) {
             self.fault("is not read and has no reason");
+        }
+        if spec.unread.as_ref().is_some_and(|unread| unread.not_yet && unread.state != State::Excluded) {
+            self.fault("what is not read yet is left out, and is no gap of the vendor's");
         }
         if spec.read.first().is_some_and(Read::is_fallback) {
             self.fault("`where_refused` is for a read that comes after another");

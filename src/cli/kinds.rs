@@ -44,6 +44,7 @@ pub fn run(global: &Global, provider: Option<&str>) -> Result<Exit, Failure> {
 fn row(spec: &KindSpec) -> Vec<String> {
     let read = match (&spec.carried_by, &spec.unread) {
         (Some(carrier), _) => format!("held by {carrier}"),
+        (_, Some(unread)) if unread.not_yet => format!("not yet: {}", unread.reason),
         (_, Some(unread)) => format!("{}: {}", unread.state.as_str(), unread.reason),
         _ => spec
             .gets()
@@ -96,6 +97,7 @@ fn kind_document(spec: &KindSpec, proof: &Proof) -> Value {
                 Object::from_pairs([
                     ("state", Value::from(unread.state.as_str())),
                     ("reason", Value::from(unread.reason.as_str())),
+                    ("not_yet", Value::from(unread.not_yet)),
                 ])
             })),
         ),
