@@ -496,6 +496,18 @@ impl Provider {
     pub fn kind(&self, name: &Kind) -> Option<&KindSpec> {
         self.kinds.iter().find(|spec| &spec.kind == name)
     }
+
+    /// What to say of a kind that this provider does not have.
+    #[must_use]
+    pub fn no_kind(&self, name: &str) -> String {
+        let near = crate::catalog::near(name, self.kinds.iter().map(|spec| spec.kind.as_str()));
+        let near: Vec<String> = near.into_iter().map(|kind| format!("`{kind}`")).collect();
+        let next = match near.is_empty() {
+            true => format!("`lastgood kinds {}` lists them", self.provider),
+            false => format!("near it: {}", near.join(", ")),
+        };
+        format!("`{name}` is no kind of {}; {next}", self.provider)
+    }
 }
 
 impl KindSpec {

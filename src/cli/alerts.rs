@@ -1,27 +1,41 @@
 //! Receivers and rules of alerts, as the configuration has them.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 
+use crate::base::key::Kind;
 use crate::base::secret::Secret;
+use crate::catalog;
 use crate::cli::args::Global;
 use crate::cli::config::{AlertConfig, Config, ConfigError};
 use crate::cli::output::plain;
 use crate::cli::reference;
 use crate::cli::{Exit, Failure};
+use crate::daemon::alert::ask::Here;
+use crate::daemon::alert::example;
 use crate::daemon::alert::file::Lines;
 use crate::daemon::alert::form::Form;
 use crate::daemon::alert::mail::{Letterbox, Mail, is_mail};
 use crate::daemon::alert::syslog::Syslog;
-use crate::daemon::alert::{Carrier, Class, Policy, Receiver, Rules, Severity, Stale, Teller};
+use crate::daemon::alert::{Carrier, Class, Policy, Receiver, RuleError, Rules, Severity, Stale, Teller};
 use crate::http::Hook;
 
 /// What is worth telling, and to whom.
 ///
 /// # Errors
-/// A rule or a receiver is not of its form, or a reference leads nowhere.
+/// A rule or a receiver is not of its form, a rule of the user's own does not do what the histories beside it say,
+/// or a reference leads nowhere.
 pub fn configured(config: &Config) -> Result<(Policy, Vec<Receiver>), Failure> {
     let folder = config.alerts.rules.as_ref().map(|folder| config.base().join(folder));
-    let rules = Rules::load(folder.as_deref()).map_err(|error| ConfigError::Alert(error.to_string()))?;
+    let wrong = |error: RuleError| ConfigError::Alert(error.to_string());
+    let rules = Rules::load(folder.as_deref()).map_err(wrong)?;
+    let mut asked = Here::default();
+    // Those that come with the product are tried by its tests.
+    for rule in rules.users() {
+        example::tried(rule, &mut asked).map_err(wrong)?;
+    }
+    drift(config)?;
     let policy = Policy { rules, stale: stale(config)?, drift: config.alerts.drift.clone() };
     let mut receivers: Vec<Receiver> = Vec::new();
     for table in &config.receivers {
@@ -54,6 +68,20 @@ pub async fn test(global: &Global, teller: &Teller) -> Result<Exit, Failure> {
         }
     }
     Ok(exit)
+}
+
+/// Each kind of which drift is told is one of some tenant's.
+fn drift(config: &Config) -> Result<(), Failure> {
+    let providers: BTreeSet<&str> = config.tenants.iter().map(|tenant| tenant.provider.as_str()).collect();
+    let catalogs = providers.into_iter().map(catalog::provider).collect::<Result<Vec<_>, _>>()?;
+    for kind in &config.alerts.drift {
+        let known = Kind::new(kind);
+        if !catalogs.is_empty() && catalogs.iter().all(|catalog| catalog.kind(&known).is_none()) {
+            let said: Vec<String> = catalogs.iter().map(|catalog| catalog.no_kind(kind)).collect();
+            return Err(ConfigError::Alert(format!("[alerts] `drift`: {}", said.join(", and "))).into());
+        }
+    }
+    Ok(())
 }
 
 fn stale(config: &Config) -> Result<Stale, ConfigError> {

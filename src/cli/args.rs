@@ -4,12 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::base::key::Kind;
 use crate::cli::output::{Color, Output, ProgressForm};
 use crate::cli::{Exit, Failure};
 use crate::cli::{
-    apply, baseline, care, config, demo, diff, find, import, init, keys, kinds, log, ls, plan, prune,
-    reference, restore, serve, show, simulate, snapshot, snapshots, tag, tenant,
+    apply, baseline, care, checked, demo, diff, find, import, init, keys, kinds, log, ls, plan, prune,
+    restore, serve, show, simulate, snapshot, snapshots, tag, tenant,
 };
 use crate::store::Period;
 
@@ -495,41 +494,13 @@ pub async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Simulate(args) => simulate::run(&global, args).await,
         Command::Demo(args) => demo::run(&global, args).await,
         Command::Kinds { provider } => kinds::run(&global, provider.as_deref()),
-        Command::Config(ConfigCommand::Check) => config_check(&global),
+        Command::Config(ConfigCommand::Check) => checked::run(&global),
         Command::Completions { shell } => {
             completions(&global, shell);
             Ok(Exit::Done)
         }
         Command::Man { dir } => man(&dir),
     }
-}
-
-fn config_check(global: &Global) -> Result<Exit, Failure> {
-    let config = config::Config::load(global.config.as_deref())?;
-    if let Some(passphrase) = &config.repository.passphrase {
-        reference::resolve(passphrase, &config.base())?;
-    }
-    if let Some(path) = &config.repository.key_file {
-        keys::read(&config.base().join(path))?;
-    }
-    config.retention.rules()?;
-    crate::cli::open::care(&config)?;
-    for tenant in &config.tenants {
-        let catalog = crate::catalog::provider(&tenant.provider)?;
-        tenant.provider_settings(catalog)?;
-        tenant.budget_percent()?;
-        crate::cli::open::watched(&config, tenant)?;
-        if let Some(kind) = tenant.accept.iter().find(|kind| catalog.kind(&Kind::new(kind)).is_none()) {
-            let why = format!("`accept` names `{kind}`, which is no kind of {}", catalog.provider);
-            return Err(config::ConfigError::Tenant { tenant: tenant.name.clone(), why }.into());
-        }
-        for auth in tenant.auth.iter().chain(&tenant.restore_auth) {
-            crate::cli::open::credential(tenant, auth, &config.base())?;
-        }
-    }
-    let path = config.path.as_ref().map_or_else(|| "no file".into(), |path| path.display().to_string());
-    global.output.line(format!("{path}: {} tenants, all references lead somewhere", config.tenants.len()));
-    Ok(Exit::Done)
 }
 
 /// Through a buffer: the generator panics where it cannot write.

@@ -10,6 +10,7 @@ pub mod args;
 pub mod baseline;
 pub mod care;
 pub mod changes;
+pub mod checked;
 pub mod config;
 pub mod coverage;
 pub mod demo;

@@ -131,10 +131,10 @@ pub async fn run(global: &Global, args: ServeArgs) -> Result<Exit, Failure> {
     }
     let watched: Vec<Watched> =
         config.tenants.iter().map(|tenant| open::watched(&config, tenant)).collect::<Result<_, _>>()?;
+    let (policy, receivers) = alerts::configured(&config)?;
     let place = Arc::new(open::place(global, &config)?);
     let clock = Arc::new(SystemClock);
     let teller = {
-        let (policy, receivers) = alerts::configured(&config)?;
         let complain = Arc::new(Unheard { global: global.clone() });
         Arc::new(Teller::new(place.clone(), clock.clone(), &watched, policy, receivers, complain))
     };

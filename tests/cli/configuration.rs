@@ -55,7 +55,7 @@ fn the_configuration() {
     shows!(told(&format!("{TENANT}accept = [\"usr\"]\n")), @"
     exit 2
     --- stderr
-    error: tenant `kc`: `accept` names `usr`, which is no kind of keycloak
+    error: tenant `kc`: `accept`: `usr` is no kind of keycloak; near it: `user`
     ");
 }
 

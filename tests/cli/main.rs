@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
 
 mod absent;
+mod alerting;
 mod configuration;
 mod damage;
 mod demo;

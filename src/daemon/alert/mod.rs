@@ -10,6 +10,8 @@
 //! print, read the configuration, or let a receiver that is down hold up a run or another receiver.
 //! Read [`teller`] for the order of things, [`form`] and [`receiver`] for what goes out.
 
+pub mod ask;
+pub mod example;
 pub mod file;
 pub mod form;
 pub mod mail;

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use crate::base::key::ResourceKey;
 use crate::base::when::When;
 use crate::catalog::Provider;
+use crate::daemon::alert::ask::{Answer, Ask as _, Here};
 use crate::daemon::alert::outbox::Drift;
 use crate::daemon::alert::rule::{Rule, Rules, Seen};
 use crate::daemon::alert::{Alert, Class, Outbox, Phase, SUBJECTS_MAX, Subject, id_of, states};
 use crate::history::{Change, History, HistoryError, Op};
 use crate::json::Value;
-use crate::json::expression::Expression;
 use crate::store::{Entry, Past, Repository, Snapshot};
 
 /// Whose snapshots are worked through, and by what.
@@ -72,7 +72,7 @@ impl Raise<'_> {
     /// The rules that a snapshot's changes strike: one alert a rule, however many there are.
     fn events(&self, outbox: &mut Outbox, snapshot: &Snapshot) -> Result<(), HistoryError> {
         let rules: Vec<&Rule> = self.rules.of(&self.catalog.provider).collect();
-        let mut compiled: BTreeMap<&str, Expression> = BTreeMap::new();
+        let mut here = Here::default();
         let mut struck: BTreeMap<usize, Vec<Subject>> = BTreeMap::new();
         let past = self.repository.past(self.tenant)?;
         for stored in past.changes(snapshot.seq)? {
@@ -85,13 +85,8 @@ impl Raise<'_> {
             let seen = self.seen(&past, snapshot, &stored)?;
             let input = self.input(&seen);
             for (number, rule) in about {
-                if !compiled.contains_key(rule.name.as_str()) {
-                    let Ok(expression) = rule.compiled() else { continue };
-                    compiled.insert(&rule.name, expression);
-                }
-                let asked = compiled.get(rule.name.as_str()).map(|rule| rule.ask(&input, &[]));
                 // A rule that fails on a body that it did not expect tells of it rather than of nothing.
-                if asked.is_some_and(|asked| asked.failed || !asked.results.is_empty()) {
+                if here.ask(&rule.when, &input) != Ok(Answer::Passes) {
                     struck.entry(number).or_default().push(self.subject(&seen));
                 }
             }

@@ -1,8 +1,10 @@
 //! A rule: which change somebody is told of. Pure but for reading a folder of a user's own.
 //!
-//! A rule is data, with histories beside it on which it strikes and on which it does not; a test runs each.
+//! A rule is data, with histories beside it on which it strikes and on which it does not ([`example`] tries them).
 //! Its expression sees `{op, kind, address, name, before, after, fields, actor, at}`: the main bodies, in
 //! which secrets are markers.
+//!
+//! [`example`]: crate::daemon::alert::example
 
 use std::path::{Path, PathBuf};
 
@@ -10,6 +12,7 @@ use serde::Deserialize;
 
 use crate::base::key::Kind;
 use crate::catalog::{self, Provider};
+use crate::daemon::alert::example::Example;
 use crate::daemon::alert::{Class, Severity};
 use crate::json::expression::Expression;
 use crate::json::{Object, Value};
@@ -54,30 +57,19 @@ struct Form {
     #[serde(default = "one")]
     at_least: u64,
     #[serde(default)]
-    strikes: Vec<Example>,
+    strikes: Vec<toml::Spanned<Example>>,
     #[serde(default)]
-    passes: Vec<Example>,
+    passes: Vec<toml::Spanned<Example>>,
 }
 
 fn one() -> u64 {
     1
 }
 
-/// A history beside a rule: what was there, and what came of it.
-#[derive(Deserialize, Clone, Debug)]
-#[serde(deny_unknown_fields)]
-pub struct Example {
-    /// The body before, as JSON; none for an addition.
-    pub before: Option<String>,
-    /// The body after, as JSON; none for a removal.
-    pub after: Option<String>,
-    /// To how many resources that happened in one snapshot.
-    #[serde(default = "one")]
-    pub times: u64,
-}
-
 /// One rule.
 pub struct Rule {
+    /// The file that it stands in.
+    pub file: PathBuf,
     /// Its name, in messages.
     pub name: String,
     /// The provider that it is for.
@@ -103,14 +95,6 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// The expression, ready to be asked.
-    ///
-    /// # Errors
-    /// None: it was compiled when the rule was read.
-    pub fn compiled(&self) -> Result<Expression, crate::json::expression::NotAnExpression> {
-        Expression::compile(&self.when, &[])
-    }
-
     /// Whether the rule is about such a change.
     #[must_use]
     pub fn is_about(&self, kind: &Kind, op: &str) -> bool {
@@ -162,7 +146,9 @@ impl Seen<'_> {
 
 /// All rules.
 pub struct Rules {
+    /// Those that come with the product come first.
     rules: Vec<Rule>,
+    own: usize,
 }
 
 impl Rules {
@@ -175,6 +161,7 @@ impl Rules {
         for (name, text) in OWN {
             rules.extend(read(Path::new(name), text)?);
         }
+        let own = rules.len();
         for path in folder.map(files).transpose()?.unwrap_or_default() {
             let fault =
                 |error: std::io::Error| RuleError { file: path.clone(), line: None, what: error.to_string() };
@@ -183,10 +170,16 @@ impl Rules {
         for (position, rule) in rules.iter().enumerate() {
             if rules.iter().take(position).any(|other| other.name == rule.name) {
                 let what = format!("a rule `{}` is there already", rule.name);
-                return Err(RuleError { file: folder.unwrap_or(Path::new("")).to_owned(), line: None, what });
+                return Err(RuleError { file: rule.file.clone(), line: None, what });
             }
         }
-        Ok(Self { rules })
+        Ok(Self { rules, own })
+    }
+
+    /// Those of a user's own.
+    #[must_use]
+    pub fn users(&self) -> &[Rule] {
+        self.rules.get(self.own..).unwrap_or_default()
     }
 
     /// The rules of a provider.
@@ -221,108 +214,75 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, RuleError> {
 /// # Errors
 /// It is not of the form, or an expression is not jq: in which line.
 pub fn read(file: &Path, text: &str) -> Result<Vec<Rule>, RuleError> {
-    let line = |at: usize| text.get(..at).map(|before| before.matches('\n').count() + 1);
-    let fault =
-        |at: Option<usize>, what: String| RuleError { file: file.to_owned(), line: at.and_then(line), what };
+    let source = Source { file, text };
     let form: RuleFile = toml::from_str(text)
-        .map_err(|error| fault(error.span().map(|span| span.start), error.message().to_owned()))?;
-    let provider = form.provider.get_ref().clone();
-    let catalog = catalog::provider(&provider)
-        .map_err(|error| fault(Some(form.provider.span().start), error.to_string()))?;
-    let mut rules = Vec::new();
-    for rule in form.rules {
-        let start = rule.when.span().start;
-        Expression::compile(rule.when.get_ref(), &[])
-            .map_err(|error| fault(Some(start), format!("rule `{}`: {error}", rule.name)))?;
-        if let Some(op) = rule.op.iter().find(|op| !["add", "change", "remove"].contains(&op.as_str())) {
-            return Err(fault(Some(start), format!("rule `{}`: `{op}` is no op", rule.name)));
-        }
-        let kinds = rule.kind.iter().map(|kind| {
-            known(catalog, kind.get_ref()).ok_or_else(|| {
-                fault(
-                    Some(kind.span().start),
-                    format!("rule `{}`: {provider} has no kind `{}`", rule.name, kind.get_ref()),
-                )
-            })
-        });
-        rules.push(Rule {
-            kinds: kinds.collect::<Result<_, _>>()?,
-            name: rule.name,
-            provider: provider.clone(),
-            ops: rule.op,
-            when: rule.when.into_inner(),
-            classes: rule.class,
-            severity: rule.severity,
-            says: rule.says,
-            at_least: rule.at_least,
-            strikes: rule.strikes,
-            passes: rule.passes,
-        });
-    }
-    Ok(rules)
+        .map_err(|error| source.fault(error.span().map(|span| span.start), error.message().to_owned()))?;
+    let at = form.provider.span().start;
+    let catalog = catalog::provider(form.provider.get_ref())
+        .map_err(|error| source.fault(Some(at), error.to_string()))?;
+    form.rules.into_iter().map(|rule| source.rule(catalog, rule)).collect()
 }
 
-fn known(catalog: &Provider, name: &str) -> Option<Kind> {
-    let kind = Kind::new(name);
-    catalog.kind(&kind).map(|_| kind)
+/// A file that is read.
+struct Source<'a> {
+    file: &'a Path,
+    text: &'a str,
+}
+
+impl Source<'_> {
+    fn line(&self, at: usize) -> Option<usize> {
+        self.text.get(..at).map(|before| before.matches('\n').count() + 1)
+    }
+
+    fn fault(&self, at: Option<usize>, what: String) -> RuleError {
+        RuleError { file: self.file.to_owned(), line: at.and_then(|at| self.line(at)), what }
+    }
+
+    fn rule(&self, catalog: &Provider, form: Form) -> Result<Rule, RuleError> {
+        let start = form.when.span().start;
+        let wrong = |at: usize, what: String| self.fault(Some(at), format!("rule `{}`: {what}", form.name));
+        Expression::compile(form.when.get_ref(), &[]).map_err(|error| wrong(start, error.to_string()))?;
+        if let Some(op) = form.op.iter().find(|op| !["add", "change", "remove"].contains(&op.as_str())) {
+            return Err(wrong(start, format!("`{op}` is no op")));
+        }
+        if form.kind.is_empty() || form.op.is_empty() {
+            return Err(wrong(
+                start,
+                "`kind` and `op` name what it is about; one of them is empty".to_owned(),
+            ));
+        }
+        let mut kinds = Vec::new();
+        for name in &form.kind {
+            let kind = Kind::new(name.get_ref());
+            if catalog.kind(&kind).is_none() {
+                return Err(wrong(name.span().start, catalog.no_kind(name.get_ref())));
+            }
+            kinds.push(kind);
+        }
+        let placed = |example: toml::Spanned<Example>| {
+            let line = self.line(example.span().start);
+            Example { line, ..example.into_inner() }
+        };
+        Ok(Rule {
+            file: self.file.to_owned(),
+            kinds,
+            name: form.name,
+            provider: catalog.provider.to_string(),
+            ops: form.op,
+            when: form.when.into_inner(),
+            classes: form.class,
+            severity: form.severity,
+            says: form.says,
+            at_least: form.at_least,
+            strikes: form.strikes.into_iter().map(placed).collect(),
+            passes: form.passes.into_iter().map(placed).collect(),
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::{Limits, parse};
-
-    fn body(text: &Option<String>) -> Option<Value> {
-        text.as_ref().map(|text| parse(text.as_bytes(), &Limits::body()).unwrap())
-    }
-
-    /// Whether a rule strikes on a history; what it cannot be asked of is a fault of the rule.
-    fn strikes(rule: &Rule, example: &Example) -> bool {
-        let (before, after) = (body(&example.before), body(&example.after));
-        let op = match (&before, &after) {
-            (None, _) => "add",
-            (_, None) => "remove",
-            _ => "change",
-        };
-        let kind = rule.kinds.first().unwrap();
-        if !rule.is_about(kind, op) || example.times < rule.at_least {
-            return false;
-        }
-        let fields = before.as_ref().zip(after.as_ref()).map(|(from, to)| crate::json::diff(from, to));
-        let fields = fields.unwrap_or_default().into_iter().map(|field| {
-            Value::Object(Object::from_pairs([("pointer", Value::from(field.pointer.to_string()))]))
-        });
-        let seen = Seen {
-            op,
-            kind: kind.as_str(),
-            address: format!("tenant/{kind}/x"),
-            name: None,
-            before: before.as_ref(),
-            after: after.as_ref(),
-            fields: fields.collect(),
-            actor: Value::Null,
-            at: "2026-11-02T08:20:00Z".to_owned(),
-        };
-        let asked = rule.compiled().unwrap().ask(&seen.to_json(), &[]);
-        assert!(!asked.failed, "{} fails on {example:?}", rule.name);
-        !asked.results.is_empty()
-    }
-
-    #[test]
-    fn each_rule_strikes_where_it_says_and_only_there() {
-        let rules = Rules::load(None).unwrap();
-        for rule in rules.all() {
-            assert!(!rule.strikes.is_empty() && !rule.passes.is_empty(), "{} has both histories", rule.name);
-            for example in &rule.strikes {
-                assert!(strikes(rule, example), "{} does not strike on {example:?}", rule.name);
-            }
-            for example in &rule.passes {
-                assert!(!strikes(rule, example), "{} strikes on {example:?}", rule.name);
-            }
-        }
-        assert!(rules.of("okta").count() >= 15, "{}", rules.of("okta").count());
-        assert!(rules.of("keycloak").count() >= 10, "{}", rules.of("keycloak").count());
-    }
 
     #[test]
     fn a_rule_that_is_none_is_named_with_its_line() {
@@ -337,9 +297,10 @@ mod tests {
         );
         assert!(
             wrong(&good.replace("\"user\"", "\"usr\""))
-                .contains("line 5: rule `mine`: okta has no kind `usr`")
+                .contains("line 5: rule `mine`: `usr` is no kind of okta; near it: `user`")
         );
         assert!(wrong(&good.replace("says", "sais")).starts_with("mine.toml, line 10"));
         assert!(wrong(&good.replace("\"true\"", "\"env\"")).contains("not defined"));
+        assert!(wrong(&good.replace("[\"user\"]", "[]")).contains("one of them is empty"));
     }
 }
