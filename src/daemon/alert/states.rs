@@ -1,12 +1,10 @@
 //! What lasts: told once when it begins and once when it is over. Pure.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
 
 use crate::base::coverage::{Ledger, State};
 use crate::base::key::Kind;
-use crate::daemon::alert::{Alert, Class, Outbox, Phase, SUBJECTS_MAX, Subject, id_of};
+use crate::daemon::alert::{Alert, Class, Outbox, Phase, Subject, id_of};
 use crate::daemon::book::Book;
 use crate::daemon::care::CareBook;
 use crate::daemon::schedule::Schedule;
@@ -37,6 +35,48 @@ impl Stale {
     }
 }
 
+/// What may last: a sort of state, and of what, where several of one sort may last at once.
+#[derive(Clone, Copy)]
+struct Lasting<'a> {
+    tenant: &'a str,
+    class: Class,
+    /// A kind, say; empty where there is but one.
+    about: &'a str,
+}
+
+impl Lasting<'_> {
+    fn key(&self) -> String {
+        let class = self.class.as_str();
+        if self.about.is_empty() { class.to_owned() } else { format!("{class}/{}", self.about) }
+    }
+
+    fn is_open(&self, outbox: &Outbox) -> bool {
+        outbox.open.contains_key(&self.key())
+    }
+
+    /// What there is to tell when it begins, with `says` as its words and `id` as what it began with, or is over.
+    /// Both name one state, so that a receiver closes what it opened.
+    fn turned(self, outbox: &mut Outbox, id: &str, now: Timestamp, says: Option<String>) -> Option<Alert> {
+        let Self { tenant, class, .. } = self;
+        let key = self.key();
+        let (phase, id, says) = match (says, outbox.open.get(&key)) {
+            (Some(says), None) => {
+                outbox.open.insert(key.clone(), id.to_owned());
+                (Phase::Begun, id.to_owned(), says)
+            }
+            (None, Some(open)) => {
+                let id = open.clone();
+                outbox.open.remove(&key);
+                (Phase::Over, id, format!("it is over: {}", over(class)))
+            }
+            _ => return None,
+        };
+        let state = id_of(&[tenant, &key, &id]);
+        let id = id_of(&[tenant, &key, &id, phase.as_str()]);
+        Some(Alert { state, ..Alert::of(class, tenant, id, phase, now, says) })
+    }
+}
+
 /// A state that began, or is over.
 pub fn turned(
     outbox: &mut Outbox,
@@ -46,22 +86,9 @@ pub fn turned(
     now: Timestamp,
     says: Option<String>,
 ) {
-    let key = class.as_str();
-    let (phase, id, says) = match (says, outbox.open.get(key)) {
-        (Some(says), None) => {
-            outbox.open.insert(key.to_owned(), id.to_owned());
-            (Phase::Begun, id.to_owned(), says)
-        }
-        (None, Some(open)) => {
-            let id = open.clone();
-            outbox.open.remove(key);
-            (Phase::Over, id, format!("it is over: {}", over(class)))
-        }
-        _ => return,
-    };
-    let state = id_of(&[tenant, key, &id]);
-    let id = id_of(&[tenant, key, &id, phase.as_str()]);
-    outbox.push(Alert { state, ..Alert::of(class, tenant, id, phase, now, says) });
+    if let Some(alert) = (Lasting { tenant, class, about: "" }).turned(outbox, id, now, says) {
+        outbox.push(alert);
+    }
 }
 
 fn over(class: Class) -> &'static str {
@@ -71,6 +98,8 @@ fn over(class: Class) -> &'static str {
         Class::CheckFailed => "the repository was checked and is whole",
         Class::PruneFailed => "the repository was pruned",
         Class::Drift => "nothing differs from the baseline any more",
+        Class::CoverageShrank => "the kind is read whole again, or not to be read",
+        Class::Suspect => "what the tenant shows is believed again",
         other => other.as_str(),
     }
 }
@@ -134,7 +163,8 @@ fn is_short(state: State) -> bool {
     matches!(state, State::Partial | State::Failed | State::NotPermitted | State::NotEntitled)
 }
 
-/// The states of kinds that a snapshot's ledger tells of, against the one before it.
+/// The states of kinds that a snapshot's ledger tells of, against the one before it: one alert a kind, as each may
+/// end by itself.
 pub fn of_ledger(
     outbox: &mut Outbox,
     tenant: &str,
@@ -144,55 +174,30 @@ pub fn of_ledger(
 ) {
     let was_whole = |kind: &Kind| before.rows.get(kind).is_some_and(|row| row.state == State::Complete);
     for class in [Class::CoverageShrank, Class::Suspect] {
-        let mut turns: BTreeMap<bool, Vec<Subject>> = BTreeMap::new();
         for (kind, row) in &after.rows {
-            let key = format!("{}/{kind}", class.as_str());
-            let open = outbox.open.contains_key(&key);
-            let holds = match class {
-                Class::Suspect => row.state == State::Suspect,
+            let lasting = Lasting { tenant, class, about: kind.as_str() };
+            let open = lasting.is_open(outbox);
+            let says = match class {
+                Class::Suspect => (row.state == State::Suspect).then(|| {
+                    format!("so much of `{kind}` vanished that it is not believed; the old state is kept")
+                }),
                 // One that cannot be believed says nothing about whether it is read whole.
-                _ if row.state == State::Suspect => open,
-                _ => is_short(row.state) && (open || was_whole(kind)),
+                _ if row.state == State::Suspect => continue,
+                _ => (is_short(row.state) && (open || was_whole(kind)))
+                    .then(|| format!("`{kind}` was read whole and is not any more")),
             };
-            if holds == open {
-                continue;
-            }
-            if holds {
-                outbox.open.insert(key, snapshot.0.to_owned());
-            } else {
-                outbox.open.remove(&key);
-            }
-            turns.entry(holds).or_default().push(Subject {
+            let subject = Subject {
                 address: format!("{tenant}/{kind}"),
                 name: kind.to_string(),
                 op: row.state.as_str().to_owned(),
                 why: row.reason.clone(),
                 ..Subject::default()
-            });
+            };
+            if let Some(alert) = lasting.turned(outbox, snapshot.0, snapshot.1, says) {
+                let snapshot = Some(snapshot.0.to_owned());
+                outbox.push(Alert { subjects: vec![subject], count: 1, snapshot, ..alert });
+            }
         }
-        for (begins, subjects) in turns {
-            outbox.push(kinds(tenant, class, snapshot, begins, subjects));
-        }
-    }
-}
-
-fn kinds(tenant: &str, class: Class, snapshot: (&str, Timestamp), begins: bool, all: Vec<Subject>) -> Alert {
-    let phase = if begins { Phase::Begun } else { Phase::Over };
-    let count = all.len() as u64;
-    let says = match (class, begins) {
-        (Class::Suspect, true) => {
-            "so much vanished that it is not believed; the old state is kept".to_owned()
-        }
-        (Class::Suspect, false) => "it is over: what the tenant shows is believed again".to_owned(),
-        (_, true) => format!("{count} kinds that were read whole are not any more"),
-        (_, false) => format!("it is over: {count} kinds are read whole again, or not to be read"),
-    };
-    let id = id_of(&[tenant, class.as_str(), snapshot.0, phase.as_str()]);
-    Alert {
-        subjects: all.into_iter().take(SUBJECTS_MAX).collect(),
-        count,
-        snapshot: Some(snapshot.0.to_owned()),
-        ..Alert::of(class, tenant, id, phase, snapshot.1, says)
     }
 }
 
@@ -202,6 +207,7 @@ mod tests {
 
     use super::*;
     use crate::base::coverage::Row;
+    use crate::daemon::alert::form::Form;
 
     fn at(minutes: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + minutes * 60).unwrap()
@@ -318,5 +324,45 @@ mod tests {
         assert_eq!(step("s1", &whole, &short), ["coverage_shrank begun user", "suspect begun app"]);
         assert!(step("s2", &short, &short).is_empty());
         assert_eq!(step("s3", &short, &whole), ["coverage_shrank over user", "suspect over app"]);
+    }
+
+    #[test]
+    fn kinds_that_shrink_together_and_come_back_apart_close_what_they_opened() {
+        let states = |a, b, c| ledger(&[("app", a), ("group", b), ("user", c)]);
+        let whole = states(State::Complete, State::Complete, State::Complete);
+        let steps = [
+            states(State::Partial, State::Failed, State::Suspect),
+            states(State::Complete, State::Failed, State::Suspect),
+            states(State::Complete, State::Complete, State::Complete),
+            states(State::Partial, State::Complete, State::Complete),
+        ];
+        let (mut outbox, mut before) = (Outbox::default(), &whole);
+        for (number, after) in steps.iter().enumerate() {
+            of_ledger(&mut outbox, "org", (&format!("s{number}"), at(0)), before, after);
+            before = after;
+        }
+        let uid = |alert: &Alert| {
+            let body: serde_json::Value = serde_json::from_slice(&Form::Ocsf.body(alert)).unwrap();
+            let status = if body["status_id"] == 4 { "closes" } else { "opens" };
+            let name = body["resources"][0]["name"].as_str().unwrap().to_owned();
+            (status, name, body["finding_info"]["uid"].as_str().unwrap().to_owned())
+        };
+        let told: Vec<_> = outbox.queue.iter().map(uid).collect();
+        let words: Vec<String> = told.iter().map(|(status, name, _)| format!("{status} {name}")).collect();
+        let expected =
+            ["opens app", "opens group", "opens user", "closes app", "closes group", "closes user"];
+        assert_eq!(words, [&expected[..], &["opens app"]].concat());
+        let (opened, closed) = (&told[..3], &told[3..6]);
+        for ((_, kind, opens), (_, _, closes)) in opened.iter().zip(closed) {
+            assert_eq!(opens, closes, "{kind}");
+        }
+        let mut uids: Vec<&String> = told.iter().map(|(_, _, uid)| uid).collect();
+        uids.sort();
+        uids.dedup();
+        assert_eq!(uids.len(), 4, "another kind, and the same kind another time, are other findings");
+        let mut ids: Vec<&String> = outbox.queue.iter().map(|alert| &alert.id).collect();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), 7, "each is a message of its own");
     }
 }
