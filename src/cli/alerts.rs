@@ -10,9 +10,8 @@ use crate::catalog;
 use crate::cli::args::Global;
 use crate::cli::config::{AlertConfig, Config, ConfigError};
 use crate::cli::output::plain;
-use crate::cli::reference;
-use crate::cli::{Exit, Failure};
-use crate::daemon::alert::ask::Here;
+use crate::cli::{Exit, Failure, asking, reference};
+use crate::daemon::alert::apart::Apart;
 use crate::daemon::alert::example;
 use crate::daemon::alert::file::Lines;
 use crate::daemon::alert::form::Form;
@@ -30,13 +29,14 @@ pub fn configured(config: &Config) -> Result<(Policy, Vec<Receiver>), Failure> {
     let folder = config.alerts.rules.as_ref().map(|folder| config.base().join(folder));
     let wrong = |error: RuleError| ConfigError::Alert(error.to_string());
     let rules = Rules::load(folder.as_deref()).map_err(wrong)?;
-    let mut asked = Here::default();
+    let program = asking::program();
+    let mut asked = Apart::new(program.clone());
     // Those that come with the product are tried by its tests.
     for rule in rules.users() {
         example::tried(rule, &mut asked).map_err(wrong)?;
     }
     drift(config)?;
-    let policy = Policy { rules, stale: stale(config)?, drift: config.alerts.drift.clone() };
+    let policy = Policy { rules, stale: stale(config)?, drift: config.alerts.drift.clone(), program };
     let mut receivers: Vec<Receiver> = Vec::new();
     for table in &config.receivers {
         let receiver = receiver(config, table)?;

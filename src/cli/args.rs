@@ -7,8 +7,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use crate::cli::output::{Color, Output, ProgressForm};
 use crate::cli::{Exit, Failure};
 use crate::cli::{
-    apply, baseline, care, checked, demo, diff, find, import, init, keys, kinds, log, ls, plan, prune,
-    restore, serve, show, simulate, snapshot, snapshots, tag, tenant,
+    apply, asking, baseline, care, checked, demo, diff, find, import, init, keys, kinds, log, ls, plan,
+    prune, restore, serve, show, simulate, snapshot, snapshots, tag, tenant,
 };
 use crate::store::Period;
 
@@ -147,6 +147,9 @@ pub enum Command {
     /// Check the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Say what rules strike of changes, for `serve`.
+    #[command(name = asking::NAME, hide = true)]
+    AskRules,
     /// Print a completion script.
     Completions {
         /// For which shell.
@@ -495,6 +498,7 @@ pub async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Demo(args) => demo::run(&global, args).await,
         Command::Kinds { provider } => kinds::run(&global, provider.as_deref()),
         Command::Config(ConfigCommand::Check) => checked::run(&global),
+        Command::AskRules => asking::run(),
         Command::Completions { shell } => {
             completions(&global, shell);
             Ok(Exit::Done)

@@ -7,6 +7,7 @@ pub mod access;
 pub mod alerts;
 pub mod apply;
 pub mod args;
+pub mod asking;
 pub mod baseline;
 pub mod care;
 pub mod changes;
@@ -75,6 +76,10 @@ pub fn main() -> u8 {
 }
 
 fn run(cli: Cli) -> Result<Exit, Failure> {
+    if matches!(cli.command, args::Command::AskRules) {
+        // Before threads of a runtime take of what it may have.
+        return asking::run();
+    }
     start_logs();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -151,7 +151,7 @@ pub async fn run(global: &Global, args: ServeArgs) -> Result<Exit, Failure> {
         Arc::new(Scheduler::new(place, clock.clone(), watched, Some(open::care(&config)?), listen));
     // Nobody is told that it is ready before it knows what was.
     scheduler.look();
-    let status = Status { scheduler: scheduler.clone(), clock };
+    let status = Status { scheduler: scheduler.clone(), teller: teller.clone(), clock };
     let (stop, stopped) = watch::channel(false);
     let answering = tokio::spawn(status.clone().answer(listener, stopped.clone()));
     let telling = {
@@ -174,8 +174,8 @@ pub async fn run(global: &Global, args: ServeArgs) -> Result<Exit, Failure> {
     // Whoever was told has ended if nobody listens any more.
     let _ = stop.send(true);
     serving.await;
-    // Both end with the same word. An expression that never ends, or somebody who never finishes a request, does
-    // not hold up the end: what was to be told is told by the next process.
+    // Both end with the same word. A rule that is still waited for, or somebody who never finishes a request, does not
+    // hold up the end: what was to be told is told by the next process.
     let _ = tokio::time::timeout(PATIENCE, telling).await;
     let _ = tokio::time::timeout(PATIENCE, answering).await;
     drop(gently);

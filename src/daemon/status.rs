@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::base::time::Clock;
+use crate::daemon::alert::Teller;
 use crate::daemon::metrics::{self, Seen};
 use crate::daemon::scheduler::Scheduler;
 
@@ -27,6 +28,8 @@ const HANGS_AFTER: SignedDuration = SignedDuration::from_mins(2);
 pub struct Status {
     /// The scheduler that is asked about.
     pub scheduler: Arc<Scheduler>,
+    /// Who tells of alerts.
+    pub teller: Arc<Teller>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -71,7 +74,11 @@ impl Status {
 
 async fn health(State(status): State<Status>) -> Response {
     if status.is_healthy() {
-        (StatusCode::OK, "ok\n").into_response()
+        // A rule is mended by a person: to begin this process anew, as its supervisor would, is no use.
+        let failed = status.teller.failed_rules().into_iter();
+        let said: String =
+            failed.map(|(tenant, rule)| format!("rule {rule} comes to no end over {tenant}\n")).collect();
+        (StatusCode::OK, format!("ok\n{said}")).into_response()
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "the scheduler has not looked at its tenants lately\n")
             .into_response()

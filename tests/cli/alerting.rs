@@ -73,6 +73,16 @@ fn rules_of_ones_own_are_tried_on_their_histories() {
     --- stderr
     error: ./rules/mine.toml, line 11: rule `shop-opened`: `after` of this history is no JSON: not JSON at byte 37: expected a value
     ");
+    shows!(told(&RULE.replace("when = '.before", "when = 'def f: f; f, .before"), ""), @"
+    exit 2
+    --- stderr
+    error: ./rules/mine.toml, line 11: rule `shop-opened`: its expression comes to no end on this history: it took more than 2 s of processor time
+    ");
+    shows!(told(&RULE.replace("when = '.before", "when = 'def f: 1 + f; f, .before"), ""), @"
+    exit 2
+    --- stderr
+    error: ./rules/mine.toml, line 11: rule `shop-opened`: its expression comes to no end on this history: it took more than 256 MiB of memory, or nests too deep
+    ");
     let (rule, _) = RULE.split_once("[[rule.passes]]").unwrap();
     shows!(told(rule, ""), @"
     exit 0

@@ -6,6 +6,7 @@ use lastgood::base::entropy::SeededEntropy;
 use lastgood::base::secret::Secret;
 use lastgood::base::time::Clock as _;
 use lastgood::daemon::Place;
+use lastgood::daemon::alert::apart::Program;
 use lastgood::daemon::alert::file::Lines;
 use lastgood::daemon::alert::form::Form;
 use lastgood::daemon::alert::mail::{Letterbox, Mail};
@@ -34,21 +35,31 @@ impl Complain for Complaints {
     }
 }
 
+/// What answers what rules say.
+pub(crate) fn program() -> Program {
+    Program { path: env!("CARGO_BIN_EXE_lastgood").into(), arguments: vec!["ask-rules".to_owned()] }
+}
+
 /// A process that tells, beside the one that reads.
 pub(crate) struct Telling {
-    teller: Teller,
+    pub(crate) teller: Arc<Teller>,
     complaints: Arc<Complaints>,
 }
 
 impl Telling {
     pub(crate) fn new(world: &World, receivers: Vec<Receiver>) -> Self {
+        Self::by(world, receivers, Rules::load(None).unwrap())
+    }
+
+    /// One that tells what these rules say.
+    pub(crate) fn by(world: &World, receivers: Vec<Receiver>, rules: Rules) -> Self {
         let env = Environment { clock: world.clock.clone(), entropy: Arc::new(SeededEntropy::new(77)) };
         let place = Arc::new(Place::new(world.memory.clone(), &words(), env, None).unwrap());
         let watched: Vec<_> = world.tenants.iter().map(|tenant| tenant.watched(&world.clock)).collect();
-        let policy = Policy { rules: Rules::load(None).unwrap(), stale: Stale::default(), drift: Vec::new() };
+        let policy = Policy { rules, stale: Stale::default(), drift: Vec::new(), program: program() };
         let complaints = Arc::new(Complaints::default());
         let (clock, heard) = (world.clock.clone(), complaints.clone());
-        let teller = Teller::new(place, clock, &watched, policy, receivers, heard);
+        let teller = Arc::new(Teller::new(place, clock, &watched, policy, receivers, heard));
         Self { teller, complaints }
     }
 
@@ -57,7 +68,7 @@ impl Telling {
         self.teller.round(&stop).await;
     }
 
-    fn complaints(&self) -> Vec<String> {
+    pub(crate) fn complaints(&self) -> Vec<String> {
         std::mem::take(&mut *self.complaints.0.lock().unwrap())
     }
 }
@@ -69,7 +80,7 @@ pub(crate) fn hook(name: &str, ear: &Ear) -> Receiver {
 }
 
 /// A world of one organisation that is read whole every hour, and its first snapshot.
-async fn begun() -> (World, Process) {
+pub(crate) async fn begun() -> (World, Process) {
     let mut world = World::start(1).await;
     world.tenants[0].full_sweep = Some("0 * * * *");
     let process = world.process(2);
@@ -77,7 +88,7 @@ async fn begun() -> (World, Process) {
     (world, process)
 }
 
-fn trust(world: &World, host: &str) {
+pub(crate) fn trust(world: &World, host: &str) {
     let body =
         format!(r#"{{"name":"{host}","origin":"https://{host}.example","scopes":[{{"type":"CORS"}}]}}"#);
     let answer = world.ask(0, "POST", "/api/v1/trustedOrigins", &body);

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
 
 mod alerts;
+mod asking;
 mod care;
 mod ears;
 mod following;

@@ -13,12 +13,23 @@ pub enum Answer {
     Passes,
     /// It stopped at this change, a number where text is, say: what it would have found is not known.
     Fails,
+    /// It came to no end, and why it was not waited for any longer.
+    GaveUp(String),
 }
 
 /// Why there is no answer, and the expression is not at fault.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("rules cannot be asked: {0}")]
-pub struct AskError(pub String);
+pub enum AskError {
+    /// The process that answers could not be begun.
+    #[error("the process that asks rules cannot be begun: {0}")]
+    Begin(String),
+    /// Somebody ended it.
+    #[error("the process that asks rules was ended: {0}")]
+    Ended(String),
+    /// It does not answer as it should: it is of another version, or the system refuses it its limits.
+    #[error("the process that asks rules gives no answer")]
+    Unreadable,
+}
 
 /// Who answers.
 pub trait Ask {
@@ -29,7 +40,7 @@ pub trait Ask {
     fn ask(&mut self, when: &str, input: &[u8]) -> Result<Answer, AskError>;
 }
 
-/// Answers here and now, however long it takes.
+/// Answers here and now, however long it takes: for rules that are known to end, and where that is bounded.
 #[derive(Default)]
 pub struct Here(BTreeMap<String, Option<Expression>>);
 

@@ -52,6 +52,9 @@ pub fn tried(rule: &Rule, who: &mut dyn Ask) -> Result<(), RuleError> {
             (Answer::Fails, _) => {
                 return Err(fault("its expression fails on this history: it meets a value of another type"));
             }
+            (Answer::GaveUp(why), _) => {
+                return Err(fault(&format!("its expression comes to no end on this history: {why}")));
+            }
         }
     }
     Ok(())

@@ -10,6 +10,8 @@
 //! print, read the configuration, or let a receiver that is down hold up a run or another receiver.
 //! Read [`teller`] for the order of things, [`form`] and [`receiver`] for what goes out.
 
+pub mod answering;
+pub mod apart;
 pub mod ask;
 pub mod example;
 pub mod file;
@@ -60,6 +62,8 @@ pub enum Class {
     BulkChange,
     /// The tenant differs from the pinned baseline.
     Drift,
+    /// A rule came to no end.
+    RuleFailed,
     /// Alerts were too many to be kept for a receiver.
     AlertsDropped,
     /// Somebody tried whether alerts arrive.
@@ -68,7 +72,7 @@ pub enum Class {
 
 impl Class {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::RunFailed,
         Self::BackupStale,
         Self::CheckFailed,
@@ -81,6 +85,7 @@ impl Class {
         Self::LogReduced,
         Self::BulkChange,
         Self::Drift,
+        Self::RuleFailed,
         Self::AlertsDropped,
         Self::Test,
     ];
@@ -101,6 +106,7 @@ impl Class {
             Self::LogReduced => "log_reduced",
             Self::BulkChange => "bulk_change",
             Self::Drift => "drift",
+            Self::RuleFailed => "rule_failed",
             Self::AlertsDropped => "alerts_dropped",
             Self::Test => "test",
         }
@@ -132,6 +138,9 @@ impl Class {
             Self::LogReduced => "less is recorded of what happens, or it goes nowhere any more",
             Self::BulkChange => "so much changed at once that somebody should look",
             Self::Drift => "the tenant differs from the pinned baseline",
+            Self::RuleFailed => {
+                "a rule comes to no end on some change: what it would tell is not known; everybody hears of it"
+            }
             Self::AlertsDropped => "a receiver was away for so long that alerts for it were too many to keep",
             Self::Test => "somebody tried whether alerts arrive",
         }

@@ -1,17 +1,17 @@
 //! What a snapshot gives to tell: the rules that its changes strike, and what differs from the baseline.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::key::ResourceKey;
 use crate::base::when::When;
 use crate::catalog::Provider;
-use crate::daemon::alert::ask::{Answer, Ask as _, Here};
+use crate::daemon::alert::ask::{Answer, Ask, AskError};
 use crate::daemon::alert::outbox::Drift;
 use crate::daemon::alert::rule::{Rule, Rules, Seen};
 use crate::daemon::alert::{Alert, Class, Outbox, Phase, SUBJECTS_MAX, Subject, id_of, states};
 use crate::history::{Change, History, HistoryError, Op};
 use crate::json::Value;
-use crate::store::{Entry, Past, Repository, Snapshot};
+use crate::store::{Entry, Past, Repository, Snapshot, StoreError};
 
 /// Whose snapshots are worked through, and by what.
 pub struct Raise<'a> {
@@ -25,6 +25,38 @@ pub struct Raise<'a> {
     pub rules: &'a Rules,
     /// The kinds of which drift is told; empty for all.
     pub drift: &'a [String],
+}
+
+/// Why a history could not be worked through.
+#[derive(Debug, thiserror::Error)]
+pub enum RaiseError {
+    /// It could not be read.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// Its changes could be shown to no rule.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+}
+
+impl From<StoreError> for RaiseError {
+    fn from(error: StoreError) -> Self {
+        Self::History(error.into())
+    }
+}
+
+/// Who is asked what rules say, and which came to no end: those are asked of nothing more while a history is worked
+/// through, or each of its snapshots would wait for them.
+struct Asking<'a> {
+    who: &'a mut dyn Ask,
+    given_up: BTreeSet<String>,
+}
+
+/// What rules said of the changes of one snapshot, by their number.
+#[derive(Default)]
+struct Said {
+    struck: BTreeMap<usize, Vec<Subject>>,
+    ended: BTreeSet<usize>,
+    gave_up: BTreeMap<usize, (Subject, String)>,
 }
 
 /// A change with the bodies that a rule sees.
@@ -43,8 +75,9 @@ impl Raise<'_> {
     /// news.
     ///
     /// # Errors
-    /// A record or a body could not be read; the outbox is then to be thrown away.
-    pub fn work_through(&self, outbox: &mut Outbox) -> Result<(), HistoryError> {
+    /// A record or a body could not be read, or rules cannot be asked; the outbox is then to be thrown away.
+    pub fn work_through(&self, outbox: &mut Outbox, who: &mut dyn Ask) -> Result<(), RaiseError> {
+        let mut asking = Asking { who, given_up: BTreeSet::new() };
         let snapshots = self.repository.snapshots(self.tenant)?;
         let Some(newest) = snapshots.last() else {
             // Nothing was there before: only the first snapshot is no news.
@@ -58,7 +91,7 @@ impl Raise<'_> {
                 let found = (snapshot.id.to_string(), snapshot.finished);
                 let ledgers = (&before.ledger, &snapshot.ledger);
                 states::of_ledger(outbox, self.tenant, (&found.0, found.1), ledgers.0, ledgers.1);
-                self.events(outbox, snapshot)?;
+                self.events(outbox, snapshot, &mut asking)?;
                 outbox.through = Some(snapshot.seq);
             } else if snapshot.seq > through {
                 // The first one of a history: everything in it was there before.
@@ -66,38 +99,80 @@ impl Raise<'_> {
             }
             before = Some(snapshot);
         }
-        self.drifted(outbox, &snapshots)
+        self.forget_rules(outbox, newest);
+        Ok(self.drifted(outbox, &snapshots)?)
     }
 
     /// The rules that a snapshot's changes strike: one alert a rule, however many there are.
-    fn events(&self, outbox: &mut Outbox, snapshot: &Snapshot) -> Result<(), HistoryError> {
+    fn events(
+        &self,
+        outbox: &mut Outbox,
+        snapshot: &Snapshot,
+        asking: &mut Asking<'_>,
+    ) -> Result<(), RaiseError> {
         let rules: Vec<&Rule> = self.rules.of(&self.catalog.provider).collect();
-        let mut here = Here::default();
-        let mut struck: BTreeMap<usize, Vec<Subject>> = BTreeMap::new();
+        let said = self.said(&rules, snapshot, asking)?;
+        for (number, rule) in rules.into_iter().enumerate() {
+            let struck = said.struck.get(&number).filter(|struck| struck.len() as u64 >= rule.at_least);
+            if let Some(subjects) = struck {
+                let alert = self.by_rule(snapshot, rule, subjects.clone())?;
+                outbox.push(alert);
+            }
+            let gave_up = said.gave_up.get(&number).cloned();
+            if gave_up.is_some() || said.ended.contains(&number) {
+                let found = (snapshot.id.to_string(), snapshot.finished);
+                states::of_rule(outbox, self.tenant, (&found.0, found.1), &rule.name, gave_up);
+            }
+        }
+        Ok(())
+    }
+
+    fn said(
+        &self,
+        rules: &[&Rule],
+        snapshot: &Snapshot,
+        asking: &mut Asking<'_>,
+    ) -> Result<Said, RaiseError> {
+        let mut said = Said::default();
         let past = self.repository.past(self.tenant)?;
         for stored in past.changes(snapshot.seq)? {
             let op = Op::between(stored.before.as_ref(), stored.after.as_ref()).as_str();
+            let is_asked =
+                |rule: &Rule| rule.is_about(&stored.key.kind, op) && !asking.given_up.contains(&rule.name);
             let about: Vec<(usize, &&Rule)> =
-                rules.iter().enumerate().filter(|(_, rule)| rule.is_about(&stored.key.kind, op)).collect();
+                rules.iter().enumerate().filter(|(_, rule)| is_asked(rule)).collect();
             if about.is_empty() {
                 continue;
             }
             let seen = self.seen(&past, snapshot, &stored)?;
             let input = self.input(&seen);
             for (number, rule) in about {
-                // A rule that fails on a body that it did not expect tells of it rather than of nothing.
-                if here.ask(&rule.when, &input) != Ok(Answer::Passes) {
-                    struck.entry(number).or_default().push(self.subject(&seen));
+                match asking.who.ask(&rule.when, &input)? {
+                    Answer::GaveUp(why) => {
+                        asking.given_up.insert(rule.name.clone());
+                        said.gave_up.insert(number, (self.subject(&seen), why));
+                        continue;
+                    }
+                    Answer::Passes => {}
+                    // A rule that fails on a body that it did not expect tells of it rather than of nothing.
+                    Answer::Strikes | Answer::Fails => {
+                        said.struck.entry(number).or_default().push(self.subject(&seen));
+                    }
                 }
+                said.ended.insert(number);
             }
         }
-        for (number, subjects) in struck {
-            if let Some(rule) = rules.get(number).filter(|rule| subjects.len() as u64 >= rule.at_least) {
-                let alert = self.by_rule(snapshot, rule, subjects)?;
-                outbox.push(alert);
+        Ok(said)
+    }
+
+    /// A rule that is there no more fails no more.
+    fn forget_rules(&self, outbox: &mut Outbox, newest: &Snapshot) {
+        let id = newest.id.to_string();
+        for name in states::failed_rules(outbox) {
+            if self.rules.of(&self.catalog.provider).all(|rule| rule.name != name) {
+                states::of_rule(outbox, self.tenant, (&id, newest.finished), &name, None);
             }
         }
-        Ok(())
     }
 
     fn seen(

@@ -51,7 +51,9 @@ impl Receiver {
     /// Whether he is to be told.
     #[must_use]
     pub fn wants(&self, alert: &Alert) -> bool {
-        let ours = matches!(alert.classes.as_slice(), [Class::Test | Class::AlertsDropped]);
+        // What says that something else may not have been told is for everybody.
+        let ours =
+            matches!(alert.classes.as_slice(), [Class::Test | Class::AlertsDropped | Class::RuleFailed]);
         let class = self.classes.is_empty() || alert.classes.iter().any(|class| self.classes.contains(class));
         // The end of a state is as bad as its beginning was.
         let lasting = alert.classes.iter().map(|class| class.lasting()).max();

@@ -100,6 +100,7 @@ fn over(class: Class) -> &'static str {
         Class::Drift => "nothing differs from the baseline any more",
         Class::CoverageShrank => "the kind is read whole again, or not to be read",
         Class::Suspect => "what the tenant shows is believed again",
+        Class::RuleFailed => "the rule came to an end, or is there no more",
         other => other.as_str(),
     }
 }
@@ -156,6 +157,32 @@ fn of_prune(outbox: &mut Outbox, book: &CareBook, now: Timestamp) {
     };
     let id = book.prune.begun.map(|begun| begun.to_string()).unwrap_or_default();
     turned(outbox, "", Class::PruneFailed, &id, now, says);
+}
+
+/// A rule was asked of a snapshot's changes, and came to its end, or did not at this one and why.
+pub fn of_rule(
+    outbox: &mut Outbox,
+    tenant: &str,
+    snapshot: (&str, Timestamp),
+    rule: &str,
+    gave_up: Option<(Subject, String)>,
+) {
+    let lasting = Lasting { tenant, class: Class::RuleFailed, about: rule };
+    let says = gave_up.as_ref().map(|(_, why)| {
+        format!("the rule `{rule}` comes to no end: {why}; what it would have told is not known, mend it")
+    });
+    if let Some(alert) = lasting.turned(outbox, snapshot.0, snapshot.1, says) {
+        let subjects: Vec<Subject> = gave_up.into_iter().map(|(subject, _)| subject).collect();
+        let count = subjects.len() as u64;
+        outbox.push(Alert { subjects, count, snapshot: Some(snapshot.0.to_owned()), ..alert });
+    }
+}
+
+/// The rules that came to no end, as far as an outbox knows.
+#[must_use]
+pub fn failed_rules(outbox: &Outbox) -> Vec<String> {
+    let start = format!("{}/", Class::RuleFailed.as_str());
+    outbox.open.keys().filter_map(|key| key.strip_prefix(&start)).map(str::to_owned).collect()
 }
 
 /// Whether a kind counts as read less than it should be. What is left out on purpose does not.

@@ -15,7 +15,8 @@ use tokio::time::Instant;
 
 use crate::base::time::Clock;
 use crate::catalog::Provider;
-use crate::daemon::alert::raise::Raise;
+use crate::daemon::alert::apart::{Apart, Program};
+use crate::daemon::alert::raise::{Raise, RaiseError};
 use crate::daemon::alert::{Alert, Class, Outbox, Phase, Receiver, Rules, Severity, Stale, id_of, states};
 use crate::daemon::book::Book;
 use crate::daemon::care::{CareBook, NAMELESS};
@@ -51,6 +52,8 @@ pub struct Policy {
     pub stale: Stale,
     /// The kinds of which drift from the baseline is told; empty for all.
     pub drift: Vec<String>,
+    /// What rules are asked with.
+    pub program: Program,
 }
 
 /// A tenant of which is told.
@@ -80,6 +83,8 @@ pub struct Teller {
     /// The newest snapshot by the book when the history was read last, and when that was.
     read: Mutex<BTreeMap<String, (String, Timestamp)>>,
     wake: Notify,
+    /// The rules of each tenant that came to no end, as the outbox says.
+    failed: Mutex<BTreeMap<String, Vec<String>>>,
     /// What cannot be seen, so that it is said once.
     blind: Once,
 }
@@ -110,8 +115,19 @@ impl Teller {
             away: Mutex::default(),
             read: Mutex::default(),
             wake: Notify::new(),
+            failed: Mutex::default(),
             blind: Once::default(),
         }
+    }
+
+    /// Tenants and rules that came to no end over them, whichever process found that.
+    #[must_use]
+    pub fn failed_rules(&self) -> Vec<(String, String)> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let each = |(tenant, rules): (&String, &Vec<String>)| {
+            rules.iter().map(|rule| (tenant.clone(), rule.clone())).collect::<Vec<_>>()
+        };
+        failed.iter().flat_map(each).collect()
     }
 
     /// Something happened: it is looked at once.
@@ -207,6 +223,8 @@ impl Teller {
                 }
             }
         }
+        let failed = states::failed_rules(&outbox);
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), failed);
         if seen && !is_read {
             let newest = (newest(book.as_ref()).to_owned(), self.clock.now());
             self.read.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), newest);
@@ -265,9 +283,9 @@ impl Teller {
                 drift: &self.policy.drift,
             };
             let mut raised = outbox.clone();
-            match raise.work_through(&mut raised) {
+            match raise.work_through(&mut raised, &mut Apart::new(self.policy.program.clone())) {
                 Ok(()) => *outbox = raised,
-                Err(HistoryError::Store(StoreError::UnknownTenant { .. })) => {
+                Err(RaiseError::History(HistoryError::Store(StoreError::UnknownTenant { .. }))) => {
                     outbox.through.get_or_insert(0);
                 }
                 // What cannot be seen silences neither the states nor what was found before.
