@@ -1,56 +1,19 @@
 //! What is shipped beside the binary says only what the binary knows: units, manifests, rules and the board.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
-
-use lastgood::daemon::{Book, CareBook, metrics};
 
 fn file(path: &str) -> String {
     let whole = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("packaging").join(path);
     fs::read_to_string(&whole).unwrap_or_else(|error| panic!("{}: {error}", whole.display()))
 }
 
-/// Every metric that a scrape can hold.
-fn metrics_there_are() -> BTreeSet<String> {
-    let at = "2026-11-02T08:20:00Z".parse().unwrap();
-    let (mut book, mut care) = (Book::default(), CareBook::default());
-    book.begin(at);
-    book.end_well(lastgood::daemon::book::Good { full: true, ..Default::default() }, 0, at);
-    (care.check.begun, care.prune.begun) = (Some(at), Some(at));
-    (care.check.ended, care.prune.ended) = (Some(at), Some(at));
-    care.checked = Some(Default::default());
-    let seen = metrics::Seen { tenant: "acme".into(), book, due: at };
-    let text = metrics::text(vec![seen], care).unwrap();
-    let samples = text.lines().filter(|line| !line.starts_with('#'));
-    samples.map(|line| line.split(['{', ' ']).next().unwrap().to_owned()).collect()
-}
-
-/// Every metric that a text speaks of.
-fn named(text: &str) -> BTreeSet<String> {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let words = text.split(|c| !is_part(c)).filter(|word| word.starts_with("lastgood_"));
-    words.map(str::to_owned).collect()
-}
-
 /// Says that a test could not be made.
 fn skipped(tool: &str) {
     std::io::stderr().write_all(format!("skipped: no {tool} on this machine\n").as_bytes()).unwrap();
-}
-
-#[test]
-fn rules_and_board_speak_of_metrics_that_there_are() {
-    let there = metrics_there_are();
-    for path in ["prometheus/rules.yml", "grafana/lastgood.json"] {
-        let named = named(&file(path));
-        let missing: Vec<_> = named.difference(&there).collect();
-        assert!(named.len() > 5 && missing.is_empty(), "{path}: {missing:?} of {there:?}");
-    }
-    let board: serde_json::Value = serde_json::from_str(&file("grafana/lastgood.json")).unwrap();
-    assert!(board["panels"].as_array().unwrap().len() > 8);
 }
 
 #[test]
@@ -97,13 +60,39 @@ fn systemd_takes_the_units() {
     assert!(ran.status.success() && ours.is_empty(), "{said}");
 }
 
-#[test]
-fn prometheus_takes_the_rules() {
+fn promtool(arguments: &[&str], input: &str) -> bool {
     if Command::new("promtool").arg("--version").output().is_err() {
         skipped("promtool");
-        return;
+        return false;
     }
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("packaging/prometheus/rules.yml");
-    let ran = Command::new("promtool").args(["check", "rules"]).arg(path).output().unwrap();
-    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("packaging/prometheus");
+    let mut command = Command::new("promtool");
+    command.args(arguments).arg(input).current_dir(folder);
+    let ran = command.output().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(ran.status.success(), "{said}");
+    true
+}
+
+#[test]
+fn prometheus_takes_the_rules_and_they_do_what_their_tests_say() {
+    let _ = promtool(&["check", "rules", "--lint-fatal"], "rules.yml")
+        && promtool(&["test", "rules"], "rules_test.yml");
+}
+
+/// Whether anything was forgotten is seen without the tool as well.
+#[test]
+fn every_rule_has_a_case_in_which_it_strikes_and_one_in_which_it_does_not() {
+    let (rules, cases) = (file("prometheus/rules.yml"), file("prometheus/rules_test.yml"));
+    let names: Vec<&str> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    assert!(names.len() > 10, "{names:?}");
+    for name in names {
+        let of: Vec<&str> = cases
+            .split("alertname: ")
+            .filter(|case| case.strip_prefix(name).is_some_and(|rest| rest.starts_with([',', '\n'])))
+            .collect();
+        let empty = |case: &&str| case.lines().next().is_some_and(|line| line.ends_with("exp_alerts: [] }"));
+        let (silent, striking): (Vec<&str>, Vec<&str>) = of.iter().partition(|case| empty(case));
+        assert!(!silent.is_empty() && striking.iter().any(|case| case.contains("exp_labels")), "{name}");
+    }
 }

@@ -151,7 +151,7 @@ pub async fn run(global: &Global, args: ServeArgs) -> Result<Exit, Failure> {
         Arc::new(Scheduler::new(place, clock.clone(), watched, Some(open::care(&config)?), listen));
     // Nobody is told that it is ready before it knows what was.
     scheduler.look();
-    let status = Status { scheduler: scheduler.clone(), teller: teller.clone(), clock };
+    let status = Status::new(scheduler.clone(), teller.clone(), clock);
     let (stop, stopped) = watch::channel(false);
     let answering = tokio::spawn(status.clone().answer(listener, stopped.clone()));
     let telling = {

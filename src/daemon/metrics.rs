@@ -9,10 +9,12 @@ use std::fmt;
 use jiff::Timestamp;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
+use crate::daemon::alert::{Undelivered, Waiting};
 use crate::daemon::book::Book;
 use crate::daemon::care::CareBook;
 
@@ -27,13 +29,21 @@ pub struct Seen {
     pub due: Timestamp,
 }
 
-/// Answers one scrape.
-#[derive(Debug)]
-struct Scrape(Vec<Seen>, CareBook);
+/// What one scrape is answered with.
+#[derive(Clone, Debug, Default)]
+pub struct Scrape {
+    /// The tenants.
+    pub seen: Vec<Seen>,
+    /// The repository's own book.
+    pub care: CareBook,
+    /// What has not been told yet.
+    pub undelivered: Vec<Undelivered>,
+}
 
 type Reading = fn(&Seen) -> Option<f64>;
 type Count = fn(&Book) -> u64;
 type OfRepository = fn(&CareBook) -> Option<f64>;
+type OfReceiver = fn(&Waiting) -> Option<f64>;
 
 /// Name, help, what it is of a tenant. Nothing is said of a tenant of which it is not known.
 const GAUGES: &[(&str, &str, Reading)] = &[
@@ -90,6 +100,18 @@ const OF_REPOSITORY: &[(&str, &str, OfRepository)] = &[
     }),
 ];
 
+/// The same of a receiver of alerts and a tenant of which he is told.
+const OF_RECEIVERS: &[(&str, &str, OfReceiver)] = &[
+    ("alerts_undelivered", "Alerts that wait for a receiver who has not taken them", |waiting| {
+        Some(waiting.count as f64)
+    }),
+    (
+        "alerts_oldest_undelivered_timestamp_seconds",
+        "When the oldest alert was found that waits for a receiver",
+        |waiting| waiting.oldest.map(seconds),
+    ),
+];
+
 /// The same for what only grows.
 const COUNTERS: &[(&str, &str, Count)] = &[
     ("runs_good", "Runs that left a snapshot", |book| book.totals.good),
@@ -107,40 +129,71 @@ fn seconds(at: Timestamp) -> f64 {
 ///
 /// # Errors
 /// None that a text can have.
-pub fn text(seen: Vec<Seen>, care: CareBook) -> Result<String, fmt::Error> {
+pub fn text(scrape: Scrape) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("lastgood");
-    registry.register_collector(Box::new(Scrape(seen, care)));
+    registry.register_collector(Box::new(scrape));
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry)?;
     Ok(text)
 }
 
-impl Collector for Scrape {
-    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+impl Scrape {
+    fn of_tenants(&self, encoder: &mut DescriptorEncoder) -> Result<(), fmt::Error> {
         for (name, help, reading) in GAUGES {
-            let kind = ConstGauge::new(0.0).metric_type();
-            let mut family = encoder.encode_descriptor(name, help, None, kind)?;
-            for tenant in &self.0 {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for tenant in &self.seen {
                 let Some(value) = reading(tenant) else { continue };
                 let labels = [("tenant", tenant.tenant.as_str())];
                 ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
             }
         }
-        for (name, help, reading) in OF_REPOSITORY {
-            let Some(value) = reading(&self.1) else { continue };
-            let gauge = ConstGauge::new(value);
-            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
-        }
         for (name, help, reading) in COUNTERS {
-            let kind = ConstCounter::new(0u64).metric_type();
-            let mut family = encoder.encode_descriptor(name, help, None, kind)?;
-            for tenant in &self.0 {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for tenant in &self.seen {
                 let labels = [("tenant", tenant.tenant.as_str())];
                 ConstCounter::new(reading(&tenant.book)).encode(family.encode_family(&labels)?)?;
             }
         }
-        let mut build =
-            encoder.encode_descriptor("build", "The program", None, ConstGauge::new(1i64).metric_type())?;
+        Ok(())
+    }
+
+    fn of_repository(&self, encoder: &mut DescriptorEncoder) -> Result<(), fmt::Error> {
+        for (name, help, reading) in OF_REPOSITORY {
+            let Some(value) = reading(&self.care) else { continue };
+            let gauge = ConstGauge::new(value);
+            gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
+        }
+        Ok(())
+    }
+
+    fn of_receivers(&self, encoder: &mut DescriptorEncoder) -> Result<(), fmt::Error> {
+        for (name, help, reading) in OF_RECEIVERS {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for of in &self.undelivered {
+                for waiting in of.receivers.iter().flatten() {
+                    let Some(value) = reading(waiting) else { continue };
+                    let labels = [("tenant", of.tenant.as_str()), ("receiver", waiting.receiver.as_str())];
+                    ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
+                }
+            }
+        }
+        let (name, help) = ("alerts_unreadable", "1 while it cannot be seen what is to be told, else 0");
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for of in &self.undelivered {
+            let unreadable = i64::from(of.receivers.is_none());
+            let labels = [("tenant", of.tenant.as_str())];
+            ConstGauge::new(unreadable).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        self.of_tenants(&mut encoder)?;
+        self.of_repository(&mut encoder)?;
+        self.of_receivers(&mut encoder)?;
+        let mut build = encoder.encode_descriptor("build", "The program", None, MetricType::Gauge)?;
         let labels = [("version", env!("CARGO_PKG_VERSION"))];
         ConstGauge::new(1i64).encode(build.encode_family(&labels)?)
     }
@@ -181,6 +234,17 @@ mod tests {
         care.prune.begun = Some(at(1_800_000_000));
         care.prune.failures = 2;
         care.checked = Some(Checked { objects: 40, bytes: 163_840, faults: 1 });
-        insta::assert_snapshot!(text(seen, care).unwrap());
+        let waiting = |receiver: &str, count, oldest| Waiting { receiver: receiver.into(), count, oldest };
+        let undelivered = vec![
+            Undelivered {
+                tenant: "acme".into(),
+                receivers: Some(vec![
+                    waiting("env:OPS", 3, Some(at(1_800_000_002))),
+                    waiting("append:x", 0, None),
+                ]),
+            },
+            Undelivered { tenant: String::new(), receivers: None },
+        ];
+        insta::assert_snapshot!(text(Scrape { seen, care, undelivered }).unwrap());
     }
 }

@@ -11,11 +11,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use jiff::SignedDuration;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use crate::base::time::Clock;
-use crate::daemon::alert::Teller;
-use crate::daemon::metrics::{self, Seen};
+use crate::daemon::alert::{Teller, Undelivered};
+use crate::daemon::metrics::{self, Scrape, Seen};
 use crate::daemon::scheduler::Scheduler;
 
 /// The type of the OpenMetrics text form, as Prometheus asks for it.
@@ -27,14 +27,23 @@ const HANGS_AFTER: SignedDuration = SignedDuration::from_mins(2);
 #[derive(Clone)]
 pub struct Status {
     /// The scheduler that is asked about.
-    pub scheduler: Arc<Scheduler>,
+    scheduler: Arc<Scheduler>,
     /// Who tells of alerts.
-    pub teller: Arc<Teller>,
+    teller: Arc<Teller>,
     /// The clock.
-    pub clock: Arc<dyn Clock>,
+    clock: Arc<dyn Clock>,
+    /// Held while the outboxes are read: where the storage hangs, scrapes wait for one reader and take up no thread
+    /// each.
+    reading: Arc<Mutex<()>>,
 }
 
 impl Status {
+    /// Of a service that is made of these.
+    #[must_use]
+    pub fn new(scheduler: Arc<Scheduler>, teller: Arc<Teller>, clock: Arc<dyn Clock>) -> Self {
+        Self { scheduler, teller, clock, reading: Arc::default() }
+    }
+
     /// Whether the scheduler does its work.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
@@ -43,10 +52,21 @@ impl Status {
         self.clock.now().duration_since(looked) < HANGS_AFTER
     }
 
-    fn text(&self) -> Option<String> {
+    async fn undelivered(&self) -> Option<Vec<Undelivered>> {
+        let reading = self.reading.clone().lock_owned().await;
+        let teller = self.teller.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            let _reading = reading;
+            teller.undelivered()
+        });
+        read.await.ok()
+    }
+
+    async fn text(&self) -> Option<String> {
+        let undelivered = self.undelivered().await?;
         let books = self.scheduler.books().into_iter();
         let seen = books.map(|(tenant, book, due)| Seen { tenant, book, due }).collect();
-        metrics::text(seen, self.scheduler.care_book()).ok()
+        metrics::text(Scrape { seen, care: self.scheduler.care_book(), undelivered }).ok()
     }
 
     /// Answers until it is told to stop.
@@ -86,7 +106,7 @@ async fn health(State(status): State<Status>) -> Response {
 }
 
 async fn scrape(State(status): State<Status>) -> Response {
-    match status.text() {
+    match status.text().await {
         Some(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

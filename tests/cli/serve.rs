@@ -1,5 +1,6 @@
 //! `serve` as a supervisor sees it: ready, alive, stopped, killed, started anew.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
@@ -130,20 +131,23 @@ fn one_message(listener: &TcpListener) -> String {
     String::from_utf8(body).unwrap()
 }
 
+/// Puts a tenant that does not answer, and more, into the configuration.
+fn beside_one_that_is_gone(world: &Organisation, more: &str) {
+    let file = world.path().join("lastgood.toml");
+    let plain = std::fs::read_to_string(&file).unwrap();
+    let auth = plain.lines().find(|line| line.starts_with("auth")).unwrap();
+    let gone =
+        format!("[[tenant]]\nname = \"gone\"\nprovider = \"okta\"\nurl = \"http://127.0.0.1:9\"\n{auth}\n");
+    std::fs::write(&file, format!("{plain}{gone}{more}")).unwrap();
+}
+
 #[test]
 fn a_receiver_hears_of_a_tenant_that_does_not_answer() {
     let world = Organisation::new(&["--users", "5", "--rate", "0"]);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     std::fs::write(world.path().join("hook"), format!("http://{}/x", listener.local_addr().unwrap()))
         .unwrap();
-    let file = world.path().join("lastgood.toml");
-    let plain = std::fs::read_to_string(&file).unwrap();
-    let auth = plain.lines().find(|line| line.starts_with("auth")).unwrap();
-    let alerts = format!(
-        "{plain}[[tenant]]\nname = \"gone\"\nprovider = \"okta\"\nurl = \"http://127.0.0.1:9\"\n{auth}\n\
-         [[alert]]\nurl = \"file:hook\"\nwhen = [\"run_failed\"]\n"
-    );
-    std::fs::write(&file, alerts).unwrap();
+    beside_one_that_is_gone(&world, "[[alert]]\nurl = \"file:hook\"\nwhen = [\"run_failed\"]\n");
     let tried = std::thread::scope(|scope| {
         let tried = scope.spawn(|| world.lastgood(&["serve", "--test-alerts"]).output().unwrap());
         assert!(one_message(&listener).contains("\"rule\":\"test\""));
@@ -153,4 +157,41 @@ fn a_receiver_hears_of_a_tenant_that_does_not_answer() {
     let (_serving, _) = serve(&world, None);
     let told = one_message(&listener);
     assert!(told.contains("\"rule\":\"run_failed\"") && told.contains("\"tenant\":\"gone\""), "{told}");
+}
+
+/// Every metric that a text speaks of.
+fn named(text: &str) -> BTreeSet<String> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words = text.split(|c| !is_part(c)).filter(|word| word.starts_with("lastgood_"));
+    words.map(str::to_owned).collect()
+}
+
+#[test]
+fn rules_and_board_speak_of_what_a_service_answers() {
+    let world = Organisation::new(&["--users", "5", "--rate", "1000"]);
+    let more =
+        "[retention]\nhourly = \"1d\"\n[[alert]]\nname = \"ops\"\nurl = \"syslog+tcp://127.0.0.1:9\"\n";
+    beside_one_that_is_gone(&world, more);
+    let (_serving, address) = serve(&world, None);
+    let scrape = || get(&address, "/metrics").split_once("\r\n\r\n").unwrap().1.to_owned();
+    until("a prune, after a check", || scrape().contains("lastgood_prune_timestamp_seconds "));
+    until("a good run", || good_runs(&address) == 1);
+    until("an alert that nobody takes", || {
+        scrape().contains("lastgood_alerts_undelivered{tenant=\"gone\",receiver=\"ops\"} 1")
+    });
+    let text = scrape();
+    let there: BTreeSet<String> = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.split(['{', ' ']).next().unwrap().to_owned())
+        .collect();
+    for line in text.lines().filter(|line| line.starts_with("# HELP")) {
+        assert!(line.split_whitespace().count() > 3, "{line}");
+    }
+    let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
+    for path in ["prometheus/rules.yml", "prometheus/rules_test.yml", "grafana/lastgood.json"] {
+        let named = named(&std::fs::read_to_string(packaging.join(path)).unwrap());
+        let missing: Vec<_> = named.difference(&there).collect();
+        assert!(named.len() > 10 && missing.is_empty(), "{path}: {missing:?} of {text}");
+    }
 }

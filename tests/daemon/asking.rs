@@ -128,8 +128,7 @@ async fn health(world: &crate::world::World, process: &crate::world::Process, te
     process.scheduler.look();
     let (scheduler, teller) = (process.scheduler.clone(), telling.teller.clone());
     let (end, stop) = watch::channel(false);
-    let answering =
-        tokio::spawn(Status { scheduler, teller, clock: world.clock.clone() }.answer(listener, stop));
+    let answering = tokio::spawn(Status::new(scheduler, teller, world.clock.clone()).answer(listener, stop));
     let asked = tokio::task::spawn_blocking(move || {
         let mut stream = TcpStream::connect(address).unwrap();
         write!(stream, "GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();

@@ -12,4 +12,5 @@ mod following;
 mod month;
 mod page;
 mod rounds;
+mod undelivered;
 mod world;

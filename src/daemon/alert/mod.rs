@@ -32,7 +32,7 @@ pub use outbox::Outbox;
 pub use receiver::{Carrier, Receiver};
 pub use rule::{Rule, RuleError, Rules};
 pub use states::Stale;
-pub use teller::{Complain, Policy, Teller};
+pub use teller::{Complain, Policy, Teller, Undelivered, Waiting};
 
 /// Of which sort it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]

@@ -4,6 +4,8 @@
 //! that is down holds up no run. The outbox is written before anything is sent, and again with how far each
 //! receiver got; a process that dies between the two sends the same ids again.
 
+mod undelivered;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,6 +28,8 @@ use crate::daemon::schedule::{PATIENCE_MAX, Schedule, is_left_alone, patience};
 use crate::daemon::watched::Watched;
 use crate::history::HistoryError;
 use crate::store::StoreError;
+
+pub use undelivered::{Undelivered, Waiting};
 
 /// How often it is looked whether there is something to tell.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
