@@ -9,6 +9,9 @@ use crate::format::limits::FRAME_PLAIN_MAX;
 /// The level of new frames.
 pub const LEVEL: i32 = 3;
 
+/// The level of what maintenance writes anew: it has the time, and it is read for years.
+pub const FOLDED_LEVEL: i32 = 19;
+
 /// The four bytes that begin every zstd frame; a delta is stored without them.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 

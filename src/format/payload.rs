@@ -112,19 +112,30 @@ pub fn decode_annotations(bytes: &[u8]) -> Result<Vec<Annotation>, FormatError> 
     Ok(annotations)
 }
 
-/// A record that maintenance carries: its message, and which carried frame has its log and ledger.
+/// What maintenance carries of a record: its log and ledger, and the record itself where its object goes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CarriedRecord {
     /// Its number in the sequence.
     pub sequence: u64,
     /// The segment that it was committed in.
     pub segment: SegmentId,
-    /// The record's message, byte for byte.
-    pub message: Vec<u8>,
+    /// The record itself; `None` where it stays in its own object.
+    pub moved: Option<MovedRecord>,
     /// The first of its frames, counted among the segment's carried frames.
     pub first_frame: u32,
-    /// How many frames; 0 for a record without a log.
+    /// How many frames; 0 for a record of which only the message is carried.
     pub frames: u32,
+}
+
+/// A record that stands in another's segment, and what was known of its own object.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MovedRecord {
+    /// The record's message, byte for byte; never empty.
+    pub message: Vec<u8>,
+    /// Bytes of its object.
+    pub size: u64,
+    /// When the storage took its object in, in milliseconds.
+    pub stored_ms: i64,
 }
 
 /// A run of numbers of a tenant's sequence under which no record counts any more.
@@ -166,7 +177,11 @@ impl Maintenance {
         let mut w = Writer::new();
         w.size(self.carried.len());
         for record in &self.carried {
-            w.vu(record.sequence).raw(&record.segment.0).vb(&record.message);
+            w.vu(record.sequence).raw(&record.segment.0);
+            match &record.moved {
+                Some(moved) => w.vb(&moved.message).vu(moved.size).vz(moved.stored_ms),
+                None => w.vb(&[]),
+            };
             w.vu(record.first_frame.into()).vu(record.frames.into());
         }
         SegmentRef::write_list(&self.dies, &mut w);
@@ -198,13 +213,15 @@ impl Maintenance {
         let count = r.count(STREAM_BYTES_MAX, 36)?;
         let mut carried = Vec::new();
         for _ in 0..count {
-            carried.push(CarriedRecord {
-                sequence: r.vu()?,
-                segment: SegmentId(r.array()?),
-                message: r.vb(RECORD_BYTES_MAX)?.to_vec(),
-                first_frame: r.vu32()?,
-                frames: r.vu32()?,
-            });
+            let (sequence, segment) = (r.vu()?, SegmentId(r.array()?));
+            let moved = match r.vb(RECORD_BYTES_MAX)? {
+                [] => None,
+                message => {
+                    Some(MovedRecord { message: message.to_vec(), size: r.vu()?, stored_ms: r.vz()? })
+                }
+            };
+            let (first_frame, frames) = (r.vu32()?, r.vu32()?);
+            carried.push(CarriedRecord { sequence, segment, moved, first_frame, frames });
         }
         let dies = SegmentRef::read_list(&mut r)?;
         let count = r.count(STREAM_BYTES_MAX, 32)?;
@@ -239,14 +256,14 @@ impl Maintenance {
     }
 }
 
-/// The log and ledger of a carried record, byte for byte; cut into frames by [`CarriedLog::encode`].
+/// What a carried record's segment held beside bodies; cut into frames by [`CarriedLog::encode`].
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct CarriedLog {
     /// The plain bytes of its references.
     pub references: Vec<u8>,
     /// The ledger as it was stored: whole, or against the one before.
     pub ledger: Vec<u8>,
-    /// The plain bytes of each block.
+    /// The plain bytes of each block of its log; of a record that has a payload and no log, of that.
     pub blocks: Vec<Vec<u8>>,
 }
 
@@ -254,6 +271,13 @@ pub struct CarriedLog {
 const CARRIED_FRAME_BYTES: usize = 1 << 20;
 
 impl CarriedLog {
+    /// That of a record with a payload.
+    #[must_use]
+    pub fn of_payload(references: Vec<u8>, payload: &[u8]) -> Self {
+        let blocks = payload.chunks(FRAME_PLAIN_MAX).map(<[u8]>::to_vec).collect();
+        Self { references, ledger: Vec::new(), blocks }
+    }
+
     /// The contents of its frames, in order.
     #[must_use]
     pub fn encode(&self) -> Vec<Vec<u8>> {
@@ -305,7 +329,8 @@ mod tests {
             let seed = |k: usize| [seed.wrapping_add(k as u8); 32];
             let payload = Maintenance {
                 carried: (0..n).map(|k| CarriedRecord {
-                    sequence: k as u64, segment: SegmentId(seed(k)), message: message.clone(), first_frame: 1, frames: 2,
+                    sequence: k as u64, segment: SegmentId(seed(k)), first_frame: 1, frames: 2,
+                    moved: (!message.is_empty()).then(|| MovedRecord { message: message.clone(), size: 4096, stored_ms: -3 }),
                 }).collect(),
                 dies: (0..n).map(|k| SegmentRef { place: Place::Record(k as u64), id: SegmentId(seed(k)), table: [1; 16] }).collect(),
                 erased: (0..n).map(|k| Leaf(seed(k))).collect(),

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use crate::format::builder::SegmentBuilder;
 use crate::format::codec::LEVEL;
 use crate::format::fields::Fields;
-use crate::format::footer::Role;
+use crate::format::names::Name;
 use crate::format::payload::{Annotation, Sort as About, decode_annotations, encode_annotations};
 use crate::store::StoreError;
 use crate::store::append::Entry;
 use crate::store::core::Core;
-use crate::store::segments::damaged;
+use crate::store::segments::{damaged, object_path};
 use crate::store::snapshot::{Rec, Sort};
 use crate::store::tenant::Tenant;
 
@@ -55,8 +55,8 @@ impl Core {
         if rec.sort != Sort::Annotation {
             return Ok(Vec::new());
         }
-        let open = self.record_segment(tenant, rec)?;
-        let payload = self.segments.stream(&open, Role::Payload)?;
-        decode_annotations(&payload).map_err(|error| damaged(&open.path, &error.to_string()))
+        let payload = self.payload(tenant, rec)?;
+        let path = object_path(Name::Record(tenant.prefix, rec.sequence))?;
+        decode_annotations(&payload).map_err(|error| damaged(&path, &error.to_string()))
     }
 }

@@ -9,7 +9,6 @@ use jiff::Timestamp;
 
 use crate::base::ids::PlanId;
 use crate::format::fields::Phase;
-use crate::format::footer::Role;
 use crate::store::core::Core;
 use crate::store::snapshot::{Rec, time};
 use crate::store::tenant::Tenant;
@@ -71,15 +70,6 @@ impl Repository {
 }
 
 impl Core {
-    /// The payload of a record; empty where it has none.
-    ///
-    /// # Errors
-    /// It is damaged.
-    pub(super) fn payload(&self, tenant: &Tenant, rec: &Rec) -> Result<Vec<u8>, StoreError> {
-        let open = self.record_segment(tenant, rec)?;
-        self.segments.stream(&open, Role::Payload)
-    }
-
     /// Every record up to the newest, in order.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ use crate::store::entry::{Entry, Part, Target};
 use crate::store::pruned::follows_void;
 use crate::store::replay::Which;
 use crate::store::segments::{OpenSegment, broken, damaged, object_path};
-use crate::store::snapshot::{Rec, Snapshot, Sort};
+use crate::store::snapshot::{Rec, Snapshot};
 use crate::store::tenant::Tenant;
 use crate::store::{Repository, StoreError};
 
@@ -202,26 +202,33 @@ impl Check<'_> {
         let mut bad = BTreeSet::new();
         // Unreadable objects since the last readable record, until the next one says what they were.
         let mut unreadable: Vec<(u64, StoreError)> = Vec::new();
-        let numbers = core.numbers_now(tenant)?;
+        let listed: BTreeSet<u64> = core.listed(tenant, 1)?.into_keys().collect();
         // What was pruned is learnt with the newest record; damage there is named below.
         if let Err(StoreError::Storage(error)) = core.newest(tenant) {
             return Err(error.into());
         }
         let pruned = core.pruned(tenant);
+        let numbers: BTreeSet<u64> = listed.iter().copied().chain(pruned.carried_numbers()).collect();
         for number in numbers {
             if pruned.void(number).is_some() {
                 self.outlasting(tenant, number)?;
                 continue;
             }
-            let found = match core.segments.open_record(tenant, number) {
-                Ok((record, open)) => Rec::new(&record, open.segment.id(), open.size, 0),
+            let found = match pruned.carried(number) {
+                Some(carried) => core.carried_record(tenant, number, carried),
+                None => core
+                    .segments
+                    .open_record(tenant, number)
+                    .map(|(record, open)| Rec::new(&record, open.segment.id(), open.size, 0)),
+            };
+            let rec = match found {
+                Ok(found) => Arc::new(found),
                 Err(error) => {
                     unreadable.push((number, error));
                     self.done();
                     continue;
                 }
             };
-            let rec = Arc::new(found);
             let passed_over = follows(tenant, core, &rec, last.as_deref());
             self.unreadable(tenant, &mut unreadable, passed_over)?;
             let name = core.name_of(tenant);
@@ -235,7 +242,10 @@ impl Check<'_> {
             }
             self.bodies(tenant, &name, &rec, &bad)?;
             last = Some(rec);
-            self.done();
+            if listed.contains(&number) {
+                self.report.dying += u64::from(pruned.carried(number).is_some());
+                self.done();
+            }
         }
         self.unreadable(tenant, &mut unreadable, false)?;
         if let Some(newest) = last.filter(|_| self.read_data)
@@ -312,6 +322,9 @@ impl Check<'_> {
         bad: &mut BTreeSet<String>,
     ) -> Result<(), StoreError> {
         let core = self.core;
+        if core.pruned(tenant).carried(rec.sequence).is_some() {
+            return self.carried(tenant, rec, last, unreferred, bad);
+        }
         let open = core.record_segment(tenant, rec)?;
         if self.read_data {
             let object = core.segments.object(&open.path)?;
@@ -321,10 +334,7 @@ impl Check<'_> {
         self.segments(tenant, core.segments.references(&open)?.rows(), unreferred, bad)?;
         let Some(snapshot) = rec.snapshot() else {
             core.payload(tenant, rec)?;
-            return match rec.sort {
-                Sort::Prune { .. } => self.made_anew(tenant, rec, unreferred, bad),
-                _ => Ok(()),
-            };
+            return if rec.maintains() { self.made_anew(tenant, rec, unreferred, bad) } else { Ok(()) };
         };
         let references = core.segments.references_bytes(&open)?;
         let blocks = open.segment.frames_of(Role::LogBlock);
@@ -337,7 +347,32 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// The logs that a prune record holds.
+    /// A record that another's segment holds: the same, wherever it lies.
+    fn carried(
+        &mut self,
+        tenant: &Tenant,
+        rec: &Arc<Rec>,
+        last: Option<&Rec>,
+        unreferred: &mut BTreeSet<String>,
+        bad: &mut BTreeSet<String>,
+    ) -> Result<(), StoreError> {
+        let core = self.core;
+        if !follows(tenant, core, rec, last) {
+            let path = object_path(Name::Record(tenant.prefix, rec.sequence))?;
+            return Err(damaged(&path, "the record before it is missing or another one than it names"));
+        }
+        if rec.snapshot().is_none() {
+            return core.payload(tenant, rec).map(drop);
+        }
+        // Its log was compared with the hash that was signed when it was read.
+        if let Some(log) = core.net_log(tenant, rec.sequence)? {
+            self.segments(tenant, log.references.rows(), unreferred, bad)?;
+        }
+        core.ledger(tenant, rec)?;
+        core.state(tenant, rec).map(drop)
+    }
+
+    /// The logs that a maintenance record made.
     fn made_anew(
         &mut self,
         tenant: &Tenant,

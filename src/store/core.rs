@@ -11,8 +11,9 @@ use crate::format::key_ring::KeyRing;
 use crate::format::names::Name;
 use crate::storage::Storage;
 use crate::store::bodies::Bodies;
+use crate::store::carried::{NetLog, NetLogKey};
 use crate::store::index::{Fault, Index, IndexStatus};
-use crate::store::pruned::{Learnt, NetLog, NetLogKey};
+use crate::store::pruned::Learnt;
 use crate::store::replay::Loaded;
 use crate::store::segments::Segments;
 use crate::store::sequence::Chain;
@@ -59,7 +60,7 @@ pub(super) struct Core {
     pub(super) late: Mutex<HashMap<TenantPrefix, Told>>,
     /// What was pruned.
     pub(super) learnt: Mutex<HashMap<TenantPrefix, Learnt>>,
-    /// The log of a prune record that was read last.
+    /// The log of a maintenance record that was read last.
     pub(super) net_log: Mutex<Option<(NetLogKey, Arc<NetLog>)>>,
 }
 

@@ -9,7 +9,7 @@ use crate::store::core::Core;
 use crate::store::entry::Entry;
 use crate::store::index::{Fault, Head, Index, Update};
 use crate::store::replay::Step;
-use crate::store::snapshot::{Rec, Sort};
+use crate::store::snapshot::Rec;
 use crate::store::tenant::Tenant;
 
 /// Records that are put into the index in one transaction.
@@ -109,9 +109,9 @@ impl Core {
             Some(_) => Some(ledger::encode(self.ledger(tenant, rec)?.as_ref())?),
             None => None,
         };
-        let maintenance = match rec.sort {
-            Sort::Prune { .. } => Some(self.payload(tenant, rec)?),
-            _ => None,
+        let maintenance = match rec.maintains() {
+            true => Some(self.payload(tenant, rec)?),
+            false => None,
         };
         Ok(Read { rec: rec.clone(), ledger, maintenance, steps: self.steps(tenant, rec)? })
     }

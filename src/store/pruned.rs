@@ -1,29 +1,26 @@
 //! What maintenance took out of a tenant's sequence, and what stands in its place.
 //!
 //! A prune record says which numbers are void, which segments die, and holds a log for each snapshot
-//! that is kept while the one before it is not. Later records say more, never less, so what they say is
-//! put together whatever the order in which they are read. It is learnt with the newest record, before
-//! anything is asked. From then on a number that is void is answered by nobody and a segment that dies
-//! is opened by nobody, though both may lie there for days: what is wrong shows before it is deleted.
+//! that is kept while the one before it is not. A compact record holds whole records whose segments die.
+//! Later records say more, never less, so what they say is put together whatever the order in which they
+//! are read. It is learnt with the newest record, before anything is asked. From then on a number that is
+//! void is answered by nobody and a segment that dies is opened by nobody, though both may lie there for
+//! days: what is wrong shows before it is deleted. How what stands in their place is read: `carried`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::ids::SegmentId;
-use crate::crypto::hierarchy::TenantPrefix;
-use crate::format::entry::Entry as Line;
-use crate::format::footer::Role;
-use crate::format::log::decode_block;
 use crate::format::names::Name;
-use crate::format::payload::{CarriedLog, Maintenance, Void};
-use crate::format::references::{References, SegmentRef};
+use crate::format::payload::{Maintenance, Void};
+use crate::format::references::SegmentRef;
 use crate::store::StoreError;
+use crate::store::carried::{Carried, Frames};
 use crate::store::core::{Core, lock};
 use crate::store::entry::Target;
-use crate::store::replay::{Meaning, Step, step};
 use crate::store::repository::Repository;
-use crate::store::segments::{OpenSegment, broken, damaged, object_path};
-use crate::store::snapshot::{Rec, Sort};
+use crate::store::segments::{broken, damaged, object_path};
+use crate::store::snapshot::Rec;
 use crate::store::tenant::Tenant;
 
 /// Snapshots that are no longer there, between two that are.
@@ -37,37 +34,28 @@ pub struct Gap {
     pub snapshots: u64,
 }
 
-/// Where the log of a snapshot lies that was made for it when the ones before it went.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Rewritten {
-    /// The prune record.
-    pub(super) at: u64,
-    first_frame: u32,
-    frames: u32,
-}
-
 /// A segment that dies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Dying {
-    /// The prune record that says so.
+    /// The maintenance record that says so.
     pub(super) at: u64,
     pub(super) reference: SegmentRef,
 }
 
-/// What all prune records of a tenant say together.
+/// What all maintenance records of a tenant say together.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Pruned {
     /// By their last number; none lies in another.
     voids: BTreeMap<u64, Void>,
-    logs: BTreeMap<u64, Rewritten>,
+    /// The logs that were made for snapshots.
+    logs: BTreeMap<u64, Frames>,
+    /// The records that stand in others' segments.
+    carried: BTreeMap<u64, Carried>,
     dead: BTreeMap<SegmentId, Dying>,
-    /// The highest prune record, and the highest that made numbers void.
+    /// The highest maintenance record, and the highest that made numbers void.
     newest: u64,
     voided: u64,
 }
-
-/// Whose log it is: the snapshot's number, then that of the prune record.
-pub(super) type NetLogKey = (TenantPrefix, u64, u64);
 
 /// What was learnt of a tenant, and up to which record.
 pub(super) type Learnt = (u64, Arc<Pruned>);
@@ -86,8 +74,23 @@ impl Pruned {
     }
 
     /// The log that was made for a snapshot.
-    pub(super) fn rewritten(&self, sequence: u64) -> Option<Rewritten> {
+    pub(super) fn rewritten(&self, sequence: u64) -> Option<Frames> {
         self.logs.get(&sequence).copied()
+    }
+
+    /// What carries a record that stands in another's segment.
+    pub(super) fn carried(&self, sequence: u64) -> Option<&Carried> {
+        self.carried.get(&sequence)
+    }
+
+    /// The numbers of all such records, in order.
+    pub(super) fn carried_numbers(&self) -> impl Iterator<Item = u64> + '_ {
+        self.carried.keys().copied()
+    }
+
+    /// The numbers of those that a record carries.
+    pub(super) fn carried_by(&self, at: u64) -> impl Iterator<Item = u64> + '_ {
+        self.carried.iter().filter(move |(_, carried)| carried.frames.at == at).map(|(sequence, _)| *sequence)
     }
 
     /// The snapshots whose logs a record holds, as far as they are kept and nothing newer holds them.
@@ -103,7 +106,7 @@ impl Pruned {
         self.dead.values()
     }
 
-    /// The highest prune record; 0 for none.
+    /// The highest maintenance record; 0 for none.
     pub(super) fn newest(&self) -> u64 {
         self.newest
     }
@@ -128,10 +131,18 @@ impl Pruned {
             self.voids.insert(void.to, *void);
         }
         for row in &payload.carried {
-            let log = Rewritten { at, first_frame: row.first_frame, frames: row.frames };
-            let known = self.logs.entry(row.sequence).or_insert(log);
+            let frames = Frames { at, first: row.first_frame, count: row.frames };
+            if let Some(moved) = &row.moved {
+                let carried = Carried { segment: row.segment, moved: Arc::new(moved.clone()), frames };
+                let known = self.carried.entry(row.sequence).or_insert_with(|| carried.clone());
+                if known.frames.at < at {
+                    *known = carried;
+                }
+                continue;
+            }
+            let known = self.logs.entry(row.sequence).or_insert(frames);
             if known.at < at {
-                *known = log;
+                *known = frames;
             }
         }
         for reference in &payload.dies {
@@ -139,35 +150,10 @@ impl Pruned {
             let known = self.dead.entry(reference.id).or_insert(dying);
             known.at = known.at.max(at);
         }
-        let voids = std::mem::take(&mut self.voids);
-        self.logs.retain(|sequence, _| {
-            voids.range(*sequence..).next().is_none_or(|(_, void)| void.from > *sequence)
-        });
-        self.voids = voids;
-    }
-}
-
-/// A log that a prune record holds for a snapshot: what it changed against the kept one before it, or
-/// a whole state where there is none.
-pub(super) struct NetLog {
-    pub(super) open: Arc<OpenSegment>,
-    pub(super) meaning: Meaning,
-    pub(super) references: References,
-    pub(super) ledger: Vec<u8>,
-    blocks: Vec<Vec<u8>>,
-}
-
-impl NetLog {
-    pub(super) fn lines(&self) -> Result<Vec<Line>, StoreError> {
-        let mut lines = Vec::new();
-        for block in &self.blocks {
-            lines.extend(decode_block(block).map_err(|error| broken(&self.open.path, error))?);
-        }
-        Ok(lines)
-    }
-
-    pub(super) fn steps(&self) -> Result<Vec<Step>, StoreError> {
-        self.lines()?.into_iter().map(|line| step(line, &self.meaning, &self.open)).collect()
+        let voids = &self.voids;
+        let stays = |sequence: &u64| voids.range(*sequence..).next().is_none_or(|(_, v)| v.from > *sequence);
+        self.logs.retain(|sequence, _| stays(sequence));
+        self.carried.retain(|sequence, _| stays(sequence));
     }
 }
 
@@ -187,7 +173,7 @@ impl Core {
         if to >= newest.sequence {
             return Ok(());
         }
-        let mut pruned = Pruned::clone(&known);
+        let mut pruned = known.clone();
         let head = self.indexed(tenant);
         let told = match head > to {
             true => self.ask(|index| index.maintenance(&tenant.index_keys)),
@@ -196,18 +182,18 @@ impl Core {
         let from = if told.is_some() { head } else { to };
         for (at, payload) in told.unwrap_or_default() {
             if let Ok(payload) = Maintenance::decode(&payload) {
-                pruned.add(at, &payload);
+                Arc::make_mut(&mut pruned).add(at, &payload);
             }
         }
         let mut numbers = self.numbers_after(tenant, from)?;
         numbers.retain(|number| *number <= newest.sequence);
         for number in numbers.into_iter().rev() {
-            // The newest first: what it calls void need not be read.
-            if pruned.void(number).is_some() {
+            // The newest first: what it calls void or carries need not be read.
+            if pruned.void(number).is_some() || pruned.carried(number).is_some() {
                 continue;
             }
             match self.maintenance(tenant, number) {
-                Ok(Some(payload)) => pruned.add(number, &payload),
+                Ok(Some(payload)) => Arc::make_mut(&mut pruned).add(number, &payload),
                 Ok(None) => {}
                 Err(error) if error.is_loss() => {}
                 Err(error) => return Err(error),
@@ -220,7 +206,7 @@ impl Core {
         // Another thread may have learnt more meanwhile.
         if there.0 < newest.sequence {
             self.segments.refuse(refused.into_iter());
-            *there = (newest.sequence, Arc::new(pruned));
+            *there = (newest.sequence, pruned);
         }
         drop(learnt);
         if anew {
@@ -251,7 +237,7 @@ impl Core {
         Ok(refused)
     }
 
-    /// What a prune record says; `None` for another record.
+    /// What a maintenance record says; `None` for another record.
     ///
     /// # Errors
     /// It is damaged.
@@ -261,46 +247,12 @@ impl Core {
         number: u64,
     ) -> Result<Option<Maintenance>, StoreError> {
         let rec = self.record(tenant, number)?;
-        if !matches!(rec.sort, Sort::Prune { .. }) {
+        if !rec.maintains() {
             return Ok(None);
         }
         let payload = self.payload(tenant, &rec)?;
         let path = object_path(Name::Record(tenant.prefix, number))?;
         Maintenance::decode(&payload).map(Some).map_err(|error| broken(&path, error))
-    }
-
-    /// The log that was made for a snapshot when those before it went.
-    ///
-    /// # Errors
-    /// It is missing or damaged.
-    pub(super) fn net_log(&self, tenant: &Tenant, sequence: u64) -> Result<Option<Arc<NetLog>>, StoreError> {
-        let Some(rewritten) = self.pruned(tenant).rewritten(sequence) else { return Ok(None) };
-        let key = (tenant.prefix, sequence, rewritten.at);
-        if let Some((known, log)) = lock(&self.net_log).as_ref()
-            && *known == key
-        {
-            return Ok(Some(log.clone()));
-        }
-        let rec = self.record(tenant, rewritten.at)?;
-        let open = self.record_segment(tenant, &rec)?;
-        let frames = open.segment.frames_of(Role::Carried);
-        let mut joined = Vec::new();
-        let mut count = 0;
-        for frame in frames.skip(rewritten.first_frame as usize).take(rewritten.frames as usize) {
-            joined.extend(self.segments.plain(&open, frame)?);
-            count += 1;
-        }
-        if count != rewritten.frames {
-            return Err(damaged(&open.path, "a log that it holds for a kept snapshot is not all there"));
-        }
-        let carried = CarriedLog::decode(&joined).map_err(|error| broken(&open.path, error))?;
-        let references =
-            References::decode(&carried.references).map_err(|error| broken(&open.path, error))?;
-        let meaning = Meaning::new(tenant, rec.reference(), references.rows());
-        let log = NetLog { open, meaning, references, ledger: carried.ledger, blocks: carried.blocks };
-        let log = Arc::new(log);
-        *lock(&self.net_log) = Some((key, log.clone()));
-        Ok(Some(log))
     }
 
     /// The record before a void run, which the one after the run follows.

@@ -5,7 +5,7 @@
 //! the record after it says that it was not there (a torn write on a poor storage); otherwise it is
 //! damage and named.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError};
 
 use crate::base::coverage::Ledger;
@@ -171,13 +171,15 @@ impl Core {
     }
 
     /// All numbers under which something stands or stood: one that was deleted since it was listed is
-    /// among them until [`Self::relist`].
+    /// among them until [`Self::relist`], and those of records that others carry are.
     ///
     /// # Errors
     /// As the storage fails.
-    pub(super) fn numbers(&self, tenant: &Tenant) -> Result<Vec<u64>, StoreError> {
+    pub(super) fn numbers(&self, tenant: &Tenant) -> Result<BTreeSet<u64>, StoreError> {
         self.list_whole(tenant)?;
-        Ok(self.chain(tenant, |chain| chain.sizes.keys().copied().collect()))
+        let mut numbers: BTreeSet<u64> = self.pruned(tenant).carried_numbers().collect();
+        self.chain(tenant, |chain| numbers.extend(chain.sizes.keys()));
+        Ok(numbers)
     }
 
     /// The numbers above one under which something stands.
@@ -211,7 +213,7 @@ impl Core {
     ///
     /// # Errors
     /// As the storage fails.
-    pub(super) fn numbers_now(&self, tenant: &Tenant) -> Result<Vec<u64>, StoreError> {
+    pub(super) fn numbers_now(&self, tenant: &Tenant) -> Result<BTreeSet<u64>, StoreError> {
         self.list_from(tenant, 1)?;
         self.numbers(tenant)
     }
@@ -247,6 +249,10 @@ impl Core {
     pub(super) fn stored_record(&self, tenant: &Tenant, number: u64) -> Result<Arc<Rec>, StoreError> {
         if let Some(rec) = self.chain(tenant, |chain| chain.records.get(&number).cloned()) {
             return Ok(rec);
+        }
+        if let Some(carried) = self.pruned(tenant).carried(number) {
+            let rec = self.carried_record(tenant, number, carried)?;
+            return Ok(self.keep_record(tenant, rec));
         }
         let (record, open) = self.segments.open_record(tenant, number)?;
         let data_bytes = self.data_bytes(&open)?;
@@ -325,6 +331,10 @@ impl Core {
 
     /// Whether a writer that cannot open records named this object as the one before its own.
     fn is_unopened(&self, tenant: &Tenant, number: u64, previous: &RecordId) -> Result<bool, StoreError> {
+        // One that is named so is never carried, and of one that is the object may be gone.
+        if self.pruned(tenant).carried(number).is_some() {
+            return Ok(false);
+        }
         let path = object_path(Name::Record(tenant.prefix, number))?;
         Ok(record::unopened(&self.segments.object(&path)?) == *previous)
     }

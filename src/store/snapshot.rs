@@ -135,6 +135,10 @@ pub(super) enum Sort {
     Prune {
         fencing: u64,
     },
+    /// Records of closed days, folded into its segment.
+    Compact {
+        fencing: u64,
+    },
     /// Other maintenance and what a newer program writes.
     Other {
         critical: bool,
@@ -167,6 +171,9 @@ impl Rec {
                     fencing: *fencing,
                 }),
                 Fields::Maintenance { task: Task::Prune, fencing, .. } => Sort::Prune { fencing: *fencing },
+                Fields::Maintenance { task: Task::Compact, fencing, .. } => {
+                    Sort::Compact { fencing: *fencing }
+                }
                 Fields::Maintenance { .. } => Sort::Other { critical: true },
                 Fields::Unknown { critical, .. } => Sort::Other { critical: *critical },
             },
@@ -185,9 +192,14 @@ impl Rec {
     pub(super) fn fencing(&self) -> Option<u64> {
         match self.sort {
             Sort::Apply(applying) => Some(applying.fencing),
-            Sort::Prune { fencing } => Some(fencing),
+            Sort::Prune { fencing } | Sort::Compact { fencing } => Some(fencing),
             _ => None,
         }
+    }
+
+    /// Whether it says what became of other records.
+    pub(super) fn maintains(&self) -> bool {
+        matches!(self.sort, Sort::Prune { .. } | Sort::Compact { .. })
     }
 
     /// The snapshot that it is, if it is one.
@@ -257,6 +269,7 @@ impl Rec {
                 w.u8(5).raw(&apply.plan.0).u8(apply.phase.code()).vu(apply.step).vu(apply.fencing)
             }
             Sort::Prune { fencing } => w.u8(6).vu(*fencing),
+            Sort::Compact { fencing } => w.u8(7).vu(*fencing),
             Sort::Other { critical } => w.u8(3).u8(u8::from(*critical)),
             Sort::Snapshot(s) => {
                 w.u8(4).text(&s.tenant).vz(s.started_ms).vz(s.finished_ms).raw(&s.identity).raw(&s.root);
@@ -291,6 +304,7 @@ impl Rec {
                 fencing: r.vu()?,
             }),
             6 => Sort::Prune { fencing: r.vu()? },
+            7 => Sort::Compact { fencing: r.vu()? },
             _ => return Err(r.damaged("its type is unknown")),
         };
         r.end()?;

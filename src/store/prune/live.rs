@@ -3,24 +3,16 @@
 //!
 //! A body is named by where it was written, for ever; where it lies now, earlier prunes may have moved it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use crate::base::ids::SegmentId;
-use crate::format::body::Slot;
-use crate::format::footer::Role;
 use crate::format::limits::DELTA_DEPTH_MAX;
 use crate::store::StoreError;
 use crate::store::core::Core;
 use crate::store::entry::{Entry, Place, Target};
-use crate::store::segments::broken;
+use crate::store::moves::{At, Spot, base};
 use crate::store::tenant::Tenant;
-
-/// Frame and slot.
-type At = (u32, u32);
-
-/// One slot of a segment, as it is named or as it lies.
-pub(super) type Spot = (Arc<Target>, u32, u32);
 
 /// The bodies that must stay.
 #[derive(Default)]
@@ -43,8 +35,8 @@ impl Live {
     }
 
     /// Every name, by segment.
-    pub(super) fn names(&self) -> impl Iterator<Item = (&Arc<Target>, &BTreeSet<At>)> {
-        self.names.values().map(|(target, places)| (target, places))
+    pub(super) fn names(&self) -> impl Iterator<Item = (&Arc<Target>, impl Iterator<Item = At>)> {
+        self.names.values().map(|(target, places)| (target, places.iter().copied()))
     }
 
     pub(super) fn entry(&mut self, entry: &Entry) {
@@ -118,28 +110,3 @@ fn bases(
     }
     Ok(found)
 }
-
-/// What the body at a spot is a delta on, as it names it; `None` where it lies there whole.
-///
-/// # Errors
-/// It cannot be read.
-pub(super) fn base(core: &Core, tenant: &Tenant, spot: &Spot) -> Result<Option<Spot>, StoreError> {
-    let (target, frame, slot) = spot;
-    let open = core.segments.open(tenant, target)?;
-    // Secrets are never deltas.
-    if open.segment.frames().get(*frame as usize).is_none_or(|row| row.role != Role::Bodies) {
-        return Ok(None);
-    }
-    let bodies = core.segments.bodies(&open, *frame)?;
-    let Slot::Delta(delta) = bodies.slot(*slot).map_err(|error| broken(&open.path, error))? else {
-        return Ok(None);
-    };
-    let on = match core.segments.references(&open)?.get(delta.base.segment) {
-        Some(reference) => Arc::new(Target { prefix: tenant.prefix, reference: *reference }),
-        None => target.clone(),
-    };
-    Ok(Some((on, delta.base.frame, delta.base.slot)))
-}
-
-/// Bodies by where they lie, each with what is known of it.
-pub(super) type Known<T> = HashMap<(SegmentId, u32, u32), T>;

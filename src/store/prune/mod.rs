@@ -9,11 +9,10 @@
 //! A segment in which bodies lie that a kept snapshot needs is small, and then they move into the mark, or
 //! it stays whole. It must never delete what is not marked, nor mark what is needed and did not move. A
 //! crash anywhere leaves the mark whole or absent, and deleting is begun again. Read `plan` for what is
-//! decided, `around` for what applies need, `live` for what must stay, `moves` for what moves, `sweep` for the deletion.
+//! decided, `around` for what applies need, `live` for what must stay, `store/moves` for what moves, `sweep` for the deletion.
 
 mod around;
 mod live;
-mod moves;
 mod plan;
 mod sweep;
 
@@ -25,6 +24,7 @@ use crate::format::fields::{Fields, Task};
 use crate::store::core::Core;
 use crate::store::lease::Lease;
 use crate::store::retention::{Fate, Now, Retention};
+use crate::store::stored::Stored;
 use crate::store::tenant::Tenant;
 use crate::store::{Repository, Snapshot, StoreError};
 
@@ -107,7 +107,7 @@ impl Repository {
         for _ in 0..ATTEMPTS {
             let (tenant, newest) = self.at_newest(name)?;
             let now = Now { stated: asked.now, stored: core.storage_time()? };
-            let mut stored = plan::Stored::list(core, &tenant)?;
+            let mut stored = Stored::list(core, &tenant)?;
             let mut report = core.sweep((&tenant, &newest), &mut stored, now.stored, lease.as_mut())?;
             // What an attempt deleted stays deleted, though its plan did not hold.
             report.deleted.count += deleted.count;

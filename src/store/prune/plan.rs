@@ -17,26 +17,21 @@ use crate::format::fields::Flags;
 use crate::format::footer::Role;
 use crate::format::ledger;
 use crate::format::log::LogWriter;
-use crate::format::names::Name;
-use crate::format::payload::{CarriedLog, CarriedRecord, Maintenance, Void};
+use crate::format::payload::{CarriedLog, CarriedRecord, Maintenance, MovedRecord, Void};
 use crate::format::references::{Location, Place as SegmentPlace, SegmentRef};
-use crate::storage::{Entry as Listed, list_all};
 use crate::store::core::Core;
 use crate::store::entry::Place;
 use crate::store::prune::around::{Around, around};
 use crate::store::prune::live::Live;
-use crate::store::prune::moves::{Done, Moves};
 use crate::store::prune::{Asked, GRACE, Objects};
+use crate::store::moves::{Done, MOVED_BYTES_MAX, Moves, Moving, Spot};
 use crate::store::pruned::Pruned;
 use crate::store::retention::{Candidate, Fate, Now, decide};
-use crate::store::segments::data_folder;
 use crate::store::snapshot::{Rec, Sort};
 use crate::store::state::State;
+use crate::store::stored::Stored;
 use crate::store::tenant::Tenant;
 use crate::store::{Repository, Snapshot, StoreError, marks};
-
-/// An object over this stays whole as long as anything in it is needed.
-const MOVED_BYTES_MAX: u64 = 1 << 20;
 
 /// So much is taken out of objects in one run; a later run goes on.
 const MOVED_FROM_BYTES_MAX: u64 = 64 << 20;
@@ -73,7 +68,7 @@ impl Plan {
         let records = core.all_records(tenant, newest.clone())?;
         let snapshots = repository.snapshots_among(tenant, &records)?;
         let around = around(repository, (name, tenant), (&records, &snapshots), &objects, now, asked.needs)?;
-        let fates = decide(asked.policy, now, &candidates(&snapshots, &objects, &around));
+        let fates = decide(asked.policy, now, &candidates(&snapshots, (&objects, &core.pruned(tenant)), &around));
         let mut survey =
             Survey { core, tenant, pruned: core.pruned(tenant), goes: BTreeSet::new(), records, objects };
         survey.goes = snapshots
@@ -88,9 +83,11 @@ impl Plan {
         let ends = survey.ends(now.stored)?;
         let small = ends.iter().filter(|end| end.moves).map(|end| end.reference.id).collect();
         live.close(core, tenant, &small)?;
-        let Done { mut builder, map, segments: moved } = Moves::new(core, tenant, &live, &small)?.all()?;
+        let stays = |spot: &Spot| live.needs(spot);
+        let moving = Moving { dying: &small, stays: &stays, level: LEVEL };
+        let Done { mut builder, map, segments: moved } = Moves::new(core, tenant, moving)?.all(live.names())?;
         let (dies, marked, needed) = survey.deaths(&live, &ends, &moved);
-        let (carried, frames) = logs.into_rows();
+        let (carried, frames) = survey.carried(logs)?.into_rows();
         let written = builder.stored_bytes() + map.iter().chain(&frames).map(Vec::len).sum::<usize>();
         for (role, frames) in [(Role::Carried, frames), (Role::Relocations, map)] {
             for frame in frames {
@@ -130,7 +127,16 @@ impl Plan {
 }
 
 /// What retention asks of each snapshot.
-fn candidates(snapshots: &[Snapshot], objects: &Stored, around: &Around) -> Vec<Candidate> {
+fn candidates(
+    snapshots: &[Snapshot],
+    (objects, pruned): (&Stored, &Pruned),
+    around: &Around,
+) -> Vec<Candidate> {
+    // Of a record that is carried, whoever carried it says when its object came.
+    let taken_in = |sequence: u64| match pruned.carried(sequence) {
+        Some(carried) => Timestamp::from_millisecond(carried.moved.stored_ms).ok(),
+        None => objects.records.get(&sequence).map(|row| row.modified),
+    };
     let read = |state: Covered| !matches!(state, Covered::Partial | Covered::Suspect | Covered::Failed);
     let candidate = |snapshot: &Snapshot| {
         let during = snapshot.applying.is_some_and(|plan| !around.given_up.contains(&plan));
@@ -138,7 +144,7 @@ fn candidates(snapshots: &[Snapshot], objects: &Stored, around: &Around) -> Vec<
         Candidate {
             seq: snapshot.seq,
             stated: snapshot.finished,
-            stored: objects.records.get(&snapshot.seq).map_or(snapshot.finished, |row| row.modified),
+            stored: taken_in(snapshot.seq).unwrap_or(snapshot.finished),
             good: !around_apply && snapshot.ledger.rows.values().all(|row| read(row.state)),
             tagged: !snapshot.tags.is_empty(),
             held: snapshot.held.is_some(),
@@ -147,43 +153,6 @@ fn candidates(snapshots: &[Snapshot], objects: &Stored, around: &Around) -> Vec<
         }
     };
     snapshots.iter().map(candidate).collect()
-}
-
-/// The objects of a tenant.
-pub(super) struct Stored {
-    pub(super) records: BTreeMap<u64, Listed>,
-    pub(super) data: BTreeMap<SegmentId, Listed>,
-}
-
-impl Stored {
-    /// Lists them.
-    ///
-    /// # Errors
-    /// As the storage fails.
-    pub(super) fn list(core: &Core, tenant: &Tenant) -> Result<Self, StoreError> {
-        let mut stored = Self { records: core.listed(tenant, 1)?, data: BTreeMap::new() };
-        for row in list_all(core.storage.as_ref(), Some(&data_folder(tenant.prefix)?), None)? {
-            if let Some(Name::Data(_, id)) = Name::parse(row.path.as_str()) {
-                stored.data.insert(id, row);
-            }
-        }
-        Ok(stored)
-    }
-
-    /// Forgets an object that is not there any more.
-    pub(super) fn forget(&mut self, reference: &SegmentRef) {
-        match reference.place {
-            SegmentPlace::Record(number) => drop(self.records.remove(&number)),
-            SegmentPlace::Data | SegmentPlace::OwnData => drop(self.data.remove(&reference.id)),
-        }
-    }
-
-    pub(super) fn of(&self, reference: &SegmentRef) -> Option<&Listed> {
-        match reference.place {
-            SegmentPlace::Record(number) => self.records.get(&number),
-            SegmentPlace::Data | SegmentPlace::OwnData => self.data.get(&reference.id),
-        }
-    }
 }
 
 /// An object that no record needs any more.
@@ -209,16 +178,21 @@ struct Survey<'c> {
 #[derive(Default)]
 struct Logs(Vec<(Arc<Rec>, CarriedLog)>);
 
-impl Logs {
+/// What the mark holds of other records: each with its message where its object goes, and with a log where
+/// it holds one.
+#[derive(Default)]
+struct Holds(Vec<(Arc<Rec>, Option<MovedRecord>, Option<CarriedLog>)>);
+
+impl Holds {
     /// Rows and frames of the payload.
     fn into_rows(self) -> (Vec<CarriedRecord>, Vec<Vec<u8>>) {
         let (mut rows, mut frames) = (Vec::new(), Vec::new());
-        for (rec, log) in self.0 {
-            let own = log.encode();
+        for (rec, moved, log) in self.0 {
+            let own = log.map(|log| log.encode()).unwrap_or_default();
             rows.push(CarriedRecord {
                 sequence: rec.sequence,
                 segment: rec.segment,
-                message: Vec::new(),
+                moved,
                 first_frame: frames.len() as u32,
                 frames: own.len() as u32,
             });
@@ -249,7 +223,8 @@ impl Survey<'_> {
         Ok(())
     }
 
-    /// Earlier prune records go once all that they said is said by later ones, or done.
+    /// Earlier maintenance records go once all that they said is said by later ones, or done. One that
+    /// carries records goes when some of these do: the others are carried anew.
     fn old_marks_go(&mut self, newest: &Rec) -> Result<(), StoreError> {
         // That one more number is void is worth a record only where others are.
         if self.goes.is_empty() {
@@ -259,8 +234,15 @@ impl Survey<'_> {
         let inside =
             |old: &Void| voids.iter().any(|new| new.from <= old.from && old.to <= new.to && new != old);
         let mut going = Vec::new();
-        for rec in self.records.iter().filter(|rec| matches!(rec.sort, Sort::Prune { .. })) {
+        for rec in self.records.iter().filter(|rec| rec.maintains()) {
             let Some(payload) = self.core.maintenance(self.tenant, rec.sequence)? else { continue };
+            let stays = |row: &&CarriedRecord| {
+                self.pruned.void(row.sequence).is_none() && !self.goes.contains(&row.sequence)
+            };
+            let whole = payload.carried.iter().filter(stays).count() == payload.carried.len();
+            if matches!(rec.sort, Sort::Compact { .. }) && whole {
+                continue;
+            }
             let restated = payload.voids.iter().all(inside);
             let needed = self.pruned.rewritten_by(rec.sequence).any(|log| !self.is_rewritten_anew(log));
             let waits = payload.dies.iter().any(|reference| self.objects.of(reference).is_some());
@@ -271,6 +253,23 @@ impl Survey<'_> {
         }
         self.goes.extend(going);
         Ok(())
+    }
+
+    /// What the mark holds: the new logs, and what records that go carry of ones that stay.
+    fn carried(&self, Logs(logs): Logs) -> Result<Holds, StoreError> {
+        let mut held = Vec::new();
+        let going = self.records.iter().filter(|rec| rec.maintains() && self.goes.contains(&rec.sequence));
+        let carried: BTreeSet<u64> = going.flat_map(|rec| self.pruned.carried_by(rec.sequence)).collect();
+        for rec in self.kept().filter(|rec| carried.contains(&rec.sequence)) {
+            let moved = self.pruned.carried(rec.sequence).map(|carried| carried.moved.as_ref().clone());
+            // Where a log was made for it, its own is read no more.
+            let rewritten = self.pruned.rewritten(rec.sequence).is_some();
+            let made = rec.snapshot().is_some() && (rewritten || self.is_rewritten_anew(rec.sequence));
+            let own = if made { None } else { Some(self.core.to_carry(self.tenant, rec)?) };
+            held.push((rec.clone(), moved, own));
+        }
+        held.extend(logs.into_iter().map(|(rec, log)| (rec, None, Some(log))));
+        Ok(Holds(held))
     }
 
     /// Whether this run makes another log for a snapshot, or drops it.
@@ -431,7 +430,7 @@ impl Survey<'_> {
         // An earlier mark that goes takes the map of what it holds with it: what it holds must move.
         let is_mark = |end: &End| match end.reference.place {
             SegmentPlace::Record(number) => {
-                known.get(&number).is_some_and(|rec| matches!(rec.sort, Sort::Prune { .. }))
+                known.get(&number).is_some_and(|rec| rec.maintains())
             }
             SegmentPlace::Data | SegmentPlace::OwnData => false,
         };

@@ -15,7 +15,7 @@ use crate::store::StoreError;
 use crate::store::core::{Core, lock};
 use crate::store::entry::{Entry, Part};
 use crate::store::lease::Lease;
-use crate::store::prune::plan::Stored;
+use crate::store::stored::Stored;
 use crate::store::prune::{GRACE, TenantPruned};
 use crate::store::replay::Which;
 use crate::store::roots::Roots;
@@ -29,7 +29,7 @@ impl Core {
     /// # Errors
     /// A state that is kept is not the one that was signed: then nothing is deleted; or the
     /// storage failed.
-    pub(super) fn sweep(
+    pub(in crate::store) fn sweep(
         &self,
         (tenant, newest): (&Tenant, &Arc<Rec>),
         stored: &mut Stored,

@@ -2,6 +2,7 @@
 
 mod applies;
 mod basics;
+mod compacted;
 mod damage;
 mod faults;
 mod flips;

@@ -1,5 +1,5 @@
-//! Whatever is committed, tagged, held, pinned, pruned, reopened and waited for: the answers are a map's,
-//! less what a plain reading of the rules lets go.
+//! Whatever is committed, tagged, held, pinned, pruned, folded, reopened and waited for: the answers are a
+//! map's, less what a plain reading of the rules lets go.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -19,6 +19,7 @@ enum Step {
     Hold(u8, bool),
     Pin(u8),
     Prune(u8, u8, u8),
+    Compact,
     Wait,
     Reopen,
     DeleteIndex,
@@ -33,6 +34,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (any::<u8>(), any::<bool>()).prop_map(|(of, on)| Step::Hold(of, on)),
         1 => any::<u8>().prop_map(Step::Pin),
         4 => (0..3_u8, 0..40_u8, 0..5_u8).prop_map(|(last, hours, days)| Step::Prune(last, hours, days)),
+        4 => Just(Step::Compact),
         2 => Just(Step::Wait),
         1 => Just(Step::Reopen),
         1 => Just(Step::DeleteIndex),
@@ -54,17 +56,19 @@ struct Pair {
     folder: tempfile::TempDir,
     repository: Option<Repository>,
     seed: u64,
+    tuning: Tuning,
     known: BTreeMap<u64, Known>,
 }
 
 impl Pair {
-    fn new() -> Self {
+    fn new(tuning: Tuning) -> Self {
         let (world, _) = World::new();
         let mut pair = Self {
             world,
             folder: tempfile::tempdir().unwrap(),
             repository: None,
             seed: 10,
+            tuning,
             known: BTreeMap::new(),
         };
         pair.reopen(false);
@@ -81,8 +85,7 @@ impl Pair {
             std::fs::remove_file(self.folder.path().join("index.redb")).unwrap();
         }
         self.seed += 1;
-        let tuning = scenario::small();
-        self.repository = Some(self.world.open(self.seed, Some(self.folder.path())).tuned(tuning));
+        self.repository = Some(self.world.open(self.seed, Some(self.folder.path())).tuned(self.tuning));
     }
 
     fn run(&mut self, step: &Step) {
@@ -127,6 +130,8 @@ impl Pair {
                 self.known.iter_mut().for_each(|(number, known)| known.pin = *number == seq);
             }
             Step::Prune(last, hours, days) => self.prune(*last, *hours, *days),
+            Step::Compact if self.known.is_empty() => {}
+            Step::Compact => drop(self.world.compact(self.repository())),
             Step::Wait => self.world.pass(73),
             Step::Reopen => self.reopen(false),
             Step::DeleteIndex => self.reopen(true),
@@ -188,8 +193,12 @@ impl Pair {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn a_pruned_store_is_a_smaller_map_of_maps(steps in proptest::collection::vec(step(), 1..40)) {
-        let mut pair = Pair::new();
+    fn a_pruned_store_is_a_smaller_map_of_maps(
+        steps in proptest::collection::vec(step(), 1..40),
+        // With a whole state after every other hour, which is not folded; and with none.
+        checkpoints in any::<bool>(),
+    ) {
+        let mut pair = Pair::new(if checkpoints { scenario::small() } else { Tuning::default() });
         for step in &steps {
             pair.run(step);
         }
@@ -198,7 +207,11 @@ proptest! {
         pair.compare(&pair.world.open(98, None));
         pair.run(&Step::Wait);
         pair.run(&Step::Prune(200, 0, 0));
+        pair.run(&Step::Compact);
         pair.compare(pair.repository());
         pair.compare(&pair.world.open(99, None));
+        pair.run(&Step::Wait);
+        pair.run(&Step::Compact);
+        pair.compare(&pair.world.open(100, None));
     }
 }

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use super::*;
 use crate::base::time::Clock;
 use crate::storage::list_all;
-use crate::store::{Fate, Keep, PruneAsked, Retention, TenantPruned};
+use crate::store::{Fate, Keep, PruneAsked, Retention, TenantCompacted, TenantPruned};
 
 /// A storage and a clock that the storage and every program share.
 pub(super) struct World {
@@ -54,7 +54,11 @@ impl World {
         repository.prune_tenant(TENANT, &asked(policy, self.clock.now())).unwrap()
     }
 
-    fn bytes(&self) -> u64 {
+    pub(super) fn compact(&self, repository: &Repository) -> TenantCompacted {
+        repository.compact_tenant(TENANT, self.clock.now(), false, &|_, _| {}).unwrap()
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
         let all = list_all(self.memory.as_ref(), None, None).unwrap();
         all.iter().filter(|row| !row.path.as_str().ends_with(".lease")).map(|row| row.size).sum()
     }

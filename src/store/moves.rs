@@ -1,26 +1,31 @@
-//! Moving what must stay out of segments that die: into the prune record's own segment, with a map that
-//! says where each body lies now.
+//! Moving what must stay out of segments that die: into the maintenance record's own segment, with a map
+//! that says where each body lies now.
 //!
 //! A body keeps its name, so nothing that names it changes. One that is a delta on a body which stays is
 //! taken as it is; else it is coded against the next earlier version that stays, or whole.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::base::ids::SegmentId;
 use crate::base::limits::PIECE_BYTES;
 use crate::base::secret::Secret;
 use crate::format::body::{Delta, Slot};
 use crate::format::builder::SegmentBuilder;
-use crate::format::codec::{self, LEVEL};
+use crate::format::codec;
 use crate::format::footer::Role;
 use crate::format::limits::DELTA_DEPTH_MAX;
 use crate::format::references::Location;
 use crate::format::relocations::{Moved, Relocated, Relocations};
 use crate::store::StoreError;
 use crate::store::core::Core;
-use crate::store::prune::live::{Known, Live, Spot, base};
+use crate::store::entry::Target;
 use crate::store::segments::broken;
 use crate::store::tenant::Tenant;
+
+/// An object over this stays whole as long as anything in it is needed: to empty it would write as much as
+/// that frees.
+pub(super) const MOVED_BYTES_MAX: u64 = 1 << 20;
 
 /// A delta must be smaller than this share of its body.
 const SHARE: usize = 8;
@@ -28,14 +33,30 @@ const SHARE: usize = 8;
 /// Rows of bodies in one frame of the map.
 const ROWS_A_FRAME: usize = 100_000;
 
+/// Frame and slot.
+pub(super) type At = (u32, u32);
+
+/// One slot of a segment, as it is named or as it lies.
+pub(super) type Spot = (Arc<Target>, u32, u32);
+
+/// What moves: out of these segments, whatever of it must stay.
+#[derive(Clone, Copy)]
+pub(super) struct Moving<'c> {
+    pub(super) dying: &'c HashSet<SegmentId>,
+    /// Whether what lies there must stay.
+    pub(super) stays: &'c dyn Fn(&Spot) -> bool,
+    /// How hard what moves is compressed.
+    pub(super) level: i32,
+}
+
 /// Bodies that move.
 pub(super) struct Moves<'c> {
     core: &'c Core,
     tenant: &'c Tenant,
-    live: &'c Live,
-    dying: &'c HashSet<SegmentId>,
+    moving: Moving<'c>,
     builder: SegmentBuilder,
-    done: Known<(Location, u8)>,
+    /// By where they lay: where they lie now, and how deep their deltas go.
+    done: HashMap<(SegmentId, u32, u32), (Location, u8)>,
 }
 
 /// What moved.
@@ -52,31 +73,29 @@ pub(super) struct Done {
 type Rows = Vec<Vec<Moved>>;
 
 impl<'c> Moves<'c> {
-    pub(super) fn new(
-        core: &'c Core,
-        tenant: &'c Tenant,
-        live: &'c Live,
-        dying: &'c HashSet<SegmentId>,
-    ) -> Result<Self, StoreError> {
-        let builder = SegmentBuilder::new(LEVEL)?;
-        Ok(Self { core, tenant, live, dying, builder, done: Known::new() })
+    pub(super) fn new(core: &'c Core, tenant: &'c Tenant, moving: Moving<'c>) -> Result<Self, StoreError> {
+        let builder = SegmentBuilder::new(moving.level)?;
+        Ok(Self { core, tenant, moving, builder, done: HashMap::new() })
     }
 
-    /// Moves every body that must.
+    /// Moves each of these bodies that must, as they are named.
     ///
     /// # Errors
     /// One of them cannot be read, and with this key no secret may be.
-    pub(super) fn all(mut self) -> Result<Done, StoreError> {
+    pub(super) fn all<'n, P: IntoIterator<Item = At>>(
+        mut self,
+        names: impl Iterator<Item = (&'n Arc<Target>, P)>,
+    ) -> Result<Done, StoreError> {
         let mut map: BTreeMap<SegmentId, Rows> = BTreeMap::new();
-        for (target, places) in self.live.names() {
+        for (target, places) in names {
             for (frame, slot) in places {
-                let spot = self.core.segments.resolve(self.tenant, target, *frame, *slot)?;
-                if !self.dying.contains(&spot.0.reference.id) {
+                let spot = self.core.segments.resolve(self.tenant, target, frame, slot)?;
+                if !self.moving.dying.contains(&spot.0.reference.id) {
                     continue;
                 }
                 let (now, _) = self.moved(&spot)?;
                 let rows = map.entry(target.reference.id).or_default();
-                set(rows, (*frame, *slot), (now.frame, now.slot));
+                set(rows, (frame, slot), (now.frame, now.slot));
             }
         }
         let segments = map.keys().copied().collect();
@@ -113,7 +132,7 @@ impl<'c> Moves<'c> {
             let Some(named) = next.filter(|_| links <= DELTA_DEPTH_MAX) else { return Ok(None) };
             let lies = self.core.segments.resolve(self.tenant, &named.0, named.1, named.2)?;
             links += 1;
-            if self.live.needs(&lies) {
+            if (self.moving.stays)(&lies) {
                 break lies;
             }
             next = base(self.core, self.tenant, &lies)?;
@@ -159,13 +178,35 @@ impl<'c> Moves<'c> {
 
     /// Where a body that stays lies from now on, as the new segment names it.
     fn stays(&mut self, spot: &Spot) -> Result<(Location, u8), StoreError> {
-        if self.dying.contains(&spot.0.reference.id) {
+        if self.moving.dying.contains(&spot.0.reference.id) {
             return self.moved(spot);
         }
         let depth = self.core.bodies(self.tenant).raw(spot)?.1;
         let segment = self.builder.refer(&spot.0.reference)?;
         Ok((Location { segment, frame: spot.1, slot: spot.2 }, depth))
     }
+}
+
+/// What the body at a spot is a delta on, as it names it; `None` where it lies there whole.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn base(core: &Core, tenant: &Tenant, spot: &Spot) -> Result<Option<Spot>, StoreError> {
+    let (target, frame, slot) = spot;
+    let open = core.segments.open(tenant, target)?;
+    // Secrets are never deltas.
+    if open.segment.frames().get(*frame as usize).is_none_or(|row| row.role != Role::Bodies) {
+        return Ok(None);
+    }
+    let bodies = core.segments.bodies(&open, *frame)?;
+    let Slot::Delta(delta) = bodies.slot(*slot).map_err(|error| broken(&open.path, error))? else {
+        return Ok(None);
+    };
+    let on = match core.segments.references(&open)?.get(delta.base.segment) {
+        Some(reference) => Arc::new(Target { prefix: tenant.prefix, reference: *reference }),
+        None => target.clone(),
+    };
+    Ok(Some((on, delta.base.frame, delta.base.slot)))
 }
 
 fn set(rows: &mut Rows, (frame, slot): (u32, u32), now: (u32, u32)) {
