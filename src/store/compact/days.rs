@@ -43,16 +43,15 @@ impl Day {
 
 /// The days that are over and of which more than one record can be folded.
 ///
-/// One whose writer's clock is wrong is folded with those beside it: a day is what the writer says, but is over
-/// only when the storage took the record in before today too.
+/// A day is what the writer says; it is over when it is by this machine's clock, and the storage took the record
+/// in before its own today.
 pub(super) fn closed(records: &[Arc<Rec>], pruned: &Pruned, stored: &Stored, now: Now) -> Vec<Day> {
-    let today = date(now.stated).min(date(now.stored));
     let mut days: Vec<Day> = Vec::new();
     for (place, rec) in records.iter().enumerate() {
         let after = records.get(place + 1);
         let Some(row) = stored.records.get(&rec.sequence) else { continue };
         let date_stated = date(time(rec.written_ms));
-        let over = date_stated < today && date(row.modified) < today;
+        let over = date_stated < date(now.stated) && date(row.modified) < date(now.stored);
         if !over || row.size >= MOVED_BYTES_MAX || !after.is_some_and(|after| can_go(rec, after, pruned)) {
             continue;
         }

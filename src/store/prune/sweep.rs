@@ -15,12 +15,13 @@ use crate::store::StoreError;
 use crate::store::core::{Core, lock};
 use crate::store::entry::{Entry, Part};
 use crate::store::lease::Lease;
-use crate::store::stored::Stored;
 use crate::store::prune::{GRACE, TenantPruned};
+use crate::store::pruned::Pruned;
 use crate::store::replay::Which;
 use crate::store::roots::Roots;
 use crate::store::segments::{damaged, object_path};
-use crate::store::snapshot::Rec;
+use crate::store::snapshot::{Rec, Sort};
+use crate::store::stored::Stored;
 use crate::store::tenant::Tenant;
 
 impl Core {
@@ -36,7 +37,7 @@ impl Core {
         now: Timestamp,
         mut lease: Option<&mut Lease>,
     ) -> Result<TenantPruned, StoreError> {
-        let (mut report, mut proved) = (TenantPruned::default(), false);
+        let (mut report, mut fresh, mut proved) = (TenantPruned::default(), false, false);
         let pruned = self.pruned(tenant);
         let mut marks: BTreeMap<u64, Vec<SegmentRef>> = BTreeMap::new();
         for dying in pruned.dead() {
@@ -56,11 +57,15 @@ impl Core {
                 report.due = Some(report.due.map_or(due, |first| first.min(due)));
                 continue;
             }
-            if !std::mem::replace(&mut proved, true) {
+            if !std::mem::replace(&mut fresh, true) {
                 // What memory still holds says nothing of what lies there.
                 self.segments.forget();
                 self.forget_state();
                 *lock(&self.net_log) = None;
+            }
+            if matches!(self.record(tenant, at)?.sort, Sort::Compact { .. }) {
+                self.prove_carried(tenant, &pruned, at)?;
+            } else if !std::mem::replace(&mut proved, true) {
                 self.prove(tenant, newest)?;
             }
             for (reference, row) in there {
@@ -76,6 +81,34 @@ impl Core {
             self.relist(tenant)?;
         }
         Ok(report)
+    }
+
+    /// Reads every record that a compact record carries, and every body that one of them names: nothing else
+    /// was ever read from the objects that it replaced.
+    ///
+    /// # Errors
+    /// One of them is missing or damaged.
+    fn prove_carried(&self, tenant: &Tenant, pruned: &Pruned, at: u64) -> Result<(), StoreError> {
+        for number in pruned.carried_by(at) {
+            let rec = match pruned.carried(number) {
+                Some(carried) => self.carried_record(tenant, number, carried)?,
+                None => continue,
+            };
+            if rec.snapshot().is_none() {
+                self.payload(tenant, &rec)?;
+                continue;
+            }
+            self.ledger(tenant, &rec)?;
+            let named = self.log(tenant, &rec, Which::Log)?.into_iter().filter_map(|(_, entry)| entry);
+            let farewells = self.touched(tenant, &rec)?.into_iter().filter_map(|(_, event)| event);
+            for place in named.flat_map(|entry| entry.places).map(|(_, place)| place).chain(farewells) {
+                match self.bodies(tenant).at(&place) {
+                    Ok(_) | Err(StoreError::NoKey { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Reads every state that is kept, from what stays, and compares its root with the one that was

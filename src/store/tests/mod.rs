@@ -2,6 +2,8 @@
 
 mod applies;
 mod basics;
+mod compact_beside;
+mod compact_faults;
 mod compacted;
 mod damage;
 mod faults;
