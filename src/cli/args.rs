@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use crate::cli::output::{Color, Output, ProgressForm};
 use crate::cli::{Exit, Failure};
 use crate::cli::{
-    apply, asking, baseline, care, checked, demo, diff, find, import, init, keys, kinds, log, ls, plan,
+    apply, asking, baseline, care, checked, compact, demo, diff, find, import, init, keys, kinds, log, ls, plan,
     prune, restore, serve, show, simulate, snapshot, snapshots, tag, tenant,
 };
 use crate::store::Period;
@@ -129,6 +129,8 @@ pub enum Command {
     },
     /// Let go of snapshots that no rule keeps: they are marked, and deleted three days later.
     Prune(PruneArgs),
+    /// Fold the records of days that are over into one object a day; no answer changes.
+    Compact(CompactArgs),
     /// Make the local index anew from the repository.
     RebuildIndex,
     /// Show what the repository holds and what it costs.
@@ -236,6 +238,16 @@ pub struct TagArgs {
     /// Whose snapshot, where several tenants have one of that time.
     #[arg(long)]
     pub tenant: Option<String>,
+}
+
+/// `compact`.
+#[derive(Args, Debug)]
+pub struct CompactArgs {
+    /// Which tenants [default: all].
+    pub tenants: Vec<String>,
+    /// Only say what would be folded.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `prune`.
@@ -491,6 +503,7 @@ pub async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Import(args) => import::run(&global, &args),
         Command::Check { read_data } => care::check(&global, read_data),
         Command::Prune(args) => prune::run(&global, &args),
+        Command::Compact(args) => compact::run(&global, &args),
         Command::RebuildIndex => care::rebuild_index(&global),
         Command::Stats => care::stats(&global),
         Command::Serve(args) => serve::run(&global, args).await,

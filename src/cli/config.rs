@@ -18,6 +18,8 @@ pub struct Config {
     pub repository: RepositoryConfig,
     /// How the repository is checked.
     pub check: CheckConfig,
+    /// How the days that are over are folded.
+    pub compact: CompactConfig,
     /// What `serve` does.
     pub serve: ServeConfig,
     /// Whose history.
@@ -95,6 +97,16 @@ pub struct CheckConfig {
     pub schedule: Option<String>,
     /// Whether every body is read and hashed; it is where nothing is said.
     pub read_data: Option<bool>,
+}
+
+/// The `[compact]` table.
+#[derive(Deserialize, Debug, Clone, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct CompactConfig {
+    /// When `serve` folds the days that are over, as cron has it; every morning at six where nothing is said.
+    pub schedule: Option<String>,
+    /// Whether `serve` does; it does where nothing is said.
+    pub enabled: Option<bool>,
 }
 
 /// The `[serve]` table.

@@ -12,6 +12,7 @@ pub mod baseline;
 pub mod care;
 pub mod changes;
 pub mod checked;
+pub mod compact;
 pub mod config;
 pub mod coverage;
 pub mod demo;

@@ -24,6 +24,8 @@ use crate::store::{Environment, Repository, StoreError, Unlock};
 const HOURLY: &str = "0 * * * *";
 /// When what retention lets go is pruned.
 const NIGHTLY: &str = "30 4 * * *";
+/// When the days that are over are folded: after what was let go of them went.
+const AFTER_NIGHT: &str = "0 6 * * *";
 /// When the repository is checked.
 const WEEKLY: &str = "0 5 * * 0";
 
@@ -195,6 +197,19 @@ pub fn note_pruned(output: Output, tenant: &str, moment: &Moment) {
 }
 
 impl Opened {
+    /// The tenants of these names; of no name, all.
+    ///
+    /// # Errors
+    /// As [`Self::tenants`].
+    pub fn those(&self, names: &[String]) -> Result<Vec<String>, Failure> {
+        match names {
+            [] => self.tenants(None),
+            some => {
+                Ok(some.iter().map(|name| self.tenants(Some(name))).collect::<Result<Vec<_>, _>>()?.concat())
+            }
+        }
+    }
+
     /// The tenants that the repository knows, or the one that is asked for.
     ///
     /// # Errors
@@ -339,10 +354,12 @@ pub fn care(config: &Config) -> Result<Care, Failure> {
     };
     let rules = config.retention.rules()?;
     let prune = schedule("retention", &config.retention.schedule, NIGHTLY)?;
+    let compact = schedule("compact", &config.compact.schedule, AFTER_NIGHT)?;
     Ok(Care {
         check: schedule("check", &config.check.schedule, WEEKLY)?,
         read_data: config.check.read_data.unwrap_or(true),
         prune: (!rules.is_empty()).then_some((prune, rules)),
+        compact: config.compact.enabled.unwrap_or(true).then_some(compact),
     })
 }
 

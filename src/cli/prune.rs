@@ -23,10 +23,7 @@ pub fn run(global: &Global, args: &PruneArgs) -> Result<Exit, Failure> {
         return Err(Failure::usage("no rule says what is kept, so everything is")
             .hint("write `[retention]` in the configuration, or give `--keep-hourly 30d --keep-daily 1y`"));
     }
-    let tenants = match args.tenants.as_slice() {
-        [] => opened.tenants(None)?,
-        some => some.iter().map(|name| opened.tenants(Some(name))).collect::<Result<Vec<_>, _>>()?.concat(),
-    };
+    let tenants = opened.those(&args.tenants)?;
     // One that cannot be pruned keeps no other from it.
     let mut failed: Option<Failure> = None;
     for name in tenants {
@@ -108,17 +105,17 @@ fn text(global: &Global, name: &str, dry_run: bool, pruned: &TenantPruned) {
     }
 }
 
-fn objects(of: Objects) -> String {
+/// So many objects and their bytes, in words.
+pub(super) fn objects(of: Objects) -> String {
     format!("{} object{}, {}", of.count, if of.count == 1 { "" } else { "s" }, bytes(of.bytes))
 }
 
+/// The same for programs.
+pub(super) fn count(of: Objects) -> Value {
+    Value::Object(Object::from_pairs([("objects", Value::from(of.count)), ("bytes", Value::from(of.bytes))]))
+}
+
 fn document(name: &str, dry_run: bool, pruned: &TenantPruned) -> Value {
-    let count = |of: Objects| {
-        Value::Object(Object::from_pairs([
-            ("objects", Value::from(of.count)),
-            ("bytes", Value::from(of.bytes)),
-        ]))
-    };
     let snapshots = pruned.fates.iter().map(|(snapshot, fate)| {
         let (kept, reasons) = why(fate);
         Value::Object(Object::from_pairs([

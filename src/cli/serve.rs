@@ -105,6 +105,12 @@ impl Listen for Told {
                     output.warn(format!("{}: not pruned: {}", plain(tenant), plain(&why.to_string())));
                 }
             }
+            Ok(Came::Compacted { folded, deleted, left }) => {
+                output.note(format!("the repository: {folded} objects folded, {} deleted", bytes(*deleted)));
+                for (tenant, why) in left {
+                    output.warn(format!("{}: not folded: {}", plain(tenant), plain(&why.to_string())));
+                }
+            }
         }
     }
 

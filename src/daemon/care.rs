@@ -1,8 +1,8 @@
-//! Care of the repository as a whole, by schedules of its own: is all of it still there, and what does
-//! retention let go.
+//! Care of the repository as a whole, by schedules of its own: is all of it still there, what does retention
+//! let go, and which days are over and can be folded.
 //!
 //! It has a turn and a book like a tenant, under the name that no tenant has. Being cut off harms nothing: a
-//! check only reads, and a prune may stop anywhere.
+//! check only reads, and a prune or a fold may stop anywhere.
 
 use std::sync::Arc;
 
@@ -24,6 +24,7 @@ const FORMAT: &str = "lastgood.care/1";
 const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 /// What is done when.
+#[derive(Clone)]
 pub struct Care {
     /// When everything is checked.
     pub check: Schedule,
@@ -31,6 +32,8 @@ pub struct Care {
     pub read_data: bool,
     /// When what retention lets go is pruned; nothing is, without rules.
     pub prune: Option<(Schedule, Retention)>,
+    /// When the days that are over are folded, if they are.
+    pub compact: Option<Schedule>,
 }
 
 /// A piece of work.
@@ -40,6 +43,8 @@ pub enum Chore {
     Check,
     /// What retention lets go.
     Prune,
+    /// The days that are over.
+    Compact,
 }
 
 /// When a piece of work was done.
@@ -87,6 +92,8 @@ pub struct CareBook {
     pub checked: Option<Checked>,
     /// When it was pruned.
     pub prune: Times,
+    /// When days were folded.
+    pub compact: Times,
 }
 
 /// What a check found, in numbers.
@@ -146,6 +153,16 @@ pub enum Came {
         /// Who could not be pruned.
         left: Vec<(String, StoreError)>,
     },
+    /// Objects that stand in others' now, and bytes deleted in all; and the tenants whose days could not be
+    /// folded, with why.
+    Compacted {
+        /// Objects that were replaced.
+        folded: u64,
+        /// Bytes that were deleted.
+        deleted: u64,
+        /// Whose days could not be folded.
+        left: Vec<(String, StoreError)>,
+    },
 }
 
 impl Care {
@@ -153,13 +170,13 @@ impl Care {
     #[must_use]
     pub fn due(&self, book: &CareBook, now: Timestamp) -> (Chore, Timestamp) {
         let check = (Chore::Check, book.check.due(&self.check, now));
-        match &self.prune {
-            Some((schedule, _)) => {
-                let prune = (Chore::Prune, book.prune.due(schedule, now));
-                if prune.1 < check.1 { prune } else { check }
-            }
-            None => check,
-        }
+        let prune = self.prune.as_ref().map(|(at, _)| (Chore::Prune, book.prune.due(at, now)));
+        let compact = self.compact.as_ref().map(|at| (Chore::Compact, book.compact.due(at, now)));
+        // Of those that are due at once the first in this order.
+        prune
+            .into_iter()
+            .chain(compact)
+            .fold(check, |first, next| if next.1 < first.1 { next } else { first })
     }
 
     /// Does what is due, in the repository's own turn; `None` where another process has done it. Blocks.
@@ -183,11 +200,14 @@ impl Care {
         turn.write(&book.to_bytes())?;
         let came = match (chore, &self.prune) {
             (Chore::Prune, Some((_, rules))) => prune(repository, rules, now),
+            (Chore::Compact, _) => compact(repository, now),
             _ => repository.check(self.read_data, &|_, _| {}).map(|found| Came::Checked(Box::new(found))),
         };
         let failure = match &came {
             Err(error) => Some(error.to_string()),
-            Ok(Came::Pruned { left, .. }) => left.first().map(|(tenant, error)| format!("{tenant}: {error}")),
+            Ok(Came::Pruned { left, .. } | Came::Compacted { left, .. }) => {
+                left.first().map(|(tenant, error)| format!("{tenant}: {error}"))
+            }
             Ok(Came::Checked(found)) => {
                 let (objects, bytes) = (found.objects, found.bytes);
                 book.checked = Some(Checked { objects, bytes, faults: found.faults.len() as u64 });
@@ -205,6 +225,7 @@ impl CareBook {
         match chore {
             Chore::Check => &mut self.check,
             Chore::Prune => &mut self.prune,
+            Chore::Compact => &mut self.compact,
         }
     }
 }
@@ -225,6 +246,21 @@ fn prune(repository: &Repository, rules: &Retention, now: Timestamp) -> Result<C
     Ok(Came::Pruned { dropped, deleted, left })
 }
 
+/// Folds the days of every tenant for which that can be done now.
+fn compact(repository: &Repository, now: Timestamp) -> Result<Came, StoreError> {
+    let (mut folded, mut deleted, mut left) = (0, 0, Vec::new());
+    for tenant in repository.tenants()? {
+        match repository.compact_tenant(&tenant, now, false, &|_, _| {}) {
+            Ok(done) => {
+                folded += done.days.iter().map(|day| day.replaced.count).sum::<u64>();
+                deleted += done.deleted.bytes;
+            }
+            Err(error) => left.push((tenant, error)),
+        }
+    }
+    Ok(Came::Compacted { folded, deleted, left })
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::tz::TimeZone;
@@ -243,6 +279,7 @@ mod tests {
             check: schedule("0 5 * * 0"),
             read_data: true,
             prune: Some((schedule("0 3 * * *"), Retention::default())),
+            compact: Some(schedule("0 4 * * *")),
         };
         let mut book = CareBook::default();
         assert_eq!(care.due(&book, at(0)), (Chore::Check, at(0)));
@@ -250,13 +287,21 @@ mod tests {
         assert_eq!(care.due(&book, at(0)), (Chore::Prune, at(0)));
         book.prune.begun = Some(at(0));
         book.prune.end(None);
-        assert_eq!(care.due(&book, at(0)), (Chore::Check, at(1)), "it was cut off");
+        assert_eq!(care.due(&book, at(0)), (Chore::Compact, at(0)));
+        assert_eq!(
+            Care { compact: None, ..care.clone() }.due(&book, at(0)),
+            (Chore::Check, at(1)),
+            "it was cut off"
+        );
         book.check.end(None);
+        assert_eq!(care.due(&book, at(0)), (Chore::Compact, at(0)));
+        book.compact.begun = Some(at(0));
+        book.compact.end(None);
         assert_eq!(care.due(&book, at(0)), (Chore::Prune, at(3)));
         book.prune.begun = Some(at(3));
         book.prune.end(Some("held".into()));
         assert_eq!(care.due(&book, at(3)), (Chore::Prune, at(4)), "it failed");
         let read = CareBook::from_bytes(&book.to_bytes());
-        assert_eq!((read.prune, read.check), (book.prune, book.check));
+        assert_eq!((read.prune, read.check, read.compact), (book.prune, book.check, book.compact));
     }
 }

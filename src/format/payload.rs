@@ -216,9 +216,7 @@ impl Maintenance {
             let (sequence, segment) = (r.vu()?, SegmentId(r.array()?));
             let moved = match r.vb(RECORD_BYTES_MAX)? {
                 [] => None,
-                message => {
-                    Some(MovedRecord { message: message.to_vec(), size: r.vu()?, stored_ms: r.vz()? })
-                }
+                message => Some(MovedRecord { message: message.to_vec(), size: r.vu()?, stored_ms: r.vz()? }),
             };
             let (first_frame, frames) = (r.vu32()?, r.vu32()?);
             carried.push(CarriedRecord { sequence, segment, moved, first_frame, frames });

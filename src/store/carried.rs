@@ -110,9 +110,7 @@ impl Core {
         let (open, parts) = self.held(tenant, frames)?;
         let references = References::decode(&parts.references).map_err(|error| broken(&open.path, error))?;
         let meaning = match pruned.rewritten(sequence) {
-            Some(_) => {
-                Meaning::new(tenant, self.record(tenant, frames.at)?.reference(), references.rows())
-            }
+            Some(_) => Meaning::new(tenant, self.record(tenant, frames.at)?.reference(), references.rows()),
             None => {
                 let rec = self.record(tenant, sequence)?;
                 let signed = rec.snapshot().map(|snapshot| snapshot.log_hash);

@@ -59,8 +59,8 @@ use crate::base::time::{Clock, SystemClock};
 
 pub use crate::format::fields::{Flags, Phase};
 pub use applies::ApplyRecord;
-pub use compact::{FoldedDay, TenantCompacted};
 pub use check::{Affected, CheckFault, CheckReport};
+pub use compact::{FoldedDay, TenantCompacted};
 pub use entry::{Change, Entry, Part, Parts, Put};
 pub use error::StoreError;
 pub use index::IndexStatus;

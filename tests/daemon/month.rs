@@ -36,7 +36,8 @@ fn care() -> Care {
         daily: Some("14d".parse().unwrap()),
         ..Retention::default()
     };
-    Care { check: schedule("0 5 * * 0"), read_data: true, prune: Some((schedule("30 4 * * *"), rules)) }
+    let (check, prune) = (schedule("0 5 * * 0"), Some((schedule("30 4 * * *"), rules)));
+    Care { check, read_data: true, prune, compact: Some(schedule("0 6 * * *")) }
 }
 
 /// What came of everything.

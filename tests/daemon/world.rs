@@ -126,6 +126,9 @@ impl Listen for Heard {
         self.add(match &done.came {
             Ok(Came::Checked(found)) => format!("~check: {} faults", found.faults.len()),
             Ok(Came::Pruned { dropped, left, .. }) => format!("~prune: {dropped} gone, {} left", left.len()),
+            Ok(Came::Compacted { folded, left, .. }) => {
+                format!("~compact: {folded} folded, {} left", left.len())
+            }
             Err(error) => format!("~failed: {error}"),
         });
     }

@@ -128,7 +128,8 @@ pub fn of_book(
     turned(outbox, tenant, Class::BackupStale, &last.to_string(), now, old);
 }
 
-/// The states of the repository itself: the last check found damage, or came to no end, or prunes do.
+/// The states of the repository itself: the last check found damage, or came to no end, or prunes
+/// and folds do.
 pub fn of_care(outbox: &mut Outbox, book: &CareBook, now: Timestamp) {
     of_prune(outbox, book, now);
     let faults = book.checked.as_ref().map_or(0, |checked| checked.faults);
@@ -145,17 +146,21 @@ pub fn of_care(outbox: &mut Outbox, book: &CareBook, now: Timestamp) {
     turned(outbox, "", Class::CheckFailed, &id, now, says);
 }
 
-/// One prune that finds a tenant held by an apply is nothing to tell: it comes again within the hour. Two are.
+/// One run that finds a tenant held by an apply is nothing to tell: it comes again within the hour. Two are.
 fn of_prune(outbox: &mut Outbox, book: &CareBook, now: Timestamp) {
-    let says = match &book.prune.failure {
-        Some(why) if book.prune.failures >= 2 => Some(format!("pruning failed again: {why}")),
-        // A first failure begins nothing and ends nothing.
-        Some(_) => return,
-        // A book that knows of no prune is no good news.
-        None if book.prune.ended.is_none() => return,
-        None => None,
-    };
-    let id = book.prune.begun.map(|begun| begun.to_string()).unwrap_or_default();
+    let both = [("pruning", &book.prune), ("folding days that are over", &book.compact)];
+    let says = both.iter().filter(|(_, times)| times.failures >= 2).find_map(|(what, times)| {
+        let why = times.failure.as_deref()?;
+        Some((format!("{what} failed again: {why}"), times.begun))
+    });
+    // A first failure begins nothing and ends nothing, and a book that knows of neither is no good news.
+    let unsure = both.iter().any(|(_, times)| times.failure.is_some())
+        || both.iter().all(|(_, times)| times.ended.is_none());
+    if says.is_none() && unsure {
+        return;
+    }
+    let (says, begun) = says.map_or((None, book.prune.begun), |(says, begun)| (Some(says), begun));
+    let id = begun.map(|begun| begun.to_string()).unwrap_or_default();
     turned(outbox, "", Class::PruneFailed, &id, now, says);
 }
 

@@ -22,11 +22,7 @@ use crate::store::tenant::Tenant;
 ///
 /// # Errors
 /// Something of the day cannot be read.
-pub(super) fn fold(
-    core: &Core,
-    tenant: &Tenant,
-    day: &Day,
-) -> Result<(Vec<u8>, SegmentBuilder), StoreError> {
+pub(super) fn fold(core: &Core, tenant: &Tenant, day: &Day) -> Result<(Vec<u8>, SegmentBuilder), StoreError> {
     let dying: HashSet<SegmentId> = day.records.iter().map(|folding| folding.rec.segment).collect();
     let mut names = Vec::with_capacity(day.records.len());
     for folding in &day.records {

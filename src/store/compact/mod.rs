@@ -110,8 +110,7 @@ impl Repository {
         let days = days::closed(&records, &self.core.pruned(tenant), stored, now);
         let total = days.len() as u64;
         for (day, done) in days.iter().zip(1..) {
-            let mut folded =
-                FoldedDay { day: day.date, record: None, replaced: day.objects(), written: 0 };
+            let mut folded = FoldedDay { day: day.date, record: None, replaced: day.objects(), written: 0 };
             if let Some(lease) = lease.as_deref_mut() {
                 newest = self.fold_day(tenant, day, lease, (newest, fencing))?;
                 fencing = newest.fencing().unwrap_or(fencing).max(fencing);

@@ -16,10 +16,10 @@ use crate::base::ids::PlanId;
 use crate::format::fields::Phase;
 use crate::format::names::Name;
 use crate::storage::Entry as Listed;
-use crate::store::stored::Stored;
 use crate::store::retention::Now;
 use crate::store::segments::object_path;
 use crate::store::snapshot::{Rec, time};
+use crate::store::stored::Stored;
 use crate::store::tenant::Tenant;
 use crate::store::{Repository, Snapshot, StoreError, applies};
 

@@ -21,10 +21,10 @@ use crate::format::payload::{CarriedLog, CarriedRecord, Maintenance, MovedRecord
 use crate::format::references::{Location, Place as SegmentPlace, SegmentRef};
 use crate::store::core::Core;
 use crate::store::entry::Place;
+use crate::store::moves::{Done, MOVED_BYTES_MAX, Moves, Moving, Spot};
 use crate::store::prune::around::{Around, around};
 use crate::store::prune::live::Live;
 use crate::store::prune::{Asked, GRACE, Objects};
-use crate::store::moves::{Done, MOVED_BYTES_MAX, Moves, Moving, Spot};
 use crate::store::pruned::Pruned;
 use crate::store::retention::{Candidate, Fate, Now, decide};
 use crate::store::snapshot::{Rec, Sort};
@@ -68,7 +68,8 @@ impl Plan {
         let records = core.all_records(tenant, newest.clone())?;
         let snapshots = repository.snapshots_among(tenant, &records)?;
         let around = around(repository, (name, tenant), (&records, &snapshots), &objects, now, asked.needs)?;
-        let fates = decide(asked.policy, now, &candidates(&snapshots, (&objects, &core.pruned(tenant)), &around));
+        let fates =
+            decide(asked.policy, now, &candidates(&snapshots, (&objects, &core.pruned(tenant)), &around));
         let mut survey =
             Survey { core, tenant, pruned: core.pruned(tenant), goes: BTreeSet::new(), records, objects };
         survey.goes = snapshots
@@ -85,7 +86,8 @@ impl Plan {
         live.close(core, tenant, &small)?;
         let stays = |spot: &Spot| live.needs(spot);
         let moving = Moving { dying: &small, stays: &stays, level: LEVEL };
-        let Done { mut builder, map, segments: moved } = Moves::new(core, tenant, moving)?.all(live.names())?;
+        let Done { mut builder, map, segments: moved } =
+            Moves::new(core, tenant, moving)?.all(live.names())?;
         let (dies, marked, needed) = survey.deaths(&live, &ends, &moved);
         let (carried, frames) = survey.carried(logs)?.into_rows();
         let written = builder.stored_bytes() + map.iter().chain(&frames).map(Vec::len).sum::<usize>();
@@ -429,9 +431,7 @@ impl Survey<'_> {
         }
         // An earlier mark that goes takes the map of what it holds with it: what it holds must move.
         let is_mark = |end: &End| match end.reference.place {
-            SegmentPlace::Record(number) => {
-                known.get(&number).is_some_and(|rec| rec.maintains())
-            }
+            SegmentPlace::Record(number) => known.get(&number).is_some_and(|rec| rec.maintains()),
             SegmentPlace::Data | SegmentPlace::OwnData => false,
         };
         let mut taken = 0;

@@ -98,7 +98,8 @@ fn tags_holds_events_and_applies_are_found_as_before() {
     lease.append(plan, Phase::Finished, 0, b"{\"ids\":{}}".to_vec()).unwrap();
     drop(lease);
     let mut session = repository.session(TENANT).unwrap();
-    let late = LateEvent { seq: 2, path: "user/1".into(), event: b"{\"event\":\"late\"}".to_vec(), explains: true };
+    let late =
+        LateEvent { seq: 2, path: "user/1".into(), event: b"{\"event\":\"late\"}".to_vec(), explains: true };
     session.tell(std::slice::from_ref(&late)).unwrap();
     drop(session);
     all.extend(hours(&world, &repository, 3..6));

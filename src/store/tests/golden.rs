@@ -76,6 +76,34 @@ fn pruned() -> World {
     world
 }
 
+/// One whose days were folded, and of which prune took one apart again: carried twice, once with a log made anew,
+/// with a note and an apply among what is carried.
+fn folded() -> World {
+    let (world, repository) = World::new();
+    let hour = super::pruned::hour;
+    for n in 0..40 {
+        if n == 3 {
+            repository.annotate(TENANT, 2, BTreeMap::from([("tag".to_owned(), "good".to_owned())])).unwrap();
+            repository.tag(TENANT, 2, "good").unwrap();
+            let mut lease = repository.lease(TENANT).unwrap();
+            for phase in [Phase::Accepted, Phase::Finished] {
+                lease.append(PlanId([7; 32]), phase, 0, b"{}".to_vec()).unwrap();
+            }
+        }
+        // Few hours of each of three days.
+        world.take(&repository, &hour(n % 14));
+        world.pass(if n % 8 == 7 { 17 } else { 1 });
+    }
+    world.compact(&repository);
+    world.pass(80);
+    world.compact(&repository);
+    world.take(&repository, &hour(3));
+    world.prune(&repository, &last(22));
+    world.pass(80);
+    world.prune(&repository, &last(22));
+    world
+}
+
 /// What a reader finds in a repository: each snapshot with every part of every resource, then the applies.
 fn found(repository: &Repository) -> String {
     let mut out = String::new();
@@ -140,7 +168,7 @@ fn kept(name: &str) -> Repository {
 
 #[test]
 fn what_version_1_wrote_is_read_for_ever() {
-    for (name, make) in [("written", written as fn() -> World), ("pruned", pruned)] {
+    for (name, make) in [("written", written as fn() -> World), ("pruned", pruned), ("folded", folded)] {
         if std::env::var_os("LASTGOOD_WRITE_GOLDEN").is_some() && !place(name).exists() {
             keep(name, &make());
         }

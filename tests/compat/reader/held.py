@@ -23,13 +23,17 @@ FLIPS = 24
 
 # What the golden repositories hold between them, so that no part of the page is left unread.
 SORTS = {"body", "delta", "pieces", "secret", "full base", "checkpoint", "carried log", "moved body",
-         "data segment", "snapshot", "annotation", "prune", "apply", "event", "ledger change"}
+         "data segment", "snapshot", "annotation", "prune", "compact", "carried record", "apply", "event", "ledger change"}
 
 
 def seen_in(tenant, states):
     """Which sorts of things were read."""
-    sorts = {1: "snapshot", 2: "annotation", 0x83: "prune", 0x84: "apply"}
-    found = collections.Counter(sorts[record.type] for record in tenant.records.values())
+    sorts = {1: "snapshot", 2: "annotation", 0x84: "apply"}
+    tasks = {1: "compact", 2: "prune"}
+    found = collections.Counter(
+        tasks[record.task] if record.type == 0x83 else sorts[record.type] for record in tenant.records.values()
+    )
+    found["carried record"] += sum(number in tenant.records for number in tenant.folded)
     for record, _ in states:
         found["full base"] += record.flags & 1
         found["checkpoint"] += record.flags >> 3 & 1

@@ -3,8 +3,8 @@
     reader.py verify|dump FOLDER            everything is read and verified; dump prints it
     reader.py show FOLDER TENANT KEY TIME   a resource's main body at a time, in milliseconds
 
-The passphrase is in LASTGOOD_PASSPHRASE. Exit 1: refused; 12: wrong key. The writers' side of the page, compact,
-erase and keys records are not read. Must never print what it has not verified. Read seals.py, then segments.py.
+The passphrase is in LASTGOOD_PASSPHRASE. Exit 1: refused; 12: wrong key. The writers' side of the page, erase and keys
+records are not read. Must never print what it has not verified. Read seals.py, then segments.py.
 """
 
 import os
@@ -14,7 +14,7 @@ import sys
 from blake3 import blake3
 
 from seals import Bytes, Keys, Refused, WrongKey, digest, joined, mac, need, of_parts, vb, vu, vz
-from segments import (CARRIED, CHECK_BLOCK, CHECK_HEAD, LEDGER, LOG_BLOCK, LOG_HEAD, MOVED, REFERENCES, Record, Segment,
+from segments import (CARRIED, CHECK_BLOCK, CHECK_HEAD, LEDGER, LOG_BLOCK, LOG_HEAD, MOVED, REFERENCES, Folded, Record, Segment,
                       entries, references, undelta)
 
 ZEROS = bytes(32)
@@ -26,16 +26,19 @@ class Tenant:
     def __init__(self, root, keys, prefix):
         self.root, self.keys, self.prefix = root, keys, prefix
         self.domains, self.segments, self.known = keys.domains(prefix), {}, {}
-        self.voids, self.carried, self.dies = [], {}, {}
+        self.voids, self.carried, self.folded, self.dies = [], {}, {}, {}
         folder = root / prefix.hex()
         numbers = sorted(int(path.name) for path in folder.iterdir() if len(path.name) == 12)
         self.records = {}
         for number in reversed(numbers):
-            if not self.void(number):
+            if not self.void(number) and number not in self.folded:
                 record = Record(self.segment(f"{prefix.hex()}/{number:012}"), keys, prefix, number)
                 self.records[number] = record
                 if record.type == 0x83:
                     self.learn(record)
+        for number, (by, segment, message, first, count) in self.folded.items():
+            if not self.void(number):
+                self.records[number] = Record(Folded(by, segment, message, first, count), keys, prefix, number)
         self.chain()
 
     def segment(self, name):
@@ -48,17 +51,20 @@ class Tenant:
         return max(runs, key=lambda run: run[1] - run[0]) if runs else None
 
     def learn(self, record):
-        """What a prune record says; the highest is read first, and of several it counts."""
+        """What a prune or compact record says; the highest is read first, and of several it counts."""
         r = Bytes(record.payload, f"record {record.number}: payload")
         for _ in range(r.vu()):
-            number, _, message = r.vu(), r.take(32), r.vb()
-            need(not message, "a prune record carries a message")
-            self.carried.setdefault(number, (record, r.vu(), r.vu()))
+            number, segment, message = r.vu(), r.take(32), r.vb()
+            if message:
+                r.vu(), r.vz()
+                self.folded.setdefault(number, (record, segment, message, r.vu(), r.vu()))
+            else:
+                self.carried.setdefault(number, (record, r.vu(), r.vu()))
         for _ in range(r.vu()):
             r.vu()
             self.dies.setdefault(r.take(32), record)
             r.take(16)
-        need(r.vu() == 0 and r.vu() == 0 and r.vu() == 0, "a prune record erases or revokes")
+        need(r.vu() == 0 and r.vu() == 0 and r.vu() == 0, "a prune or compact record erases or revokes")
         for _ in range(r.vu()):
             run = (r.vu(), r.vu(), r.vu(), r.take(32), r.take(32))
             need(0 < run[0] <= run[1] < record.number, "a void run is out of order")
@@ -95,10 +101,10 @@ class Tenant:
     def place(self, here, rows, part):
         """The segment, frame and slot of a part, as seen from a segment with these references."""
         number, frame, slot = part[:3]
-        if number == 0:
-            return here, frame, slot
         need(number <= len(rows), "a location names no reference")
-        place, segment, table = rows[number - 1]
+        if number == 0 and here.id not in self.dies:
+            return here, frame, slot
+        place, segment, table = rows[number - 1] if number else (None, here.id, here.table[:16])
         for _ in range(9):
             by = self.dies.get(segment)
             if by is None:
@@ -147,8 +153,15 @@ class Tenant:
         """What a snapshot changed, the references and segment that it is said in, and the stored ledger."""
         segment = record.segment
         rows = segment.stream(REFERENCES)
-        blocks, said = self.log(segment, LOG_HEAD, LOG_BLOCK)
-        if segment.of(LOG_HEAD):
+        if isinstance(segment, Folded):
+            blocks, said = segment.blocks, {}
+            for plain in blocks or []:
+                said.update(entries(plain))
+            need(blocks is not None or record.number in self.carried, f"record {record.number}: its log is not carried")
+        else:
+            blocks, said = self.log(segment, LOG_HEAD, LOG_BLOCK)
+            blocks = blocks if segment.of(LOG_HEAD) else None
+        if blocks is not None:
             need(record.log_hash == of_parts("log", rows, *blocks), f"record {record.number}: the log is not the signed one")
         ledger = segment.stream(LEDGER)
         if record.number not in self.carried:

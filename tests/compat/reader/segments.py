@@ -169,6 +169,29 @@ def entries(block):
     return said
 
 
+class Folded:
+    """What is carried of a record whose own segment is not there any more, in that segment's place."""
+
+    data = b""
+
+    def __init__(self, by, segment, message, first, count):
+        self.id, self.message, self.table = segment, message, None
+        self.references, self.ledger, self.blocks = b"", b"", None
+        frames = by.segment.of(CARRIED)[first : first + count]
+        need(len(frames) == count, "a carried record is not all there")
+        if count:
+            r = Bytes(b"".join(by.segment.plain(frame) for frame in frames), "carried record")
+            self.references, self.ledger = r.vb(), r.vb()
+            self.blocks = [r.vb() for _ in range(r.vu(60000))]
+            r.end()
+
+    def record(self):
+        return self.message
+
+    def stream(self, role):
+        return {REFERENCES: self.references, LEDGER: self.ledger, PAYLOAD: b"".join(self.blocks or [])}[role]
+
+
 class Record:
     """A record whose certificate, rights and signature were checked."""
 
@@ -190,6 +213,8 @@ class Record:
         h.end()
         self._writer(keys, prefix, writer, certificate, what)
         signed(writer, "record", header, signature, what)
+        if isinstance(segment, Folded):
+            segment.table = table
         need(table == segment.table, f"{what}: it signs another table")
         if self.type == 1:
             need(self.payload_hash == (digest("notes", notes) if notes else bytes(32)), f"{what}: its notes are not the signed ones")
@@ -231,7 +256,7 @@ class Record:
             need(self.depth <= 23 and self.flags < 32, f"{what}: unknown flags")
         elif self.type == 0x83:
             self.task, self.range, self.fencing = f.fixed(1), (f.vu(), f.vu()), f.vu()
-            need(self.task == 2, f"{what}: maintenance of task {self.task}, which this reader does not know")
+            need(self.task in (1, 2), f"{what}: maintenance of task {self.task}, which this reader does not know")
         elif self.type == 0x84:
             self.plan, self.phase, self.step, self.fencing = f.take(32), f.fixed(1), f.vu(), f.vu()
             need(1 <= self.phase <= 5, f"{what}: an unknown phase")
