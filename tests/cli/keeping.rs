@@ -1,6 +1,6 @@
 //! What is kept and what goes: tags, holds, the baseline, retention and prune, as a person meets them.
 
-use crate::world::{World, commit, third};
+use crate::world::{World, commit, first, second, third};
 
 #[test]
 fn people_say_what_must_stay_and_prune_heeds_it() {
@@ -90,4 +90,57 @@ fn rules_come_from_the_configuration_and_their_faults_are_named() {
     assert!(wrong.err.contains("is no period"), "{wrong:?}");
     let several = world.run(&["tag", "latest"]).code(2);
     assert!(several.err.contains("NAME"), "{several:?}");
+}
+
+#[test]
+fn days_that_are_over_are_folded_and_answer_as_before() {
+    let world = World::with_history();
+    let repository = world.repository(false);
+    for (hour, rows) in [(15, first()), (16, second()), (17, third())] {
+        commit(&repository, "kc", hour, &rows);
+    }
+    drop(repository);
+    // Two days later by this machine's clock.
+    let folding = |args: &[&str]| {
+        let mut command = world.command(args);
+        world.ended(&command.env("LASTGOOD_NOW", "2026-11-05T18:00:00Z").output().unwrap()).ok()
+    };
+    let none = folding(&["compact"]).out;
+    assert_eq!(none, "kc  no day is over that is not folded\n", "the storage took them in today");
+    // The storage's time is that of the files.
+    let back = |days: u64| {
+        let at = std::time::SystemTime::now() - std::time::Duration::from_secs(86_400 * days);
+        for file in world.files("") {
+            std::fs::File::open(file).unwrap().set_modified(at).unwrap();
+        }
+    };
+    back(2);
+    let questions = [
+        ["snapshots", "kc", "--json"].as_slice(),
+        &["log", "kc", "--json"],
+        &["show", "kc/realm/-", "--at", "2026-11-03T13:30:00Z", "--json"],
+        &["diff", "2026-11-03T13:30:00Z", "2026-11-03T14:30:00Z", "kc", "--json"],
+        &["find", ".id", "--kind", "user", "--at", "2026-11-03T16:30:00Z", "--json"],
+    ];
+    let answers = || questions.map(|question| world.run(question).out);
+    let before = answers();
+    for (question, answer) in questions.iter().zip(&before) {
+        assert!(answer.contains('{'), "{question:?}: {answer}");
+    }
+
+    let dry = folding(&["compact", "--dry-run"]).out;
+    assert!(dry.ends_with("kc  4 objects, 16.4 kB would be folded\n"), "{dry}");
+    let done = folding(&["compact", "kc", "--json"]).lines();
+    assert_eq!(done[0]["format"], "lastgood.compact/1");
+    assert_eq!(done[0]["days"][0]["replaced"], serde_json::json!({ "objects": 4, "bytes": 16384 }), "{done:?}");
+    assert_eq!(answers(), before);
+    back(5);
+    let swept = folding(&["compact"]).out;
+    assert!(swept.contains("deleted, replaced or let go earlier: 4 objects, 16.4 kB"), "{swept}");
+    assert_eq!(answers(), before);
+    world.run(&["rebuild-index"]).ok();
+    assert_eq!(answers(), before);
+    world.run(&["check", "--read-data"]).ok();
+    let wrong = world.run(&["compact", "nobody"]).code(1);
+    assert!(wrong.err.contains("nobody"), "{wrong:?}");
 }

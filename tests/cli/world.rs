@@ -159,7 +159,7 @@ impl World {
     }
 
     /// What came out, without what differs from run to run: the folder.
-    fn ended(&self, output: &Output) -> Ran {
+    pub(crate) fn ended(&self, output: &Output) -> Ran {
         let folder = self.folder.path().display().to_string();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap().replace(&folder, "[folder]");
         Ran { code: output.status.code().unwrap_or(-1), out: text(&output.stdout), err: text(&output.stderr) }
@@ -259,7 +259,7 @@ fn meta(hour: u8, kept: &[ResourceKey]) -> Meta {
     }
 }
 
-fn first() -> Rows {
+pub(crate) fn first() -> Rows {
     use serde_json::json;
     vec![
         ("realm/-", json!({"id": "5ea1", "realm": "demo", "sslRequired": "external"})),
@@ -280,7 +280,7 @@ fn first() -> Rows {
 }
 
 /// A redirect URI was widened, a group is called like another, a user was disabled.
-fn second() -> Rows {
+pub(crate) fn second() -> Rows {
     use serde_json::json;
     let mut rows = first();
     rows[2].1["redirectUris"] = json!(["*", "https://shop.example/*"]);

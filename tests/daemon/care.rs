@@ -18,7 +18,7 @@ fn care() -> Care {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fortnight_of_runs_is_pruned_and_checked_as_it_goes() {
+async fn a_fortnight_of_runs_is_pruned_folded_and_checked_as_it_goes() {
     let mut world = World::start(1).await;
     world.tenants[0].schedule = "0 */4 * * *";
     world.care = Some(care);
@@ -29,6 +29,9 @@ async fn a_fortnight_of_runs_is_pruned_and_checked_as_it_goes() {
     assert_eq!(said("org0: "), 84, "runs go on beside it: {heard:#?}");
     assert_eq!(said("~check: 0 faults"), 3, "at once, and on two Sundays: {heard:#?}");
     assert_eq!(said("~prune: "), 15, "at once, and on fourteen nights: {heard:#?}");
+    assert_eq!(said("~compact: "), 14, "at once, and on thirteen mornings: {heard:#?}");
+    let folds = heard.iter().filter(|line| line.starts_with("~compact: ") && !line.contains(" 0 folded"));
+    assert!(folds.count() > 10, "{heard:#?}");
     assert!(heard.iter().all(|line| !line.contains("fail") && !line.contains("blind")), "{heard:#?}");
     let kept = world.taken("org0");
     assert!((11..=16).contains(&kept.len()), "six of the last day and one for each of a week: {kept:?}");
@@ -37,6 +40,7 @@ async fn a_fortnight_of_runs_is_pruned_and_checked_as_it_goes() {
     let book = CareBook::read(&repository).unwrap();
     assert_eq!(book.check.ended, Some(world.at("15 05:00")));
     assert_eq!(book.prune.ended, Some(world.at("16 04:30")));
+    assert_eq!(book.compact.ended, Some(world.at("15 06:00")));
     assert_eq!(book.checked.unwrap().faults, 0);
 }
 
@@ -48,10 +52,13 @@ async fn whoever_restores_is_not_pruned_under_and_nobody_else_waits() {
     let repository = world.repository();
     let lease = repository.lease("org0").unwrap();
     let process = world.process(3);
-    process.scheduler.round().await;
-    process.scheduler.round().await;
+    for _ in 0..3 {
+        process.scheduler.round().await;
+    }
     let heard = process.heard.take();
     assert!(heard.contains(&"~prune: 0 gone, 1 left".to_owned()), "{heard:?}");
+    let folded = |left: &str| heard.iter().any(|line| line.starts_with("~compact: ") && line.ends_with(left));
+    assert!(folded(" 1 left"), "{heard:?}");
     drop(lease);
     process.work_until(world.at("02 10:40")).await;
     let heard = process.heard.take();
