@@ -7,8 +7,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use crate::cli::output::{Color, Output, ProgressForm};
 use crate::cli::{Exit, Failure};
 use crate::cli::{
-    apply, asking, baseline, care, checked, compact, demo, diff, find, import, init, keys, kinds, log, ls, plan,
-    prune, restore, serve, show, simulate, snapshot, snapshots, tag, tenant,
+    apply, asking, baseline, care, checked, compact, demo, diff, find, import, init, keys, kinds, log, ls,
+    plan, prune, restore, serve, show, simulate, snapshot, snapshots, tag, tenant,
 };
 use crate::store::Period;
 

@@ -132,7 +132,11 @@ fn days_that_are_over_are_folded_and_answer_as_before() {
     assert!(dry.ends_with("kc  4 objects, 16.4 kB would be folded\n"), "{dry}");
     let done = folding(&["compact", "kc", "--json"]).lines();
     assert_eq!(done[0]["format"], "lastgood.compact/1");
-    assert_eq!(done[0]["days"][0]["replaced"], serde_json::json!({ "objects": 4, "bytes": 16384 }), "{done:?}");
+    assert_eq!(
+        done[0]["days"][0]["replaced"],
+        serde_json::json!({ "objects": 4, "bytes": 16384 }),
+        "{done:?}"
+    );
     assert_eq!(answers(), before);
     back(5);
     let swept = folding(&["compact"]).out;
