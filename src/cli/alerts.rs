@@ -120,11 +120,18 @@ fn receiver(config: &Config, table: &AlertConfig) -> Result<Receiver, Failure> {
             fault(table, &format!("`form = \"{word}\"` is none of json, slack, teams, ocsf"))
         })?,
     };
+    if !is_mail(&table.url) && (table.ca_file.is_some() || table.username.is_some()) {
+        return Err(fault(table, "`ca_file` and `username` are for mail").into());
+    }
     let carrier = match Syslog::parse(&table.url) {
         None if is_mail(&table.url) => {
+            if table.username.is_some() != table.secret.is_some() {
+                return Err(fault(table, "who signs in needs both `username` and `secret`").into());
+            }
             let secret = table.secret.as_deref().map(resolve).transpose()?;
             let letterbox = Letterbox {
                 url: &table.url,
+                ca_file: table.ca_file.as_ref().map(|file| config.base().join(file)),
                 from: table.from.as_deref().unwrap_or_default(),
                 to: &table.to,
                 login: table.username.clone().zip(secret),
@@ -197,8 +204,19 @@ mod tests {
         let mail = "[[alert]]\nurl = \"smtp://mail.example\"\nfrom = \"lastgood@example.com\"\nto = [\"ops@example.com\"]\n";
         assert!(matches!(tried(mail).unwrap().1[0].carrier, Carrier::Mail(_)));
         assert!(wrong(&mail.replace("ops@example.com", "nobody")).contains("no mail address"));
+        assert!(matches!(
+            tried(&mail.replace("smtp:", "smtp+starttls:")).unwrap().1[0].carrier,
+            Carrier::Mail(_)
+        ));
+        assert!(wrong(&format!("{mail}username = \"me\"\n")).contains("both `username` and `secret`"));
+        assert!(
+            wrong(&format!("{mail}ca_file = \"none.pem\"\n")).contains("`ca_file`: ./none.pem: No such file")
+        );
+        let key = format!("{mail}ca_file = \"{}/Cargo.toml\"\n", env!("CARGO_MANIFEST_DIR"));
+        assert!(wrong(&key).contains("it holds no certificate in PEM form"));
         assert!(wrong(&mail.replace("//mail", "//me:pw@mail")).contains("`username` and `secret`"));
         let file = "[[alert]]\nurl = \"append:alerts.ndjson\"\nform = \"ocsf\"\n";
+        assert!(wrong(&format!("{file}ca_file = \"x\"\n")).contains("`ca_file` and `username` are for mail"));
         assert!(matches!(tried(file).unwrap().1[0].carrier, Carrier::File(_)));
         assert!(wrong(&format!("{file}secret = \"env:X\"\n")).contains("`secret` is for webhooks"));
         let twice = "[[alert]]\nurl = \"syslog+udp://127.0.0.1:1514\"\n".repeat(2);

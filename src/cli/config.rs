@@ -148,6 +148,8 @@ pub struct AlertConfig {
     pub severity: Option<String>,
     /// Reference to the key that signs a webhook's messages, or to the password at a mail server.
     pub secret: Option<String>,
+    /// The authorities that may vouch for a mail server, in PEM form.
+    pub ca_file: Option<PathBuf>,
     /// Who signs in at a mail server.
     pub username: Option<String>,
     /// Who writes a mail.

@@ -3,6 +3,7 @@
 use insta::assert_snapshot as shows;
 
 use crate::configuration::TENANT;
+use crate::postbox::{Guarded, PASSWORD, Postbox};
 use crate::world::World;
 
 const RULE: &str = r#"provider = "keycloak"
@@ -138,4 +139,34 @@ fn receivers_are_checked_before_they_are_needed() {
     --- stderr
     error: [[alert]] `append:other`: `drft` under `when` is no sort of alert
     ");
+}
+
+/// Whatever is logged, and whatever the server repeats: the password stands nowhere.
+#[test]
+fn a_password_for_mail_stands_in_no_output() {
+    let world = World::bare();
+    let server = Postbox::open(Guarded::OnceAsked, "127.0.0.1");
+    world.write("ca.pem", &server.authority);
+    let tried = |password: &str| {
+        world.write("password", password);
+        world.configure(&format!(
+            "{TENANT}[[alert]]\nname = \"mail\"\nurl = \"smtp+starttls://{}\"\nca_file = \"ca.pem\"\nusername = \"lastgood\"\n\
+             secret = \"file:password\"\nfrom = \"lastgood@example.com\"\nto = [\"ops@example.com\"]\n",
+            server.place
+        ));
+        world.run(&["config", "check"]).ok();
+        let mut command = world.command(&["serve", "--test-alerts"]);
+        let output = command.env("LASTGOOD_LOG", "trace").output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        for sent in [password, "AGxhc3Rnb29k", &data_encoding::BASE64.encode(password.as_bytes())] {
+            assert!(!out.contains(sent) && !err.contains(sent), "{out}{err}");
+        }
+        out
+    };
+    let words = "the server refuses the sign-in (535); look at `username` and `secret`";
+    assert_eq!(tried("canary-but-wrong"), format!("mail  did not: 127.0.0.1: {words}\n"));
+    assert_eq!(server.messages(), 0);
+    assert_eq!(tried(PASSWORD), "mail  took it\n");
+    assert_eq!(server.messages(), 1);
 }

@@ -19,6 +19,8 @@ mod living;
 mod organisation;
 mod output;
 mod picture;
+#[path = "../daemon/postbox.rs"]
+mod postbox;
 mod questions;
 mod realm;
 mod recovery;

@@ -314,7 +314,8 @@ async fn a_mail_goes_to_everybody_who_is_named() {
     let (world, process) = begun().await;
     let (url, heard) = mail_server();
     let to = ["ops@example.com".to_owned(), "Ann Lee <ann@example.com>".to_owned()];
-    let letterbox = Letterbox { url: &url, from: "lastgood@example.com", to: &to, login: None };
+    let letterbox =
+        Letterbox { url: &url, ca_file: None, from: "lastgood@example.com", to: &to, login: None };
     let carrier = Carrier::Mail(Box::new(Mail::new(letterbox).unwrap()));
     let receiver = Receiver { name: "mail".into(), classes: Vec::new(), least: Severity::Info, carrier };
     let telling = Telling::new(&world, vec![receiver]);
