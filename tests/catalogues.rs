@@ -284,7 +284,7 @@ fn page() -> String {
          server write: a kind is *collected* when the server's own request log shows each GET path of its sweep and a resource of it was \
          stored; it is *restored* when an instance with every writable field set was changed, deleted and put back, and an independent \
          reader found it as it was but for what the plan announced.\n*Held by* means that another kind's resources carry the same fact. A kind that is declared and not proven \
-         is listed and not counted. *Not yet*: an API gives it, and this version does not read it. *From files*: no API gives it, exported files do (`docs/WORKFLOWS.md`), and it is not counted. Okta's server is the simulated one (`docs/SIM-OKTA.md` says what judges it).\n\n",
+         is listed and not counted. *Not yet*: an API gives it, and this version does not read it. *From files*: no API gives it, exported files do (`docs/WORKFLOWS.md`), and it is not counted. Okta's and Entra ID's servers are simulated ones (`docs/SIM-OKTA.md` says what judges the first, `tests/entra` the second).\n\n",
     );
     out.push_str(
         "| provider | declared | not yet | collected | held by another | restored |\n| --- | --- | --- | --- | --- | --- |\n",

@@ -9,6 +9,8 @@ use crate::cli::output::plain;
 
 /// Exceptions that are shown of one kind; the others are counted.
 const EXCEPTIONS_MAX: usize = 5;
+/// Kinds that are named of those that are left out for one reason and miss nothing; the others are counted.
+const NAMES_MAX: usize = 24;
 /// Columns after which the names of kinds go on in the next line.
 const WIDTH: usize = 96;
 
@@ -60,7 +62,11 @@ fn group(warns: bool, state: &str, reason: &str, rows: &[(&Kind, &Row)]) -> Vec<
         rows => {
             let text = format!("{} kinds: {state}: {}", rows.len(), plain(reason));
             out.push(if warns { Line { warns, text } } else { quiet(format!("  {text}")) });
-            out.extend(wrapped(rows.iter().map(|(kind, _)| kind.as_str())).into_iter().map(quiet));
+            let most = if warns { rows.len() } else { NAMES_MAX };
+            out.extend(wrapped(rows.iter().take(most).map(|(kind, _)| kind.as_str())).into_iter().map(quiet));
+            if rows.len() > most {
+                out.push(quiet(format!("    and {} more", rows.len() - most)));
+            }
         }
     }
     for (kind, row) in rows {

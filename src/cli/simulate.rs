@@ -12,13 +12,13 @@ use jiff::SignedDuration;
 
 use crate::base::entropy::{SystemEntropy, draw};
 use crate::base::time::{Clock, SystemClock};
-use crate::catalog::Provider;
+use crate::catalog::{AuthForm, Provider};
 use crate::cli::args::Global;
 use crate::cli::{Exit, Failure};
 use crate::json::{Object, Pointer, Value};
 use crate::sim::door::Door;
+use crate::sim::entra::Registration;
 use crate::sim::faults::Faults;
-use crate::sim::rate::Windows;
 use crate::sim::{Listening, Sizes, Tls, World, populate_to, sample, vendor, workflows};
 
 /// Version of the JSON form.
@@ -77,6 +77,17 @@ pub struct SimulateArgs {
 }
 
 impl SimulateArgs {
+    /// Some options say how a tenant with static tokens is come into otherwise.
+    fn fit(&self, catalog: &Provider) -> Result<(), Failure> {
+        let options = [("--oauth", self.oauth), ("--owner", self.owner.is_some())];
+        match options.iter().find(|(_, given)| *given) {
+            Some((option, _)) if !catalog.auth.forms.contains(&AuthForm::Token) => Err(Failure::usage(
+                format!("{} has no static tokens: `{option}` says nothing of it", catalog.title),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     fn sizes(&self) -> Sizes {
         let usual = Sizes::of(self.users);
         // People are in groups, and rules put them there.
@@ -91,6 +102,7 @@ impl SimulateArgs {
 /// No simulator of this provider, no such address, an unreadable fault file.
 pub async fn run(global: &Global, args: SimulateArgs) -> Result<Exit, Failure> {
     let simulated = vendor(&args.provider).map_err(Failure::usage)?;
+    args.fit(simulated.provider)?;
     let faults = args.faults.as_deref().map(read_faults).transpose()?.unwrap_or_default();
     let mut listening = Listening::on(args.listen).await?;
     listening.log = args.log.as_deref().map(new_log).transpose()?;
@@ -98,9 +110,6 @@ pub async fn run(global: &Global, args: SimulateArgs) -> Result<Exit, Failure> {
     let dir = folder(args.dir)?;
     let ca_file = if args.https { Some(speak_tls(&mut listening, &dir)?) } else { None };
     let url = format!("{}://{}", if args.https { "https" } else { "http" }, listening.address);
-    let token = new_token()?;
-    let file = dir.join("token");
-    write_secret(&file, &token)?;
     let clock = SystemClock;
     let mut world = World::new(simulated, &url, args.seed, clock.now() - AGE);
     world.log.habits = faults.log;
@@ -111,16 +120,15 @@ pub async fn run(global: &Global, args: SimulateArgs) -> Result<Exit, Failure> {
     if let Some(login) = &args.owner {
         world.org.me = owner(&world, login)?;
     }
-    world.token = Some(token);
+    let keys = Keys::given_out(&mut world, &dir, args.oauth)?;
     if args.rate > 0 {
-        world.windows = Windows::of(world.provider(), args.rate);
+        world.windows = (simulated.ways.windows)(world.provider(), args.rate);
         world.windows.set_all(&faults.rate, args.rate);
     }
     world.faults = faults;
-    let app = if args.oauth { Some(service_app(&mut world, &dir)?) } else { None };
     let helper = if args.workflows { Some(helper_flow(&mut world, &listening).await?) } else { None };
     let flows = helper.as_ref().map(|_| format!("{}{}", world.workflows.url, workflows::INVOKE));
-    let mut document = announcement(simulated.provider, &url, &file, app, ca_file.as_deref());
+    let mut document = announcement(&world, keys, ca_file.as_deref());
     if let (Some(flows), Some(tenant)) = (flows, document.get_mut("tenant").and_then(Value::as_object_mut)) {
         tenant.insert("workflows", flows);
     }
@@ -233,31 +241,65 @@ fn read_faults(file: &Path) -> Result<Faults, Failure> {
     Faults::parse(&text).map_err(wrong)
 }
 
+/// What a tenant's table says of credentials, the secrets themselves being in files.
+struct Keys {
+    /// To read with.
+    auth: Value,
+    /// To write with.
+    restore_auth: Option<Value>,
+}
+
+impl Keys {
+    /// Makes what the vendor's way in asks for: a token that does not change, or a registration with a secret.
+    fn given_out(world: &mut World, dir: &Path, oauth: bool) -> Result<Self, Failure> {
+        if !world.provider().auth.forms.contains(&AuthForm::Token) {
+            return Ok(Self { auth: registration(world, dir)?, restore_auth: None });
+        }
+        let (token, file) = (new_token()?, dir.join("token"));
+        write_secret(&file, &token)?;
+        world.token = Some(token);
+        let members = [("kind", Value::from("token")), ("token", format!("file:{}", file.display()).into())];
+        let by_token = Value::from(Object::from_pairs(members));
+        let auth = if oauth { service_app(world, dir)? } else { by_token.clone() };
+        Ok(Self { auth, restore_auth: Some(by_token) })
+    }
+}
+
+/// Registers an application that may read everything; the `auth` table for it.
+fn registration(world: &mut World, dir: &Path) -> Result<Value, Failure> {
+    let (secret, file) = (new_token()?, dir.join("client-secret"));
+    write_secret(&file, &secret)?;
+    let granted = world.provider().scopes(false).into_iter().collect();
+    let client_id = "5f1c0a3e-7d2b-4b8e-9a41-0c6d1e2f3a4b";
+    world.app = Some(Registration::new(client_id, &secret, granted));
+    let members = [
+        ("kind", Value::from("client_secret")),
+        ("client_id", client_id.into()),
+        ("client_secret", format!("file:{}", file.display()).into()),
+    ];
+    Ok(Object::from_pairs(members).into())
+}
+
 /// One line for programs: where it is, and a tenant table that is ready to use.
-fn announcement(
-    catalog: &Provider,
-    url: &str,
-    file: &Path,
-    app: Option<Value>,
-    ca_file: Option<&Path>,
-) -> Value {
+fn announcement(world: &World, keys: Keys, ca_file: Option<&Path>) -> Value {
+    let (catalog, url) = (world.provider(), world.org.url.as_str());
     let provider = catalog.provider.as_str();
-    let reference = format!("file:{}", file.display());
-    let auth = || {
-        let members = [("kind", Value::from("token")), ("token", reference.as_str().into())];
-        Value::from(Object::from_pairs(members))
-    };
     let mut tenant = Object::from_pairs([
         ("name", Value::from(format!("{provider}-sim"))),
         ("provider", provider.into()),
         ("url", url.into()),
-        ("auth", app.unwrap_or_else(auth)),
-        ("restore_auth", auth()),
+        ("auth", keys.auth),
     ]);
-    // Settings without a default must be given; nothing in the simulated tenant depends on them.
+    if let Some(auth) = keys.restore_auth {
+        tenant.insert("restore_auth", auth);
+    }
+    // Settings without a default must be given; nothing in the simulated tenant depends on the others.
     let settings = catalog.settings.iter().filter(|(_, default)| default.is_empty());
     for (name, _) in settings.filter(|(name, _)| catalog.needs_setting(name)) {
         tenant.insert(name.as_str(), "sim");
+    }
+    for (name, value) in (world.vendor.ways.settings)(world) {
+        tenant.insert(name, value);
     }
     if let Some(file) = ca_file {
         tenant.insert("ca_file", file.display().to_string());

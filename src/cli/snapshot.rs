@@ -9,6 +9,7 @@ use crate::base::coverage::Row;
 use crate::base::ids::PlanId;
 use crate::base::key::Kind;
 use crate::base::time::{Clock, SystemClock};
+use crate::catalog::{self, Provider};
 use crate::cli::args::{Global, SnapshotArgs};
 use crate::cli::coverage;
 use crate::cli::open::{Opened, open, watched};
@@ -18,7 +19,7 @@ use crate::cli::{Exit, Failure};
 use crate::collect::due::{FULL_SWEEP_EVERY, Full};
 use crate::collect::imported::FILES_NOTE;
 use crate::collect::mark::Mark;
-use crate::collect::{self, Collected, Silent};
+use crate::collect::{self, Collected, PROVIDER_NOTE, Silent};
 use crate::daemon::{Attempt, AttemptError, Tail, Watched, Wish};
 use crate::json::{Object, Value};
 use crate::provider::Live;
@@ -214,6 +215,10 @@ fn print(global: &Global, name: &str, collected: &Collected) {
             global.output.note(format!("  everything: {}", full.reason()));
         }
         _ => {}
+    }
+    let provider = snapshot.notes.get(PROVIDER_NOTE).and_then(|name| catalog::provider(name).ok());
+    if let Some(caveat) = provider.and_then(Provider::caveat) {
+        global.output.note(format!("  {caveat}"));
     }
     coverage(global, snapshot, &collected.gaps);
 }

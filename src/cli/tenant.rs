@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::base::coverage::State;
-use crate::catalog::{self, RestoreClass};
+use crate::catalog::{self, Provider, RestoreClass};
 use crate::cli::args::{Global, TenantCommand};
 use crate::cli::config::{Config, ConfigError, TenantConfig, is_name, locate};
 use crate::cli::open::{Purpose, connect};
@@ -39,7 +39,7 @@ fn add(global: &Global, name: &str, provider: &str, url: &str, settings: &[Strin
     if config.tenant(name).is_ok() {
         return Err(Failure::usage(format!("there is a tenant `{name}` already")));
     }
-    catalog::provider(provider)?;
+    let catalog = catalog::provider(provider)?;
     let block = block(name, provider, url, settings)?;
     let file = locate(global.config.as_deref());
     let before = if file.exists() { read(&file)? } else { String::new() };
@@ -47,9 +47,12 @@ fn add(global: &Global, name: &str, provider: &str, url: &str, settings: &[Strin
     let after = format!("{before}{gap}{block}");
     // The whole file is read as it would be next time, before it is written.
     let parsed = Config::parse(&after, &file)?;
-    parsed.tenant(name)?.provider_settings(catalog::provider(provider)?)?;
+    parsed.tenant(name)?.provider_settings(catalog)?;
     write(&file, &after)?;
     global.output.line(format!("tenant `{name}` added to {}", file.display()));
+    if let Some(caveat) = catalog.caveat() {
+        global.output.warn(caveat);
+    }
     global.output.note(format!("`lastgood tenant test {name}` says what the credential can do"));
     Ok(Exit::Done)
 }
@@ -178,7 +181,10 @@ async fn test(global: &Global, name: &str) -> Result<Exit, Failure> {
     if global.output.json {
         global.output.document(&document(name, &identity, &rights.writing, &probed));
     } else {
-        text(global, tenant, &identity, &probed);
+        text(global, tenant, live.catalog(), &identity, &probed);
+    }
+    if let Some(caveat) = live.catalog().caveat() {
+        global.output.warn(caveat);
     }
     if !rights.known {
         global
@@ -198,7 +204,7 @@ async fn test(global: &Global, name: &str) -> Result<Exit, Failure> {
     Ok(if probed.kinds.iter().any(gap) { Exit::Incomplete } else { Exit::Done })
 }
 
-fn text(global: &Global, tenant: &TenantConfig, identity: &str, probed: &Probed) {
+fn text(global: &Global, tenant: &TenantConfig, catalog: &Provider, identity: &str, probed: &Probed) {
     let probes = &probed.kinds;
     global.output.line(format!(
         "{}: {} at {}, identity {}",
@@ -230,7 +236,8 @@ fn text(global: &Global, tenant: &TenantConfig, identity: &str, probed: &Probed)
         }
     }
     if tenant.restore_auth.is_none() {
-        let reached = probes.iter().filter(|probe| probe.state != State::NoApi);
+        let proven = |kind| catalog.kind(kind).is_some_and(|spec| catalog.unproven(spec).is_none());
+        let reached = probes.iter().filter(|probe| probe.state != State::NoApi && proven(&probe.kind));
         let kinds = reached.filter(|probe| probe.restorable != RestoreClass::Never).count();
         global.output.note(format!("{kinds} kinds can be restored once `restore_auth` is given"));
     }

@@ -153,7 +153,7 @@ impl Drafts<'_> {
         let keys = [&draft.key, &draft.item.live_key];
         if let Some(reason) = own
             .forbids(spec, draft.item.case, keys, body, along)
-            .or_else(|| refusal(draft))
+            .or_else(|| refusal(inputs, draft))
             .or_else(|| self.homeless(reach, draft))
         {
             return Ok(Outcome::Refused(reason));
@@ -169,11 +169,14 @@ impl Drafts<'_> {
     }
 }
 
-fn refusal(draft: &Draft<'_>) -> Option<String> {
+fn refusal(inputs: &Inputs<'_>, draft: &Draft<'_>) -> Option<String> {
     let spec = draft.spec;
     let body = draft.item.goal.as_ref().or(draft.item.live.as_ref());
     if spec.restore.class == RestoreClass::Never {
         return Some(spec.restore.reason.clone());
+    }
+    if let Some(reason) = inputs.catalog.unproven(spec) {
+        return Some(reason);
     }
     let by_vendor = body.is_some_and(|body| spec.is_the_vendors(body));
     match draft.item.case {

@@ -226,7 +226,7 @@ impl Door {
         url: &str,
         now: Timestamp,
     ) -> Result<BTreeSet<String>, Refusal> {
-        let invalid = || Refusal::new(401, "E0000011", "Invalid token provided");
+        let invalid = Refusal::unknown;
         let shown = request.headers.get("authorization").and_then(|text| text.strip_prefix("DPoP "));
         let token = shown.map(str::to_owned).ok_or_else(invalid)?;
         let address = format!("{url}{}", request.path);

@@ -85,7 +85,7 @@ impl What {
     /// What the vendor says when it refuses so.
     fn refusal(self) -> Refusal {
         let (status, code, summary) = match self {
-            Self::TooMany => (429, "E0000047", "API call exceeded rate limit due to too many requests."),
+            Self::TooMany => return Refusal::too_many(),
             Self::Locked => {
                 (423, "E0000239", "Policy priorities are being reconciled. Please try again later.")
             }
@@ -93,11 +93,9 @@ impl What {
                 (401, "E0000015", "You do not have permission to access the feature you are requesting")
             }
             Self::Invalid => (400, "E0000001", "Api validation failed: type"),
-            Self::Forbidden => {
-                (403, "E0000006", "You do not have permission to perform the requested action")
-            }
-            Self::NoCall => (404, "E0000022", "The endpoint does not support the provided HTTP method"),
-            Self::NoMethod => (405, "E0000022", "The endpoint does not support the provided HTTP method"),
+            Self::Forbidden => return Refusal::denied(),
+            Self::NoCall => return Refusal::no_call(404),
+            Self::NoMethod => return Refusal::no_call(405),
             _ => (500, "E0000009", "Internal Server Error"),
         };
         Refusal::new(status, code, summary)
@@ -133,34 +131,41 @@ impl Faults {
         struck
     }
 
-    /// The answer of a fault that strikes before anything is done.
-    pub(super) fn strike(&mut self, request: &Request) -> Option<Response> {
-        match self.fitting(request, true)? {
-            What::Drop => Some(Response { status: 0, headers: Vec::new(), body: Body::Dropped }),
-            what => Some(what.refusal().into_response("oaeFaultOnRequest0000".into())),
-        }
+    /// The refusal of a fault that strikes before anything is done; none in it where the connection ends.
+    pub(super) fn strike(&mut self, request: &Request) -> Option<Option<Refusal>> {
+        let what = self.fitting(request, true)?;
+        Some((what != What::Drop).then(|| what.refusal()))
     }
 
     /// What a fault makes of an answer.
-    pub(super) fn distort(&mut self, request: &Request, mut answer: Response) -> Response {
+    ///
+    /// # Errors
+    /// The change is made, and a refusal is what comes of it.
+    pub(super) fn distort(&mut self, request: &Request, mut answer: Response) -> Result<Response, Refusal> {
         if self.faults.is_empty() || answer.status >= 400 {
-            return answer;
+            return Ok(answer);
         }
         match self.fitting(request, false) {
             Some(What::ShortList) => {
-                if let Body::Json(Value::Array(rows)) = &mut answer.body {
-                    rows.pop();
+                match &mut answer.body {
+                    Body::Json(Value::Array(rows)) => {
+                        rows.pop();
+                    }
+                    Body::Json(body) => {
+                        body.get_mut("value").and_then(Value::as_array_mut).and_then(Vec::pop);
+                    }
+                    _ => {}
                 }
-                answer
+                Ok(answer)
             }
             Some(What::Strange) => {
                 if let Body::Json(body) = &mut answer.body {
                     strew(body);
                 }
-                answer
+                Ok(answer)
             }
-            Some(what) => what.refusal().into_response("oaeFaultOnRequest0000".into()),
-            None => answer,
+            Some(what) => Err(what.refusal()),
+            None => Ok(answer),
         }
     }
 }

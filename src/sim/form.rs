@@ -127,6 +127,12 @@ pub struct Form {
     pub quick: Vec<Pointer>,
     /// The field by whose number or text a list is sorted; default: the order in which they were made.
     pub sort: Option<Pointer>,
+    /// Members that come where the query does not say which; empty: all.
+    #[serde(default)]
+    pub unasked: Vec<String>,
+    /// Members that come only where the query expands them.
+    #[serde(default)]
+    pub expands: Vec<String>,
     /// Rows of a page where the request does not say; 0: all.
     #[serde(default)]
     pub page: usize,

@@ -7,8 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::{Returned, Shape};
 use crate::json::Value;
-use crate::sim::door::TOKEN_PATH;
-use crate::sim::fill::{Scope, fresh_id};
+use crate::sim::fill::Scope;
 use crate::sim::form::{Extra, Form, Links, Stage};
 use crate::sim::routes::{Op, Route};
 use crate::sim::vendor::empty_object;
@@ -48,38 +47,30 @@ pub struct Work {
 
 /// Answers a request and changes the world accordingly.
 pub fn handle(world: &mut World, request: &Request) -> Response {
-    if let Some(answer) = world.faults.strike(request) {
-        return answer;
+    let ways = world.vendor.ways;
+    match world.faults.strike(request) {
+        Some(Some(refusal)) => return world.refuse(refusal),
+        Some(None) => return Response { status: 0, headers: Vec::new(), body: Body::Dropped },
+        None => {}
     }
-    if let (Some(door), "POST", TOKEN_PATH) =
-        (&mut world.door, request.method.as_str(), request.path.as_str())
-    {
-        return door.token(request, &world.org.url, world.now, &world.entropy);
+    if let Some(answer) = (ways.token)(world, request) {
+        return answer;
     }
     let answered = match world.workflows.is_asked(request) {
         true => workflows::handle(world, request),
         false => admitted(world, request).and_then(|scopes| dispatch(world, request, scopes.as_ref())),
     };
     let mut answer = answered.unwrap_or_else(|refusal| world.refuse(refusal));
-    let headers = world.windows.headers();
-    answer.headers.extend(headers);
-    world.faults.distort(request, answer)
+    if ways.tells_windows {
+        answer.headers.extend(world.windows.headers());
+    }
+    world.faults.distort(request, answer).unwrap_or_else(|refusal| world.refuse(refusal))
 }
 
 /// The scopes of the token that a request brings; `None` where it has no bounds.
 pub(super) fn admitted(world: &mut World, request: &Request) -> Result<Option<BTreeSet<String>>, Refusal> {
-    let brought = request.headers.get("authorization").map(String::as_str);
-    // The vendor's own Python client sends the scheme and the token without a space between them.
-    let brought = brought.and_then(|text| text.strip_prefix("SSWS")).map(str::trim_start);
-    let now = world.now;
-    world.acting = brought.and_then(|token| world.people.get(token)).cloned();
-    let scopes = match &mut world.door {
-        _ if world.acting.is_some() => None,
-        _ if world.token.is_none() || brought.is_some() && brought == world.token.as_deref() => None,
-        Some(door) => Some(door.admit(request, &world.org.url, now)?),
-        None => return Err(Refusal::new(401, "E0000011", "Invalid token provided")),
-    };
-    world.windows.count(request, now).map(|()| scopes)
+    let scopes = (world.vendor.ways.admit)(world, request)?;
+    world.windows.count(request, world.now).map(|()| scopes)
 }
 
 /// Refuses a call for which the token has no scope.
@@ -94,7 +85,7 @@ fn permitted(world: &World, route: &Route, scopes: &BTreeSet<String>) -> Result<
     if needed.is_empty() || needed.iter().any(|scope| scopes.contains(scope)) {
         return Ok(());
     }
-    Err(Refusal::new(403, "E0000006", "You do not have permission to perform the requested action"))
+    Err(Refusal::denied())
 }
 
 fn dispatch(
@@ -105,11 +96,7 @@ fn dispatch(
     let vendor = world.vendor;
     let Some(found) = vendor.routes.find(&request.method, &request.path) else {
         let wrong_method = vendor.routes.knows_path(&request.path);
-        let message = "The endpoint does not support the provided HTTP method";
-        return Err(match wrong_method {
-            true => Refusal::new(405, "E0000022", message),
-            false => Refusal::new(404, "E0000022", message),
-        });
+        return Err(Refusal::no_call(if wrong_method { 405 } else { 404 }));
     };
     if world.lacking.iter().any(|path| found.route.path.starts_with(path)) {
         return Err(Refusal::new(
@@ -122,7 +109,7 @@ fn dispatch(
         permitted(world, found.route, scopes)?;
     }
     if request.broken {
-        return Err(Refusal::new(400, "E0000003", "The request body was not well-formed."));
+        return Err(Refusal::malformed());
     }
     let route = found.route.clone();
     let params: BTreeMap<_, _> = route.params.iter().cloned().zip(found.values.iter().cloned()).collect();
@@ -224,8 +211,7 @@ fn note_extra(world: &mut World, ask: &Ask, route: &Extra, id: &str) {
 impl World {
     /// A refusal as an answer.
     pub(super) fn refuse(&self, refusal: Refusal) -> Response {
-        let id = fresh_id(&self.entropy, "oae");
-        refusal.into_response(id)
+        (self.vendor.ways.refused)(self, refusal)
     }
 
     /// The stored ids of the parents that a path names.
@@ -294,7 +280,7 @@ impl World {
     pub fn shape(&mut self, ask: &Ask, work: &mut Work) -> Result<(), Refusal> {
         let vendor = self.vendor;
         let Some(form) = vendor.form(ask.route.kind) else {
-            if work.stage == Stage::Show && work.body.get("_links").is_none() {
+            if vendor.ways.links && work.stage == Stage::Show && work.body.get("_links").is_none() {
                 crate::sim::links::put(self, ask, work);
             }
             return Ok(());
@@ -304,7 +290,7 @@ impl World {
         let Work { id, body, old, .. } = work;
         self.scope(ask, id, old, |scope, _| scope.apply(&form.layer, stage, body));
         self.compute(form, ask, work)?;
-        if stage == Stage::Show && form.links == Links::Standard {
+        if vendor.ways.links && stage == Stage::Show && form.links == Links::Standard {
             crate::sim::links::put(self, ask, work);
         }
         // Links that came with the body are shown as they are.
@@ -346,6 +332,9 @@ impl World {
             members.retain(|name, _| !name.starts_with('_') || matches!(name, "_links" | "_embedded"));
         }
         self.hide(ask.route.kind, &mut work.body);
+        if stages.contains(&Stage::Show) {
+            (self.vendor.ways.show)(self, ask, &mut work.body);
+        }
         Ok(work.body)
     }
 
@@ -379,6 +368,6 @@ pub fn sent(ask: &Ask) -> Result<Value, Refusal> {
     match &ask.request.body {
         None => Ok(empty_object()),
         Some(body @ Value::Object(_)) => Ok(body.clone()),
-        Some(_) => Err(Refusal::new(400, "E0000003", "The request body was not well-formed.")),
+        Some(_) => Err(Refusal::malformed()),
     }
 }

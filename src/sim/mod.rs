@@ -25,6 +25,7 @@ pub mod wire;
 pub mod workflows;
 pub mod world;
 
+pub mod entra;
 mod links;
 mod okta;
 mod operations;
@@ -32,6 +33,7 @@ mod page;
 mod reading;
 mod shelf;
 mod tls;
+pub mod ways;
 mod writing;
 
 pub use handle::handle;

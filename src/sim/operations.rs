@@ -11,7 +11,7 @@ use crate::sim::wire::Refusal;
 /// # Errors
 /// Any other body is not well-formed.
 pub(super) fn listed(ask: &Ask) -> Result<Vec<Value>, Refusal> {
-    let malformed = || Refusal::new(400, "E0000003", "The request body was not well-formed.");
+    let malformed = Refusal::malformed;
     let items = ask.request.body.as_ref().and_then(Value::as_array).ok_or_else(malformed)?;
     match items.iter().all(|item| item.as_object().is_some()) && !items.is_empty() {
         true => Ok(items.to_vec()),

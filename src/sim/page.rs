@@ -3,14 +3,18 @@
 //! A cursor is opaque: the place of the last row shown, under a sum that only this file makes.
 
 use crate::catalog::Paging;
-use crate::json::{Object, Value};
+use crate::json::{Object, Pointer, Value};
 use crate::sim::wire::{Refusal, Request};
 
 /// Rows of a page; `usize::MAX` where there are no pages.
-pub(super) fn size(request: &Request, paging: Option<&Paging>, default: usize) -> Result<usize, Refusal> {
+pub(super) fn size(
+    request: &Request,
+    paging: Option<&Paging>,
+    (usual, default): (&str, usize),
+) -> Result<usize, Refusal> {
     let (name, most) = match paging {
         Some(Paging::LinkHeader { limit, size } | Paging::BodyLink { limit, size, .. }) => {
-            (limit.as_deref().unwrap_or("limit"), size.map_or(200, |size| size as usize))
+            (limit.as_deref().unwrap_or(usual), size.map_or(200, |size| size as usize))
         }
         _ => return Ok(usize::MAX),
     };
@@ -26,12 +30,9 @@ pub(super) fn size(request: &Request, paging: Option<&Paging>, default: usize) -
 }
 
 /// The place after which the page begins.
-pub(super) fn after(request: &Request) -> Result<Option<u64>, Refusal> {
-    let Some(text) = request.asked("after").filter(|text| !text.is_empty()) else { return Ok(None) };
-    let wrong = || {
-        let refusal = Refusal::new(400, "E0000031", "Invalid search criteria.");
-        Refusal { causes: vec!["Invalid cursor.".into()], ..refusal }
-    };
+pub(super) fn after(request: &Request, name: &str) -> Result<Option<u64>, Refusal> {
+    let Some(text) = request.asked(name).filter(|text| !text.is_empty()) else { return Ok(None) };
+    let wrong = || Refusal { causes: vec!["Invalid cursor.".into()], ..Refusal::query("") };
     open_cursor(text).map(Some).ok_or_else(wrong)
 }
 
@@ -67,7 +68,7 @@ fn open_cursor(text: &str) -> Option<u64> {
 fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+        if byte.is_ascii_alphanumeric() || b"-_.~$".contains(&byte) {
             out.push(char::from(byte));
         } else {
             out.push('%');
@@ -90,23 +91,23 @@ pub(super) fn own(base: &str, request: &Request) -> String {
 }
 
 /// The URL of what follows a place.
-pub(super) fn link(base: &str, request: &Request, place: u64) -> String {
-    let mut query: Vec<_> = request.query.iter().filter(|(name, _)| name != "after").cloned().collect();
-    query.insert(0, ("after".into(), cursor(place)));
+pub(super) fn link(base: &str, request: &Request, name: &str, place: u64) -> String {
+    let mut query: Vec<_> = request.query.iter().filter(|(other, _)| other != name).cloned().collect();
+    query.insert(0, (name.into(), cursor(place)));
     url(base, request, &query)
 }
 
-/// Puts the link to what follows into the body.
-pub(super) fn put_body_link(body: &mut Value, url: &str) {
-    let Some(members) = body.as_object_mut() else { return };
-    let next = Value::from(Object::from_pairs([("href", Value::from(url))]));
-    match members.get_mut("_links").and_then(Value::as_object_mut) {
-        Some(links) => {
-            links.insert("next", next);
+/// Puts the link to what follows into the body, with the objects round it.
+pub(super) fn put_next(body: &mut Value, at: &Pointer, url: &str) {
+    let mut value = Value::from(url);
+    let names: Vec<&str> = at.segments().collect();
+    for (depth, name) in (0..names.len()).zip(&names).rev() {
+        let above = Pointer::from_segments(names[..depth].iter().copied());
+        if let Some(members) = above.get_mut(body).and_then(Value::as_object_mut) {
+            members.insert(*name, value);
+            return;
         }
-        None => {
-            members.insert("_links", Object::from_pairs([("next", next)]));
-        }
+        value = Object::from_pairs([(*name, value)]).into();
     }
 }
 

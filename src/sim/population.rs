@@ -14,16 +14,16 @@ use crate::sim::okta;
 use crate::sim::wire::{Body, Request};
 use crate::sim::world::World;
 
-const FIRST: [&str; 24] = [
+pub(super) const FIRST: [&str; 24] = [
     "Ada", "Ben", "Chloe", "Dev", "Elif", "Femi", "Gita", "Hugo", "Ines", "Jun", "Kofi", "Lea", "Mika",
     "Nora", "Omar", "Pia", "Quinn", "Rosa", "Sven", "Tara", "Umar", "Vera", "Wei", "Yara",
 ];
-const LAST: [&str; 24] = [
+pub(super) const LAST: [&str; 24] = [
     "Abara", "Berg", "Costa", "Diaz", "Ekholm", "Farah", "Gruber", "Haddad", "Ito", "Jansen", "Kaya",
     "Lopez", "Moreau", "Novak", "Okafor", "Petrov", "Quist", "Rossi", "Sato", "Tran", "Usman", "Varga",
     "Weber", "Zhou",
 ];
-const DEPARTMENTS: [&str; 8] =
+pub(super) const DEPARTMENTS: [&str; 8] =
     ["Engineering", "Finance", "Legal", "Operations", "People", "Research", "Sales", "Support"];
 
 /// How many of each a tenant has.
@@ -53,14 +53,18 @@ impl Sizes {
 }
 
 /// Draws numbers from the seed.
-struct Dice(SeededEntropy);
+pub(super) struct Dice(SeededEntropy);
 
 impl Dice {
-    fn below(&self, bound: usize) -> usize {
+    pub(super) fn new(entropy: SeededEntropy) -> Self {
+        Self(entropy)
+    }
+
+    pub(super) fn below(&self, bound: usize) -> usize {
         self.0.below(bound)
     }
 
-    fn pick<'a>(&self, words: &[&'a str]) -> &'a str {
+    pub(super) fn pick<'a>(&self, words: &[&'a str]) -> &'a str {
         words[self.below(words.len())]
     }
 }
@@ -76,6 +80,11 @@ pub fn populate(world: &mut World, users: usize, seed: u64) {
 
 /// The same, with so many of each.
 pub fn populate_to(world: &mut World, sizes: &Sizes, seed: u64) {
+    (world.vendor.ways.populate)(world, sizes, seed);
+}
+
+/// An organisation of Okta.
+pub(super) fn organisation(world: &mut World, sizes: &Sizes, seed: u64) {
     let dice = Dice(SeededEntropy::new(seed ^ 0x504f_5055));
     let (token, windows) = (world.token.take(), std::mem::take(&mut world.windows));
     let groups = make_groups(world, sizes.groups);

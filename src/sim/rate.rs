@@ -88,7 +88,7 @@ impl Windows {
         }
     }
 
-    fn set(&mut self, bucket: Bucket) {
+    pub(super) fn set(&mut self, bucket: Bucket) {
         self.limits.retain(|known| (&known.path, known.exact) != (&bucket.path, bucket.exact));
         self.limits.push(bucket);
         // An exact path says most, then the longest.
@@ -113,9 +113,7 @@ impl Windows {
         window.used += u32::from(!full);
         self.last = Some(*window);
         match full {
-            true => {
-                Err(Refusal::new(429, "E0000047", "API call exceeded rate limit due to too many requests."))
-            }
+            true => Err(Refusal::too_many()),
             false => Ok(()),
         }
     }

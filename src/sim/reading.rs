@@ -21,7 +21,9 @@ use crate::sim::world::World;
 pub(super) fn get(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
     let id = existing(world, ask)?;
     let body = world.copy(ask.route.kind, &ask.parents, &id).unwrap_or_default();
-    Ok(Response::json(200, world.shown(ask, &id, &[Stage::Show], body)?))
+    let mut shown = world.shown(ask, &id, &[Stage::Show], body)?;
+    (world.vendor.ways.around)(world, ask, &mut shown);
+    Ok(Response::json(200, shown))
 }
 
 /// The stored id of the instance that the path names.
@@ -37,7 +39,10 @@ pub(super) fn existing(world: &mut World, ask: &Ask) -> Result<String, Refusal> 
     let vendor = world.vendor;
     let form = vendor.form(kind);
     let single = vendor.provider.kinds[kind].shape == Shape::Singleton;
-    let born_with = form.is_none_or(|form| form.initial.is_empty() && !form.absent);
+    let born_with = match form {
+        Some(form) => form.initial.is_empty() && !form.absent,
+        None => vendor.ways.singletons,
+    };
     if single && born_with || form.is_some_and(|form| form.always) {
         let body = born(world, ask, &part)?;
         world.put(kind, &ask.parents, &part, body);
@@ -70,10 +75,11 @@ pub(super) fn list(world: &mut World, ask: &Ask, read: usize) -> Result<Response
     let spec = &vendor.provider.kinds[ask.route.kind];
     let form = vendor.form(ask.route.kind);
     let read = &spec.read[read];
-    let filter = query_filter(ask, form)?;
+    let ways = vendor.ways;
+    let filter = query_filter(world, ask, form)?;
     let paging = read.paging.as_ref().and_then(|name| vendor.provider.paging.get(name));
-    let size = page::size(ask.request, paging, form.map_or(0, |form| form.page))?;
-    let after = page::after(ask.request)?;
+    let size = page::size(ask.request, paging, (ways.limit, form.map_or(0, |form| form.page)))?;
+    let after = page::after(ask.request, ways.cursor)?;
     let rows = select(world, ask, form, &filter, after, size);
     let mut rows = rows;
     if let Some(at) = form.and_then(|form| form.sort.as_ref()) {
@@ -90,12 +96,15 @@ pub(super) fn list(world: &mut World, ask: &Ask, read: usize) -> Result<Response
     for (_, id, body) in rows {
         bodies.push(world.shown(ask_row, &id, &[Stage::Show, Stage::Row], body)?);
     }
-    let next = next.map(|place| page::link(&world.org.url, ask.request, place));
-    let body_link = matches!(paging, Some(Paging::BodyLink { .. }));
-    let mut answer = Response::json(200, wrapped(world, ask, form, read, bodies)?);
+    let next = next.map(|place| page::link(&world.org.url, ask.request, ways.cursor, place));
+    let mut body = wrapped(world, ask, form, read, bodies)?;
+    (ways.around)(world, ask, &mut body);
+    let mut answer = Response::json(200, body);
     if let Some(url) = &next {
-        match (&mut answer.body, body_link) {
-            (crate::sim::wire::Body::Json(body), true) => page::put_body_link(body, url),
+        match (&mut answer.body, paging) {
+            (crate::sim::wire::Body::Json(body), Some(Paging::BodyLink { next, .. })) => {
+                page::put_next(body, next, url);
+            }
             _ => {
                 let own = page::own(&world.org.url, ask.request);
                 answer.headers.push(("link".into(), format!("<{own}>; rel=\"self\"")));
@@ -134,15 +143,9 @@ fn select(
 }
 
 /// What the query asks of a row.
-fn query_filter(ask: &Ask, form: Option<&Form>) -> Result<Filter, Refusal> {
-    let mut filter = Filter::default();
-    for name in ["filter", "search"] {
-        if let Some(text) = ask.request.asked(name).filter(|text| !text.is_empty()) {
-            filter.and(Filter::parse(text).map_err(|message| {
-                Refusal::new(400, "E0000031", format!("Invalid search criteria. {message}"))
-            })?);
-        }
-    }
+fn query_filter(world: &World, ask: &Ask, form: Option<&Form>) -> Result<Filter, Refusal> {
+    let asked = (world.vendor.ways.filter)(ask.request);
+    let mut filter = asked.map_err(|message| Refusal::query(&message))?;
     let Some(form) = form else { return Ok(filter) };
     for name in &form.needs {
         if ask.request.asked(name).is_none() {

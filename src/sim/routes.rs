@@ -91,6 +91,10 @@ impl Routes {
 
     fn add_kind(&mut self, provider: &Provider, number: usize) {
         let spec = &provider.kinds[number];
+        // What nobody reads so far is not answered either.
+        if spec.unread.as_ref().is_some_and(|unread| unread.not_yet) {
+            return;
+        }
         let single = spec.shape == Shape::Singleton;
         let own = usize::from(!single);
         for (read, place) in spec.read.iter().zip(0..) {
@@ -111,7 +115,12 @@ impl Routes {
         for template in spec.get.iter().chain(&spec.same) {
             let path = template.bare();
             let placeholders = count(&path);
-            self.add("GET", &path, number, Op::Get, placeholders.saturating_sub(own));
+            let first = spec.read.first().and_then(|read| read.path.as_ref()).map(Template::bare);
+            let lists = !single
+                && !path.ends_with(['}', 'f'])
+                && first.is_some_and(|first| count(&first) == placeholders);
+            let op = if lists { Op::List(0) } else { Op::Get };
+            self.add("GET", &path, number, op, placeholders.saturating_sub(if lists { 0 } else { own }));
         }
         let item = spec.get.as_ref().map(|template| template.bare());
         let depth = item.as_deref().map(|path| count(path).saturating_sub(own));

@@ -1,6 +1,6 @@
 //! One of everything: an organisation that holds at least one instance of each kind that can be read.
 //!
-//! A list of steps (`okta/sample/*.toml`): requests as an administrator sends them, and what no request
+//! A list of steps (`okta/sample/*.toml`, `entra/sample/*.toml`): requests as an administrator sends them, and what no request
 //! makes, because people, devices and agents make it, put in as it is. Texts hold the placeholders of
 //! [`crate::sim::fill`] and the names under which earlier steps kept a value.
 
@@ -151,15 +151,18 @@ fn whole(world: &World, spec: &KindSpec, id: String, body: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sim::vendor::VENDORS;
     use crate::sim::{populate, vendor};
 
     #[test]
     fn every_step_is_taken() {
         let now = "2026-06-15T12:00:00Z".parse().unwrap();
-        let mut world = World::new(vendor("okta").unwrap(), "https://acme.okta.example", 7, now);
-        // As it is served: the sample changes what comes with people and their organisation.
-        populate(&mut world, 3, 7);
-        sample(&mut world).unwrap();
-        assert!(world.log.is_empty(), "nobody watched");
+        for name in VENDORS {
+            let mut world = World::new(vendor(name).unwrap(), "https://acme.okta.example", 7, now);
+            // As it is served: the sample changes what comes with people and their organisation.
+            populate(&mut world, 3, 7);
+            sample(&mut world).unwrap();
+            assert!(world.log.is_empty(), "{name}: nobody watched");
+        }
     }
 }

@@ -6,11 +6,13 @@ use std::sync::LazyLock;
 use crate::base::key::Kind;
 use crate::catalog::{Provider, provider};
 use crate::json::Value;
+use crate::sim::entra;
 use crate::sim::form::{Form, Forms};
 use crate::sim::handle::{Ask, Work};
 use crate::sim::okta;
 use crate::sim::routes::Routes;
 use crate::sim::sample::{Sample, Step};
+use crate::sim::ways::Ways;
 use crate::sim::wire::{Refusal, Response};
 use crate::sim::world::World;
 
@@ -24,14 +26,16 @@ pub type CallHook = fn(&mut World, &Ask) -> Result<Response, Refusal>;
 pub struct Vendor {
     /// The catalogue.
     pub provider: &'static Provider,
+    /// What it does its own way.
+    pub ways: &'static Ways,
     /// Calls.
     pub routes: Routes,
     /// Calls outside the catalogue, as the forms say.
     pub forms: Forms,
     /// Steps that make one of each kind.
     pub sample: Vec<Step>,
-    body_hooks: &'static [(&'static str, BodyHook)],
-    call_hooks: &'static [(&'static str, CallHook)],
+    body_hooks: BodyHooks,
+    call_hooks: CallHooks,
     numbers: HashMap<Kind, usize>,
     by_kind: HashMap<usize, usize>,
 }
@@ -39,11 +43,18 @@ pub struct Vendor {
 /// Names and texts of data files.
 type Files = &'static [(&'static str, &'static str)];
 
+/// Calculations by name.
+type BodyHooks = &'static [(&'static str, BodyHook)];
+type CallHooks = &'static [(&'static str, CallHook)];
+
+static ENTRA: LazyLock<Result<Vendor, String>> =
+    LazyLock::new(|| Vendor::entra(provider("entra").map_err(|error| error.to_string())?));
+
 static OKTA: LazyLock<Result<Vendor, String>> =
     LazyLock::new(|| Vendor::okta(provider("okta").map_err(|error| error.to_string())?));
 
 /// The vendors that can be simulated.
-pub const VENDORS: [&str; 1] = ["okta"];
+pub const VENDORS: [&str; 2] = ["okta", "entra"];
 
 /// The vendor of this name.
 ///
@@ -52,6 +63,7 @@ pub const VENDORS: [&str; 1] = ["okta"];
 pub fn vendor(name: &str) -> Result<&'static Vendor, String> {
     match name {
         "okta" => OKTA.as_ref().map_err(Clone::clone),
+        "entra" => ENTRA.as_ref().map_err(Clone::clone),
         _ => Err(format!("no simulator for `{name}`; there is one for: {}", VENDORS.join(", "))),
     }
 }
@@ -62,14 +74,24 @@ impl Vendor {
     /// # Errors
     /// The forms and the catalogue do not fit each other.
     pub fn okta(catalog: &'static Provider) -> Result<Self, String> {
-        Self::new(catalog, (okta::FORMS, okta::SAMPLE), okta::BODY_HOOKS, okta::CALL_HOOKS)
+        let hooks = (okta::BODY_HOOKS, okta::CALL_HOOKS);
+        Self::new(catalog, &okta::ways::WAYS, (okta::FORMS, okta::SAMPLE), hooks)
+    }
+
+    /// Entra ID as a catalogue describes it, the embedded one or another.
+    ///
+    /// # Errors
+    /// The forms and the catalogue do not fit each other.
+    pub fn entra(catalog: &'static Provider) -> Result<Self, String> {
+        let hooks = (entra::BODY_HOOKS, entra::CALL_HOOKS);
+        Self::new(catalog, &entra::WAYS, (entra::FORMS, entra::SAMPLE), hooks)
     }
 
     fn new(
         provider: &'static Provider,
+        ways: &'static Ways,
         (files, steps): (Files, Files),
-        body_hooks: &'static [(&'static str, BodyHook)],
-        call_hooks: &'static [(&'static str, CallHook)],
+        (body_hooks, call_hooks): (BodyHooks, CallHooks),
     ) -> Result<Self, String> {
         let mut forms = Forms::default();
         for (file, text) in files {
@@ -93,7 +115,7 @@ impl Vendor {
             }
         }
         let routes = Routes::new(provider, &forms);
-        let vendor = Self { provider, routes, forms, sample, body_hooks, call_hooks, numbers, by_kind };
+        let vendor = Self { provider, ways, routes, forms, sample, body_hooks, call_hooks, numbers, by_kind };
         vendor.check()?;
         Ok(vendor)
     }

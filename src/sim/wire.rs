@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::key::decode_part;
-use crate::json::{Limits, Object, Pointer, Value, parse};
+use crate::json::{Limits, Pointer, Value, parse};
 
 /// A request, as far as an answer depends on it.
 #[derive(Clone, Debug, Default)]
@@ -120,9 +120,35 @@ impl Response {
     }
 }
 
+/// What a refusal comes of, where every vendor knows the like and each has a code of its own for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Why {
+    /// Something of the vendor's own: the code says it.
+    #[default]
+    Own,
+    /// There is no such thing.
+    Absent,
+    /// The body is one that the kind does not take.
+    Invalid,
+    /// The body cannot be read.
+    Malformed,
+    /// The token is no token.
+    Unknown,
+    /// The token may not.
+    Denied,
+    /// There is no such call.
+    NoCall,
+    /// The query asks for what cannot be.
+    Query,
+    /// The window is used up.
+    TooMany,
+}
+
 /// A request that the vendor refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
+    /// What it comes of.
+    pub why: Why,
     /// The HTTP status.
     pub status: u16,
     /// The vendor's code: `E0000007`.
@@ -137,34 +163,66 @@ impl Refusal {
     /// A refusal without single faults.
     #[must_use]
     pub fn new(status: u16, code: &str, summary: impl Into<String>) -> Self {
-        Self { status, code: code.into(), summary: summary.into(), causes: Vec::new() }
+        Self { why: Why::Own, status, code: code.into(), summary: summary.into(), causes: Vec::new() }
+    }
+
+    /// The same, of which every vendor knows the like.
+    #[must_use]
+    pub fn because(self, why: Why) -> Self {
+        Self { why, ..self }
     }
 
     /// There is no such thing.
     #[must_use]
     pub fn absent(id: &str, title: &str) -> Self {
         Self::new(404, "E0000007", format!("Not found: Resource not found: {id} ({title})"))
+            .because(Why::Absent)
+    }
+
+    /// The body cannot be read.
+    #[must_use]
+    pub fn malformed() -> Self {
+        Self::new(400, "E0000003", "The request body was not well-formed.").because(Why::Malformed)
+    }
+
+    /// The token is no token.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self::new(401, "E0000011", "Invalid token provided").because(Why::Unknown)
+    }
+
+    /// The token may not.
+    #[must_use]
+    pub fn denied() -> Self {
+        Self::new(403, "E0000006", "You do not have permission to perform the requested action")
+            .because(Why::Denied)
+    }
+
+    /// There is no such call, or not with this method.
+    #[must_use]
+    pub fn no_call(status: u16) -> Self {
+        Self::new(status, "E0000022", "The endpoint does not support the provided HTTP method")
+            .because(Why::NoCall)
+    }
+
+    /// The query asks for what cannot be.
+    #[must_use]
+    pub fn query(said: &str) -> Self {
+        Self::new(400, "E0000031", format!("Invalid search criteria. {said}").trim_end()).because(Why::Query)
+    }
+
+    /// The window is used up.
+    #[must_use]
+    pub fn too_many() -> Self {
+        Self::new(429, "E0000047", "API call exceeded rate limit due to too many requests.")
+            .because(Why::TooMany)
     }
 
     /// A body with faults, under the name that the vendor gives the thing.
     #[must_use]
     pub fn invalid(title: &str, causes: Vec<String>) -> Self {
         let summary = format!("Api validation failed: {title}");
-        Self { causes, ..Self::new(400, "E0000001", summary) }
-    }
-
-    /// The answer; `error_id` is what the vendor's support would ask for.
-    #[must_use]
-    pub fn into_response(self, error_id: String) -> Response {
-        let cause = |text: &String| Value::from(Object::from_pairs([("errorSummary", text.as_str().into())]));
-        let body = Object::from_pairs([
-            ("errorCode", Value::from(self.code.as_str())),
-            ("errorSummary", self.summary.into()),
-            ("errorLink", self.code.into()),
-            ("errorId", error_id.into()),
-            ("errorCauses", self.causes.iter().map(cause).collect()),
-        ]);
-        Response::json(self.status, body.into())
+        Self { causes, ..Self::new(400, "E0000001", summary).because(Why::Invalid) }
     }
 }
 

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use crate::json::{Object, Value};
 use crate::sim::fill::time_text;
-use crate::sim::log::{note_event, target};
+use crate::sim::log::note_event;
+use crate::sim::okta::log::target;
 use crate::sim::wire::{Refusal, Request, Response};
 use crate::sim::world::World;
 
@@ -54,14 +55,9 @@ pub(super) fn handle(world: &mut World, request: &Request) -> Result<Response, R
     }
     let now = world.now;
     let url = world.workflows.url.clone();
-    let invalid = || Refusal::new(401, "E0000011", "Invalid token provided");
-    let scopes = world.door.as_mut().ok_or_else(invalid)?.admit(request, &url, now)?;
+    let scopes = world.door.as_mut().ok_or_else(Refusal::unknown)?.admit(request, &url, now)?;
     if !scopes.contains(SCOPE) {
-        return Err(Refusal::new(
-            403,
-            "E0000006",
-            "You do not have permission to perform the requested action",
-        ));
+        return Err(Refusal::denied());
     }
     if request.path != INVOKE || request.method != "GET" {
         return Err(Refusal::new(404, "E0000007", "Not found: Resource not found"));

@@ -14,6 +14,7 @@ use crate::base::key::{Kind, SINGLETON};
 use crate::catalog::{KindSpec, Provider};
 use crate::json::{Pointer, Value};
 use crate::sim::door::Door;
+use crate::sim::entra::Registration;
 use crate::sim::faults::Faults;
 use crate::sim::fill::{Org, Scope, fresh_id, uuid};
 use crate::sim::form::{Form, Stage};
@@ -40,6 +41,8 @@ pub struct World {
     pub(super) acting: Option<Person>,
     /// The service app that may come in with tokens of its own.
     pub door: Option<Door>,
+    /// The app registration that may come in with its secret.
+    pub app: Option<Registration>,
     /// How fast it may be asked.
     pub windows: Windows,
     /// Who did what.
@@ -69,8 +72,8 @@ impl World {
         let entropy = SeededEntropy::new(seed);
         let org = Org {
             url: url.trim_end_matches('/').into(),
-            id: fresh_id(&entropy, "00o"),
-            me: fresh_id(&entropy, "00u"),
+            id: if vendor.ways.uuids { uuid(&entropy) } else { fresh_id(&entropy, "00o") },
+            me: if vendor.ways.uuids { uuid(&entropy) } else { fresh_id(&entropy, "00u") },
             pipeline: "idx".into(),
             traits: BTreeMap::new(),
         };
@@ -82,6 +85,7 @@ impl World {
             people: BTreeMap::new(),
             acting: None,
             door: None,
+            app: None,
             windows: Windows::default(),
             log: Log::default(),
             faults: Faults::default(),
@@ -134,6 +138,7 @@ impl World {
     pub(super) fn new_id(&self, form: Option<&Form>) -> String {
         match form {
             Some(form) if form.uuid => uuid(&self.entropy),
+            _ if self.vendor.ways.uuids => uuid(&self.entropy),
             _ => fresh_id(&self.entropy, form.map_or("", |form| form.prefix.as_str())),
         }
     }

@@ -275,6 +275,8 @@ fn reply(world: &mut World, ask: &Ask, work: Work, stage: Stage) -> Result<Respo
         Stage::Created if sent_id => (204, Gives::Nothing),
         Stage::Delete => (204, Gives::Nothing),
         Stage::Action => (200, Gives::Empty),
+        Stage::Created => (vendor.ways.made, Gives::Body),
+        Stage::Updated if !vendor.ways.shows_changed => (204, Gives::Nothing),
         _ => (200, Gives::Body),
     };
     let made = form.and_then(|form| form.made).filter(|_| stage == Stage::Updated && work.made);

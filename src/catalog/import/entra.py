@@ -106,9 +106,22 @@ SECRETS = {
 TARGETS = {"appId": "/appId", "template id": "/templateId", "identifierUri": "/identifierUris/*", "appRoles[].id": "/appRoles/*/id",
            "oauth2PermissionScopes[].id": "/oauth2PermissionScopes/*/id", "oauth2PermissionScopes[].value": "/oauth2PermissionScopes/*/value",
            "appRoles[].id / oauth2PermissionScopes[].id": "/appRoles/*/id"}
+# Kinds of which the facts list several keys, each good alone: the one that every instance has.
+KEYS = {
+    "user": ["userPrincipalName"], "group": ["mailNickname"], "application": ["displayName"], "role_definition": ["displayName"],
+    "conditional_access_policy": ["displayName"], "access_package_catalog": ["displayName"],
+    "access_package": ["displayName", "catalog.id"],
+}
 # What is declared and not read: nobody has tried these against any server.
 LATER = {2: "Not read by this version: it stands in v1.0 and is declared with what is known of it.",
          3: "Not read by this version: it is in preview, rare, or the same in every tenant, and is declared with what is known of it."}
+# What an event says that it was done to, and what may have changed then.
+TARGETS_OF_EVENTS = (
+    ("User", ["user"], []), ("Group", ["group"], ["group_member", "group_owner"]), ("Device", ["device"], ["device_registered_owner"]),
+    ("Application", ["application"], ["application_owner", "application_federated_identity_credential", "application_extension_property"]),
+    ("ServicePrincipal", ["service_principal"], ["service_principal_owner", "app_role_assignment"]),
+    ("Policy", ["conditional_access_policy", "named_location"], []),
+)
 BUCKETS = {"directory": 48000, "conditional_access": 60, "governance": 120}
 
 
@@ -140,10 +153,12 @@ def head(source):
             {"status": 403, "state": "not_permitted", "reason": "The application lacks a permission."},
         ],
         "audit": {
-            "path": "/v1.0/auditLogs/directoryAudits", "paging": "next", "since": "$filter", "since_value": "activityDateTime ge {since}",
+            "path": "/v1.0/auditLogs/directoryAudits", "scopes": ["AuditLog.Read.All"], "paging": "next", "items": ["/value/*"], "since": "$filter", "since_value": "activityDateTime ge {since}",
             "unit": "rfc3339", "id": "/id", "time": "/activityDateTime", "operation": "/activityDisplayName",
-            "resource_type": "/targetResources/0/type", "resource": "/targetResources/0/id", "actor_id": "/initiatedBy/user/id",
-            "actor_name": "/initiatedBy/user/userPrincipalName", "client": "/initiatedBy/app/appId", "address": "/initiatedBy/user/ipAddress",
+            "resource_type": "/targetResources/0/type", "resource": "/targetResources/0/id", "resource_name": "/targetResources/0/displayName", "actor_id": "/initiatedBy/user/id",
+            "actor_name": "/initiatedBy/user/userPrincipalName", "client": "/initiatedBy/app/appId", "address": "/initiatedBy/user/ipAddress", "names": [
+                {"path": "{id}", "types": [word], "means": [f"{kind}/{{id}}" for kind in kinds] + [f"{kind}/{{id}}/*" for kind in below]}
+                for word, kinds, below in TARGETS_OF_EVENTS],
         },
     }
 
@@ -245,7 +260,7 @@ def refs(catalog, docs, kind, row, known):
 def natural_key(kind, row):
     """Pointers of the natural key; what lies in the parent or the tenant is left to the address."""
     kind["name"] = []
-    for part in row["natural_key"]:
+    for part in KEYS.get(row["type"], row["natural_key"]):
         at = pattern(re.sub(r" \(.*\)$", "", part))
         if part.startswith("("):
             continue
@@ -332,7 +347,9 @@ def scopes(kind, row):
     for op in row["operations"].values():
         rights = op.get("permission") if isinstance(op, dict) else None
         write += [rights["least"]] if rights and rights.get("least") else []
-    kind["scopes"] = {"read": [permission["least"]] if permission.get("least") else [], "write": list(dict.fromkeys(write))}
+    # A kind of several types has a right for each, in one text.
+    least = re.sub(r" [(].*", "", permission.get("least") or "").split(" | ")
+    kind["scopes"] = {"read": [right for right in least if right], "write": list(dict.fromkeys(write))}
     if permission.get("note"):
         note(kind, permission["note"])
     if permission.get("delegated_only"):
@@ -381,6 +398,8 @@ def one(catalog, docs, row, known, seen):
     writes(catalog, kind, row, known)
     restore(catalog, kind, row)
     further(catalog, docs, kind, row, seen)
+    if shape == "object" and "displayName" in entra_members.known(docs, row, kind) and row["type"] != "user":
+        kind["shown"] = [] if kind["name"] == ["/displayName"] else ["/displayName"]
     if shape != "edge":
         kind["fields"] = entra_members.known(docs, row, kind)
     return kind

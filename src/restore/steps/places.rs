@@ -127,7 +127,7 @@ impl Work<'_, '_> {
         let keys = [&draft.key, &draft.item.live_key];
         let forbidden =
             own.forbids(draft.spec, Case::Update, keys, draft.item.goal.as_ref(), std::iter::empty());
-        if forbidden.or_else(|| refusal(draft)).is_some() {
+        if forbidden.or_else(|| refusal(self.inputs, draft)).is_some() {
             return Outcome::Unchanged;
         }
         let (mut moved, mut asked) = (live.clone(), Vec::new());

@@ -6,12 +6,14 @@
 mod apps;
 mod governance;
 mod linked;
+pub(super) mod log;
 mod policies;
 mod roles;
 mod schemas;
 mod servers;
 mod sessions;
 mod users;
+pub(super) mod ways;
 
 pub(super) use policies::first_rules;
 
@@ -126,7 +128,7 @@ pub(super) const CALL_HOOKS: &[(&str, CallHook)] = &[
     ("owners_listed", governance::owners_listed),
     ("principal_settings", governance::principal_settings),
     ("collection_filled", governance::collection_filled),
-    ("logs", crate::sim::log::read),
+    ("logs", log::read),
 ];
 
 fn object<const N: usize>(members: [(&str, Value); N]) -> Value {

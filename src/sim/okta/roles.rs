@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::json::{Object, Value};
+use crate::json::{Object, Pointer, Value};
 use crate::sim::handle::{Ask, Work};
+use crate::sim::okta::ways::CURSOR;
 use crate::sim::okta::{link, object, own, set, show, text};
 use crate::sim::page;
 use crate::sim::wire::{Refusal, Response};
@@ -165,7 +166,7 @@ pub(super) fn assignees(world: &mut World, ask: &Ask) -> Result<Response, Refusa
     }
     let roles = world.number("user_role_assignment");
     let holders: BTreeSet<&String> = world.all(roles).filter_map(|(above, _, _)| above.first()).collect();
-    let after = page::after(ask.request)?.unwrap_or(0);
+    let after = page::after(ask.request, CURSOR)?.unwrap_or(0);
     let url = &world.org.url;
     let row = |user: &String| {
         let itself = format!("{url}/api/v1/users/{user}");
@@ -178,9 +179,14 @@ pub(super) fn assignees(world: &mut World, ask: &Ask) -> Result<Response, Refusa
     let (rows, next) = page::cut(rows, ASSIGNEES);
     let mut body = object([("value", rows.into_iter().map(|(_, _, row)| row).collect())]);
     if let Some(place) = next {
-        page::put_body_link(&mut body, &page::link(url, ask.request, place));
+        page::put_next(&mut body, &next_link(), &page::link(url, ask.request, CURSOR, place));
     }
     Ok(Response::json(200, body))
+}
+
+/// Where an answer with a member for its rows has the link to what follows.
+fn next_link() -> Pointer {
+    Pointer::from_segments(["_links", "next", "href"])
 }
 
 /// A resource set is made with its resources.
