@@ -114,7 +114,7 @@ impl From<CollectError> for Failure {
             CollectError::ReadItself(_) | CollectError::ToCome { .. } => {
                 Self::of(Exit::Usage, &error, error.hint())
             }
-            CollectError::NoKind(_) | CollectError::NothingBefore => {
+            CollectError::NoKind(_) | CollectError::NothingBefore | CollectError::NothingNew => {
                 Self::of(Exit::Error, &error, error.hint())
             }
         }

@@ -125,26 +125,29 @@ async fn follow(global: &Global, opened: &Opened, names: &[String]) -> Result<()
         let watched = watched(&opened.config, opened.config.tenant(name)?)?;
         let live = (watched.connect)().map_err(AttemptError::from)?;
         let tail = Tail::after_newest(&opened.repository, name, live, &SystemClock)?;
-        followed.push((watched, tail));
+        followed.push((watched, tail, false));
     }
-    let every = followed.iter().filter_map(|(watched, _)| watched.follow).min().unwrap_or(FOLLOW_EVERY);
+    let every = followed.iter().filter_map(|(watched, ..)| watched.follow).min().unwrap_or(FOLLOW_EVERY);
     global.output.note(format!("following the vendor's log, every {} s; Ctrl-C ends it", every.as_secs()));
     loop {
         tokio::time::sleep(every).await;
-        for (watched, tail) in &mut followed {
+        for (watched, tail, news) in &mut followed {
             match tail.has_news(SystemClock.now()).await {
-                Ok(false) => {}
-                Ok(true) => named(global, opened, watched).await,
+                Ok(more) => *news |= more,
                 Err(error) => {
                     global.output.warn(format!("{}: the log could not be read: {error}", watched.name));
                 }
+            }
+            if *news {
+                *news = !named(global, opened, watched).await;
             }
         }
     }
 }
 
-/// One snapshot of what the log names.
-async fn named(global: &Global, opened: &Opened, watched: &Watched) {
+/// One snapshot of what the log names; false where another process has the tenant's turn, whose run may end
+/// before it reads that.
+async fn named(global: &Global, opened: &Opened, watched: &Watched) -> bool {
     let attempt = Attempt {
         repository: &opened.repository,
         watched,
@@ -154,8 +157,11 @@ async fn named(global: &Global, opened: &Opened, watched: &Watched) {
     };
     match attempt.in_turn().await {
         Ok(collected) => summary(global, &watched.name, &collected.snapshot),
+        Err(AttemptError::Done) => tracing::info!(tenant = watched.name, "another process has read it"),
+        Err(error) if error.is_anothers() => return false,
         Err(error) => global.output.warn(format!("{}: {error}", watched.name)),
     }
+    true
 }
 
 /// One snapshot of one tenant.
@@ -189,7 +195,7 @@ pub async fn collect(
         Occasion::Asked => Ok(attempt.in_turn().await?),
         // What an apply goes by, and what it left, is read and not carried, and whoever restores waits for
         // nobody's run.
-        Occasion::Before(_) | Occasion::After { .. } => Ok(attempt.out_of_turn(true).await?.0),
+        Occasion::Before(_) | Occasion::After { .. } => Ok(attempt.out_of_turn(true).await?),
     }
 }
 

@@ -78,6 +78,9 @@ pub enum CollectError {
         /// Of which time the newest is that was imported of its kind.
         newest: Timestamp,
     },
+    /// What the vendor's log named was to be read, and the newest snapshot has taken account of all of it.
+    #[error("another run has read what the vendor's log names")]
+    NothingNew,
     /// The catalogue names a kind that it does not hold.
     #[error("the catalogue has no kind `{0}`")]
     NoKind(Kind),
@@ -103,7 +106,7 @@ impl CollectError {
                 "import files in the order in which they were made; `--at TIME` says that they are of another time"
                     .into(),
             ),
-            Self::NoKind(_) => None,
+            Self::NothingNew | Self::NoKind(_) => None,
         }
     }
 }

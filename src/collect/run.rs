@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::base::coverage::Ledger;
+use crate::base::heard::SKEW;
 use crate::base::key::{Kind, ResourceKey};
 use crate::base::time::Clock;
 use crate::catalog::Provider;
@@ -18,7 +19,7 @@ use crate::collect::intake::Intake;
 use crate::collect::mark::{AFTER_NOTE, Mark, read_began};
 use crate::collect::remaining::Left;
 use crate::collect::{CollectError, explain, late, ledger, notes};
-use crate::provider::{Known, Live};
+use crate::provider::{Event, Known, Live};
 use crate::store::{Fingerprints, Flags, Meta, Snapshot, WriteSession};
 
 /// Note by which a snapshot says which provider's catalogue explains it, so that a history can be read on a
@@ -187,6 +188,11 @@ impl Run<'_> {
             ages: !self.options.sweeps_apart && !self.options.named_only,
         });
         if !self.catalog.can_be_followed() {
+            if let Some(previous) = previous.filter(|_| self.options.named_only)
+                && self.is_silent_since(previous).await
+            {
+                return Err(CollectError::NothingNew);
+            }
             self.sweep_all(gathering, previous).await?;
             let log = self.close_window(gathering, previous, start.started).await?;
             return Ok((log, Err(decided.err().unwrap_or(Full::NoFeed))));
@@ -195,12 +201,23 @@ impl Run<'_> {
         let mut log = Log::following(mark.as_ref(), previous, start.started);
         let heard = self.hear(&mut log, gathering).await;
         let decided = if heard { decided } else { Err(decided.err().unwrap_or(Full::LogFailed)) };
+        // Whoever heard of it first has read it: the log is asked from where he left it.
+        if self.options.named_only && decided.is_ok() && log.events.iter().all(is_idle) {
+            return Err(CollectError::NothingNew);
+        }
         match (&decided, previous) {
             (Ok(mark), Some(previous)) => self.hourly(gathering, previous, mark, &log.events).await?,
             _ => self.sweep_all(gathering, previous).await?,
         }
         self.follow_up(gathering, &mut log).await?;
         Ok((log, decided))
+    }
+
+    /// Whether a log that can only be asked for a span names nothing since the newest snapshot began, which read
+    /// everything. Where the log cannot be read that is not known.
+    async fn is_silent_since(&self, previous: &Snapshot) -> bool {
+        let (since, until) = (read_began(previous) - SKEW, self.clock.now() + SKEW);
+        self.live.events(since, until).await.is_ok_and(|events| events.iter().all(is_idle))
     }
 
     /// Explains the changes and commits.
@@ -259,6 +276,11 @@ impl Run<'_> {
             notes: kept,
         }
     }
+}
+
+/// Whether an event is about nothing that is read.
+fn is_idle(event: &Event) -> bool {
+    event.kinds.is_empty()
 }
 
 /// The fingerprint of what a credential may do.

@@ -10,9 +10,10 @@ use crate::base::coverage::State;
 use crate::base::error::words;
 use crate::base::time::Clock;
 use crate::collect::{CollectError, Collected, Options, Progress, Run};
-use crate::daemon::book::{Book, Good};
+use crate::daemon::book::{Book, Good, Spent};
 use crate::daemon::kept::{Kept, book_of};
 use crate::daemon::watched::{CannotConnect, Watched};
+use crate::provider::Live;
 use crate::store::{Flags, Repository, Snapshot, StoreError};
 
 /// Why no snapshot came of a run.
@@ -107,23 +108,30 @@ impl Attempt<'_> {
         }
         let (turn, lost) = Kept::new(turn);
         turn.write(&book.to_bytes())?;
-        let ended = tokio::select! {
-            ended = self.out_of_turn(full) => ended,
-            Ok(error) = lost => Err(error.into()),
+        let (ended, spent) = tokio::select! {
+            ended = self.made(full) => ended,
+            Ok(error) = lost => (Err(error.into()), Spent::default()),
         };
         let now = self.clock.now();
+        book.spend(spent, !self.wish.named_only);
         match ended {
-            Ok((collected, throttled)) => {
+            Ok(collected) => {
                 if self.wish.named_only {
-                    book.between(good(&collected), throttled);
+                    book.between(good(&collected));
                 } else {
-                    book.end_well(good(&collected), throttled, now);
+                    book.end_well(good(&collected), now);
                 }
                 turn.write(&book.to_bytes())?;
                 Ok(collected)
             }
             // The schedule's own run comes, and tells what is wrong.
-            Err(error) if self.wish.named_only => Err(error),
+            Err(error) if self.wish.named_only => {
+                let _ = turn.write(&book.to_bytes());
+                match error {
+                    AttemptError::Collect(CollectError::NothingNew) => Err(AttemptError::Done),
+                    error => Err(error),
+                }
+            }
             Err(error) => {
                 book.end_badly(&words(&error).join(": "), now);
                 // Where the repository takes nothing, that is the error to tell.
@@ -134,15 +142,29 @@ impl Attempt<'_> {
     }
 
     /// The same without a turn and without a line in the book: a snapshot around an apply, which waits for
-    /// nobody. Says also how often the vendor asked us to slow down.
+    /// nobody.
     ///
     /// # Errors
     /// No snapshot came of it.
-    pub async fn out_of_turn(&self, full: bool) -> Result<(Collected, u64), AttemptError> {
-        let live = (self.watched.connect)()?;
+    pub async fn out_of_turn(&self, full: bool) -> Result<Collected, AttemptError> {
+        self.made(full).await.0
+    }
+
+    /// A run, and what it cost: one that fails because the vendor has enough of us did cost something.
+    async fn made(&self, full: bool) -> (Result<Collected, AttemptError>, Spent) {
+        match (self.watched.connect)() {
+            Err(error) => (Err(error.into()), Spent::default()),
+            Ok(live) => {
+                let collected = self.collect(&live, full).await;
+                (collected, Spent::of(&live))
+            }
+        }
+    }
+
+    async fn collect(&self, live: &Live, full: bool) -> Result<Collected, AttemptError> {
         let run = Run {
             catalog: self.watched.catalog,
-            live: &live,
+            live,
             fingerprints: self.repository.fingerprints(&self.watched.name)?,
             clock: self.clock.clone(),
             options: Options {
@@ -156,8 +178,7 @@ impl Attempt<'_> {
             },
             progress: self.progress,
         };
-        let collected = run.snapshot(self.repository.session(&self.watched.name)?).await?;
-        Ok((collected, live.tally().throttled))
+        Ok(run.snapshot(self.repository.session(&self.watched.name)?).await?)
     }
 }
 

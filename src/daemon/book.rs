@@ -1,11 +1,15 @@
 //! What the runs over a tenant came to: kept in the repository, so that any process on any machine goes
 //! on where the last one stopped. Pure but for its form.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::daemon::schedule::{Schedule, patience};
 use crate::daemon::written;
+use crate::http::Taken;
+use crate::provider::Live;
 use crate::store::{Repository, StoreError};
 
 /// Version of the form.
@@ -29,6 +33,58 @@ pub struct Book {
     pub failing_since: Option<Timestamp>,
     /// Counts over all runs, for metrics.
     pub totals: Totals,
+    /// What the last run and the snapshots since then took of the vendor's windows at the most, by bucket.
+    pub budget: BTreeMap<String, Budget>,
+}
+
+/// The window of a bucket of which most was taken.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]
+#[serde(default)]
+pub struct Budget {
+    /// Requests that the vendor allows in it.
+    pub limit: u64,
+    /// Requests of them that we may make.
+    pub share: u64,
+    /// Requests that we made.
+    pub used: u64,
+    /// What was left of it to everybody.
+    pub left: u64,
+}
+
+impl Budget {
+    fn of(taken: Taken) -> (String, Self) {
+        let Taken { bucket, limit, share, ours, left } = taken;
+        (bucket, Self { limit, share, used: ours, left })
+    }
+
+    /// A part of the window: the same for windows of different sizes.
+    #[must_use]
+    pub fn part(&self, of: u64) -> f64 {
+        of as f64 / self.limit.max(1) as f64
+    }
+}
+
+/// What a run cost, whatever came of it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Spent {
+    /// Requests sent.
+    pub requests: u64,
+    /// Answers that asked us to slow down.
+    pub throttled: u64,
+    /// What it took of the vendor's windows.
+    pub budget: BTreeMap<String, Budget>,
+}
+
+impl Spent {
+    /// What was spent of a connection so far.
+    #[must_use]
+    pub fn of(live: &Live) -> Self {
+        Self {
+            requests: live.requests(),
+            throttled: live.tally().throttled,
+            budget: live.taken().into_iter().map(Budget::of).collect(),
+        }
+    }
 }
 
 /// The end of a run.
@@ -150,23 +206,37 @@ impl Book {
     }
 
     /// Notes that the run that began last left a snapshot.
-    pub fn end_well(&mut self, good: Good, throttled: u64, now: Timestamp) {
+    pub fn end_well(&mut self, good: Good, now: Timestamp) {
         self.tries = 0;
         self.failing_since = None;
         self.totals.good += 1;
         self.ended = self.begun.map(|began| Ended { began, at: now, failure: None });
-        self.between(good, throttled);
+        self.between(good);
     }
 
     /// Notes a snapshot between two runs.
-    pub fn between(&mut self, good: Good, throttled: u64) {
+    pub fn between(&mut self, good: Good) {
         if good.full {
             self.swept = Some(good.started);
         }
-        self.totals.requests += good.requests;
         self.totals.changes += good.changes;
-        self.totals.throttled += throttled;
         self.good = Some(good);
+    }
+
+    /// Notes what a run cost: one of the schedule begins the figures of windows anew, others add to them.
+    pub fn spend(&mut self, spent: Spent, is_scheduled: bool) {
+        self.totals.requests += spent.requests;
+        self.totals.throttled += spent.throttled;
+        // One that sent nothing says nothing of them.
+        if is_scheduled && spent.requests > 0 {
+            self.budget.clear();
+        }
+        for (bucket, budget) in spent.budget {
+            let known = self.budget.get(&bucket);
+            if known.is_none_or(|known| known.part(known.used) <= budget.part(budget.used)) {
+                self.budget.insert(bucket, budget);
+            }
+        }
     }
 
     /// Notes that the run that began last left none, and why.
@@ -197,13 +267,34 @@ mod tests {
         Good { started, finished: started, full, ..Good::default() }
     }
 
+    fn spent(used: u64) -> Spent {
+        let budget = Budget { limit: 100, share: 20, used, left: 100 - used };
+        Spent { requests: used, throttled: 0, budget: [("apps".to_owned(), budget)].into() }
+    }
+
+    #[test]
+    fn what_was_taken_of_windows_is_that_of_the_last_run_and_of_what_came_after() {
+        let mut book = Book::default();
+        let used = |book: &Book| book.budget["apps"].used;
+        book.spend(spent(20), true);
+        book.spend(spent(3), false);
+        assert_eq!(used(&book), 20, "what is read between two runs does not hide what the run took");
+        book.spend(Spent::default(), true);
+        assert_eq!(used(&book), 20, "a run that came to no request says nothing");
+        book.spend(spent(7), true);
+        book.spend(spent(9), false);
+        assert_eq!((used(&book), book.totals.requests), (9, 39));
+        assert_eq!(Book::from_bytes(&book.to_bytes()), book);
+    }
+
     #[test]
     fn a_book_reads_back_and_another_thing_is_a_new_one() {
         let mut book = Book::default();
         book.begin(at(0));
         book.end_badly("no answer", at(1));
         book.begin(at(2));
-        book.end_well(good(at(2), true), 3, at(4));
+        book.end_well(good(at(2), true), at(4));
+        book.spend(Spent { throttled: 3, ..spent(2) }, true);
         let read = Book::from_bytes(&book.to_bytes());
         assert_eq!(read.ended, book.ended);
         assert_eq!((read.totals.good, read.totals.failed, read.totals.throttled), (1, 1, 3));
@@ -217,7 +308,7 @@ mod tests {
         let mut book = Book::default();
         assert_eq!(book.due(&hourly(), at(5)), at(5));
         book.begin(at(5));
-        book.end_well(good(at(5), true), 0, at(6));
+        book.end_well(good(at(5), true), at(6));
         assert_eq!(book.due(&hourly(), at(7)), at(60));
         assert!(book.due(&hourly(), at(400)) <= at(400), "what was missed is made up for");
     }
@@ -245,7 +336,7 @@ mod tests {
     fn a_run_that_was_cut_off_is_made_up_for_at_once() {
         let mut book = Book::default();
         book.begin(at(0));
-        book.end_well(good(at(0), true), 0, at(1));
+        book.end_well(good(at(0), true), at(1));
         book.begin(at(60));
         assert!(book.due(&hourly(), at(61)) <= at(61));
         // A run that ends the process each time does not do so without a pause.
@@ -262,9 +353,9 @@ mod tests {
         let mut book = Book::default();
         assert!(book.is_sweep_due(&nightly, at(0)));
         book.begin(at(0));
-        book.end_well(good(at(0), true), 0, at(1));
+        book.end_well(good(at(0), true), at(1));
         book.begin(at(60));
-        book.end_well(good(at(60), false), 0, at(61));
+        book.end_well(good(at(60), false), at(61));
         assert_eq!(book.swept, Some(at(0)));
         let due = nightly.due_after(at(0), at(0));
         assert!(!book.is_sweep_due(&nightly, due - SignedDuration::from_secs(1)));
@@ -281,7 +372,7 @@ mod tests {
                 match deed {
                     0 => book.begin(now),
                     1 => { book.begin(now); book.end_badly("why", now); }
-                    2 => { book.begin(now); book.end_well(good(now, true), 0, now); }
+                    2 => { book.begin(now); book.end_well(good(now, true), now); }
                     _ => now += SignedDuration::from_mins(jump),
                 }
                 let wait = book.due(&hourly(), now).duration_since(now);

@@ -15,7 +15,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use crate::daemon::alert::{Undelivered, Waiting};
-use crate::daemon::book::Book;
+use crate::daemon::book::{Book, Budget};
 use crate::daemon::care::CareBook;
 
 /// What is known of a tenant when metrics are asked for.
@@ -43,6 +43,7 @@ pub struct Scrape {
 type Reading = fn(&Seen) -> Option<f64>;
 type Count = fn(&Book) -> u64;
 type OfRepository = fn(&CareBook) -> Option<f64>;
+type OfBudget = fn(&Budget) -> f64;
 type OfReceiver = fn(&Waiting) -> Option<f64>;
 
 /// Name, help, what it is of a tenant. Nothing is said of a tenant of which it is not known.
@@ -100,6 +101,27 @@ const OF_REPOSITORY: &[(&str, &str, OfRepository)] = &[
     }),
 ];
 
+/// The same of what the vendor counts together: of the window of each bucket that we took most of, in the last run
+/// and what was read since.
+const OF_BUDGETS: &[(&str, &str, OfBudget)] = &[
+    ("budget_limit", "Requests that the vendor allows in one window of a bucket", |budget| {
+        budget.limit as f64
+    }),
+    ("budget_share_ratio", "The part of a window that we may take, 0 to 1", |budget| {
+        budget.part(budget.share)
+    }),
+    (
+        "budget_used_ratio",
+        "The part of a window that we took at the most, in the last run and since, 0 to 1",
+        |budget| budget.part(budget.used),
+    ),
+    (
+        "budget_left_ratio",
+        "The part of that window that was left to everybody at the least, 0 to 1",
+        |budget| budget.part(budget.left),
+    ),
+];
+
 /// The same of a receiver of alerts and a tenant of which he is told.
 const OF_RECEIVERS: &[(&str, &str, OfReceiver)] = &[
     ("alerts_undelivered", "Alerts that wait for a receiver who has not taken them", |waiting| {
@@ -120,6 +142,9 @@ const COUNTERS: &[(&str, &str, Count)] = &[
     ("throttled", "Answers that asked to slow down", |book| book.totals.throttled),
     ("changes", "Resources added, changed or removed, as snapshots found them", |book| book.totals.changes),
 ];
+
+/// What requests are counted in of which the catalogue names no bucket.
+const NO_BUCKET: &str = "other";
 
 fn seconds(at: Timestamp) -> f64 {
     at.as_millisecond() as f64 / 1000.0
@@ -152,6 +177,20 @@ impl Scrape {
             for tenant in &self.seen {
                 let labels = [("tenant", tenant.tenant.as_str())];
                 ConstCounter::new(reading(&tenant.book)).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn of_budgets(&self, encoder: &mut DescriptorEncoder) -> Result<(), fmt::Error> {
+        for (name, help, reading) in OF_BUDGETS {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for tenant in &self.seen {
+                for (bucket, budget) in &tenant.book.budget {
+                    let bucket = if bucket.is_empty() { NO_BUCKET } else { bucket };
+                    let labels = [("tenant", tenant.tenant.as_str()), ("bucket", bucket)];
+                    ConstGauge::new(reading(budget)).encode(family.encode_family(&labels)?)?;
+                }
             }
         }
         Ok(())
@@ -191,6 +230,7 @@ impl Scrape {
 impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
         self.of_tenants(&mut encoder)?;
+        self.of_budgets(&mut encoder)?;
         self.of_repository(&mut encoder)?;
         self.of_receivers(&mut encoder)?;
         let mut build = encoder.encode_descriptor("build", "The program", None, MetricType::Gauge)?;
@@ -202,7 +242,7 @@ impl Collector for Scrape {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::book::Good;
+    use crate::daemon::book::{Good, Spent};
     use crate::daemon::care::Checked;
 
     #[test]
@@ -220,7 +260,10 @@ mod tests {
             full: true,
             ..Good::default()
         };
-        good.end_well(found, 2, at(1_800_000_061));
+        good.end_well(found, at(1_800_000_061));
+        let budget = |used| Budget { limit: 600, share: 120, used, left: 300 };
+        let budget = [("/api/v1/apps".to_owned(), budget(90)), (String::new(), budget(120))].into();
+        good.spend(Spent { requests: 290, throttled: 2, budget }, true);
         let mut bad = Book::default();
         bad.begin(at(1_800_000_000));
         bad.end_badly("no answer", at(1_800_000_001));

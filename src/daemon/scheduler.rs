@@ -336,7 +336,9 @@ impl Scheduler {
             let here = known.entry(report.tenant.clone()).or_default();
             here.running = false;
             let told = book.as_ref().is_some_and(Book::has_failed);
-            let failed = matches!(report.outcome, Outcome::Failed(_));
+            // What another process has read is no news any more.
+            let failed =
+                matches!(&report.outcome, Outcome::Failed(error) if !matches!(error, AttemptError::Done));
             (here.news, here.news_not_before) = match (report.named_only && failed, here.news) {
                 (true, _) => (true, report.at.checked_add(ANOTHERS_FOR).ok()),
                 (false, news) => (news, None),

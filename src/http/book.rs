@@ -55,6 +55,15 @@ struct Window {
     under_way: u64,
 }
 
+/// The most that was taken of any one window of a name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Most {
+    /// By us.
+    pub(super) ours: u64,
+    /// What was left of it to everybody then, or in another of them, at the least.
+    pub(super) left: u64,
+}
+
 /// The state behind the bounds.
 #[derive(Debug, Default)]
 pub(super) struct Book {
@@ -63,6 +72,8 @@ pub(super) struct Book {
     /// The limit that a lane's answers told last; `None` where they told none.
     limits: HashMap<usize, Option<u64>>,
     windows: HashMap<Name, Window>,
+    /// Of windows that are over too.
+    most: HashMap<Name, Most>,
     /// Buckets in which a lane that nothing is known of is being asked.
     asking: HashSet<usize>,
     /// How long a window lasts, from one that was seen to begin.
@@ -85,6 +96,7 @@ impl Book {
             None => self.windows.keys().filter(|(of, _)| *of == bucket).copied().collect(),
         };
         for name in &names {
+            self.record(name);
             let Some(window) = self.windows.get_mut(name) else { continue };
             window.roll(now);
             if window.is_spent(rules) {
@@ -127,6 +139,8 @@ impl Book {
             Some(None) => drop(self.limits.entry(lane).or_insert(None)),
             Some(Some(told)) => self.learn((lane, bucket), counted, told, now),
         }
+        let told = self.limits.get(&lane).copied().flatten().map(|limit| (bucket, limit));
+        counted.iter().chain(&told).for_each(|name| self.record(name));
         // Where nobody is left who could tell when a window ends, it is not waited for for ever.
         let length = self.length.unwrap_or(USUAL_LENGTH);
         for name in counted {
@@ -152,6 +166,19 @@ impl Book {
             window.ours += 1;
         }
         window.learn(told, now);
+    }
+
+    /// Notes what was taken of a window by now.
+    fn record(&mut self, name: &Name) {
+        let Some(window) = self.windows.get(name) else { return };
+        let most = self.most.entry(*name).or_insert(Most { ours: 0, left: window.remaining });
+        most.ours = most.ours.max(window.ours);
+        most.left = most.left.min(window.remaining);
+    }
+
+    /// What was taken of windows that an answer told of.
+    pub(super) fn most(&self) -> impl Iterator<Item = (Name, Most)> {
+        self.most.iter().map(|(name, most)| (*name, *most))
     }
 
     pub(super) fn hold(&mut self, until: Instant) {
@@ -273,6 +300,22 @@ mod tests {
         assert_eq!(book.take(&rules, ONE, later), Turn::Ask);
         answered(&mut book, ONE, &sent[0], (100, 99), later);
         assert_eq!(book.take(&rules, ONE, later), Turn::Wait(MINUTE));
+    }
+
+    #[test]
+    fn the_most_that_was_taken_of_a_window_is_known_when_it_is_over() {
+        let (rules, now) = (rules(), Instant::now());
+        let mut book = Book::default();
+        one(&mut book, ONE, (100, 99), now);
+        let sent = burst(&mut book, &rules, ONE, now);
+        answered(&mut book, ONE, &sent[0], (100, 40), now);
+        let most =
+            |book: &Book| book.most().map(|(name, most)| (name, most.ours, most.left)).collect::<Vec<_>>();
+        assert_eq!(most(&book), [((0, 100), 20, 40)], "the vendor says what all have taken");
+        sent[1..].iter().for_each(|counted| answered(&mut book, ONE, counted, (100, 22), now));
+        let later = now + 2 * MINUTE;
+        one(&mut book, ONE, (100, 99), later);
+        assert_eq!(most(&book), [((0, 100), 20, 22)], "the next one is used less");
     }
 
     #[test]

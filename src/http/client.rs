@@ -16,7 +16,7 @@ use crate::http::answer::{Answer, Outgoing};
 use crate::http::error::{HttpError, path_of};
 use crate::http::login::{Login, Token, Tokens};
 use crate::http::outlook::Outlook;
-use crate::http::pace::{Pace, PaceRules};
+use crate::http::pace::{Pace, PaceRules, Taken};
 use crate::http::retry;
 use crate::http::tally::{Journal, Made, Tally};
 use crate::http::transport::{Bounds, Packet, Transport};
@@ -145,6 +145,12 @@ impl Client {
         let tally = self.tally();
         let asked = u32::try_from(tally.by_status.values().sum::<u64>()).unwrap_or(u32::MAX);
         self.pace.outlook(tally.answering.checked_div(asked))
+    }
+
+    /// How much was taken of the vendor's windows at the most, by bucket.
+    #[must_use]
+    pub fn taken(&self) -> Vec<Taken> {
+        self.pace.taken()
     }
 
     /// The last requests, oldest first.

@@ -65,6 +65,11 @@ impl Lanes {
         self.lanes.get(lane).map_or(self.buckets.len(), |(_, bucket)| *bucket)
     }
 
+    /// What a bucket is called; nothing where it is that of paths of no known form.
+    pub(crate) fn name(&self, bucket: usize) -> &str {
+        self.buckets.get(bucket).map(|(name, _)| name.as_str()).unwrap_or_default()
+    }
+
     /// The limit that the vendor states for a bucket.
     pub(crate) fn stated(&self, bucket: usize) -> Option<u64> {
         self.buckets.get(bucket).map(|(_, limit)| u64::from(*limit)).filter(|limit| *limit > 0)

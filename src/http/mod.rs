@@ -40,7 +40,7 @@ pub use hook::{Hook, HookError};
 pub use lanes::Lane;
 pub use login::{Credential, Login};
 pub use outlook::{Ahead, Outlook};
-pub use pace::PaceRules;
+pub use pace::{PaceRules, Taken};
 pub use signing::SigningKey;
 pub use tally::{Made, Tally};
 pub use transport::{Bounds, install_tls};

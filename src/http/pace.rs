@@ -8,6 +8,7 @@
 //!
 //! Read `book.rs` next, which counts.
 
+use std::cmp::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::http::answer::Answer;
-use crate::http::book::{Book, Name, Place, Told, Turn};
+use crate::http::book::{Book, Most, Name, Place, Told, Turn};
 use crate::http::lanes::{Lane, Lanes};
 use crate::http::outlook::Outlook;
 
@@ -62,6 +63,21 @@ impl PaceRules {
     pub(super) fn share(&self, limit: u64) -> u64 {
         (limit * u64::from(self.budget_percent.min(100)) / 100).max(1)
     }
+}
+
+/// How much of one of the vendor's windows was taken at the most.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Taken {
+    /// The bucket, as the catalogue calls it; empty for what the catalogue knows no bucket of.
+    pub bucket: String,
+    /// Requests that the vendor allows in the window.
+    pub limit: u64,
+    /// Requests of them that we may make.
+    pub share: u64,
+    /// Requests that we made in one window.
+    pub ours: u64,
+    /// What was left of one to everybody.
+    pub left: u64,
 }
 
 /// Numbers above this in a reset header are seconds since the epoch, below it seconds from now.
@@ -135,6 +151,27 @@ impl Pace {
         let book = self.book();
         let outlook = Outlook::new(&self.rules);
         outlook.learnt(book.limits(), book.length(), latency)
+    }
+
+    /// What was taken of the vendor's windows so far: of each bucket the one that we took most of, by the order of
+    /// names.
+    pub(crate) fn taken(&self) -> Vec<Taken> {
+        let mut all: Vec<Taken> = {
+            let of = |((bucket, limit), most): (Name, Most)| Taken {
+                bucket: self.lanes.name(bucket).to_owned(),
+                limit,
+                share: self.rules.share(limit),
+                ours: most.ours,
+                left: most.left,
+            };
+            self.book().most().map(of).collect()
+        };
+        let part = |taken: &Taken| (taken.ours as f64 / taken.limit as f64, taken.limit);
+        all.sort_by(|a, b| {
+            a.bucket.cmp(&b.bucket).then_with(|| part(b).partial_cmp(&part(a)).unwrap_or(Ordering::Equal))
+        });
+        all.dedup_by(|next, first| next.bucket == first.bucket);
+        all
     }
 
     fn told(&self, answer: &Answer, now: Timestamp) -> Option<Told> {
@@ -249,6 +286,8 @@ mod tests {
                 entered.learn(&answer(100, 100 - sent), Timestamp::UNIX_EPOCH);
             }
         }
+        let taken = Taken { bucket: "apps".into(), limit: 100, share: 20, ours: 20, left: 80 };
+        assert_eq!(pace.taken(), [taken]);
         assert_eq!(rounds[0], 1, "one of both lanes, though 60 want to");
         assert_eq!(sent, 20, "a fifth of 100: {rounds:?}");
     }

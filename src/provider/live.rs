@@ -12,7 +12,7 @@ use crate::base::key::Kind;
 use crate::base::time::{Clock, SystemClock};
 use crate::catalog::{Context, Gone, KindSpec, Method, Paging, Provider, StatusMeaning, Template};
 use crate::http::error::path_of;
-use crate::http::{Answer, Bounds, Client, Credential, Made, Outgoing, Outlook, Setup, Tally};
+use crate::http::{Answer, Bounds, Client, Credential, Made, Outgoing, Outlook, Setup, Taken, Tally};
 use crate::json::{self, Value};
 use crate::provider::connect::{login, pace, settings};
 use crate::provider::error::ProviderError;
@@ -190,6 +190,12 @@ impl Live {
     #[must_use]
     pub fn tally(&self) -> Tally {
         self.client.tally()
+    }
+
+    /// How much was taken of the vendor's windows at the most, by bucket, at the tenant's own host.
+    #[must_use]
+    pub fn taken(&self) -> Vec<Taken> {
+        self.client.taken()
     }
 
     /// The last requests, oldest first, without bodies.

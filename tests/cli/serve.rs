@@ -176,6 +176,9 @@ fn rules_and_board_speak_of_what_a_service_answers() {
     let scrape = || get(&address, "/metrics").split_once("\r\n\r\n").unwrap().1.to_owned();
     until("a prune, after a check", || scrape().contains("lastgood_prune_timestamp_seconds "));
     until("a good run", || good_runs(&address) == 1);
+    until("what was taken of a window", || {
+        scrape().contains("lastgood_budget_used_ratio{tenant=\"acme\",bucket=")
+    });
     until("an alert that nobody takes", || {
         scrape().contains("lastgood_alerts_undelivered{tenant=\"gone\",receiver=\"ops\"} 1")
     });

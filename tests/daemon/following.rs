@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lastgood::base::key::ResourceKey;
+use lastgood::base::time::Clock as _;
 use lastgood::json::Value;
 use lastgood::store::Part;
 use tokio::sync::watch;
@@ -34,6 +35,78 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
         tokio::time::sleep(Duration::from_millis(30)).await;
     }
     panic!("{what} never came");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_two_followers_hear_is_read_once() {
+    let world = World::start(1).await;
+    let (first, second) = (world.process(2), world.process(3));
+    first.scheduler.round().await;
+    second.scheduler.round().await;
+    assert_eq!(world.taken("org0").len(), 1);
+    first.heard.take();
+    second.heard.take();
+    let group = r#"{"profile":{"name":"Payroll"}}"#;
+    for (minute, times) in [("02 08:31", 2), ("02 08:44", 3)] {
+        world.clock.set(world.at(minute));
+        assert_eq!(world.ask(0, "POST", "/api/v1/groups", group).0, 200);
+        // Both have heard of it, the second one half a minute later, when the first has read it.
+        first.scheduler.heard_of("org0");
+        first.scheduler.round().await;
+        assert_eq!(first.heard.take(), ["org0: part, 1 changes"]);
+        world.clock.set(world.clock.now() + jiff::SignedDuration::from_secs(30));
+        second.scheduler.heard_of("org0");
+        second.scheduler.round().await;
+        assert_eq!(second.heard.take(), ["org0: another's"]);
+        world.clock.set(world.clock.now() + jiff::SignedDuration::from_mins(2));
+        second.scheduler.round().await;
+        assert_eq!(second.heard.take(), [""; 0], "what another has read is not tried again");
+        assert_eq!(world.taken("org0").len(), times);
+    }
+    let spent = world.book("org0").totals.requests;
+    second.scheduler.heard_of("org0");
+    second.scheduler.round().await;
+    let asked = world.book("org0").totals.requests - spent;
+    assert!((1..6).contains(&asked), "who it is, what he may, and the log: {asked}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_services_that_follow_take_what_is_done_once() {
+    let mut world = World::start(1).await;
+    world.tenants[0].follow = Some(Duration::from_millis(40));
+    let group = world.ask(0, "POST", "/api/v1/groups", r#"{"profile":{"name":"Payroll"}}"#).1;
+    let id = group.get("id").and_then(Value::as_str).unwrap().to_owned();
+    let processes = [world.process(2), world.process(3)];
+    let (stop, stopped) = watch::channel(false);
+    let serving: Vec<_> = processes
+        .iter()
+        .map(|process| {
+            let (scheduler, stopped) = (process.scheduler.clone(), stopped.clone());
+            tokio::spawn(async move { scheduler.serve(stopped).await })
+        })
+        .collect();
+    until("the first run", || world.book("org0").good.is_some()).await;
+    // One that has not begun to follow when something is done hears of the next deed.
+    let (mut deeds, mut heard) = (0, Vec::new());
+    let another = "org0: another's".to_owned();
+    while !heard.contains(&another) || deeds < 3 {
+        deeds += 1;
+        let body = format!(r#"{{"profile":{{"name":"Payroll {deeds}"}}}}"#);
+        assert_eq!(world.ask(0, "PUT", &format!("/api/v1/groups/{id}"), &body).0, 200);
+        until("the change", || {
+            // Who finds the other at it tries again after a minute.
+            world.clock.set(world.clock.now() + jiff::SignedDuration::from_secs(1));
+            heard.extend(processes.iter().flat_map(|process| process.heard.take()));
+            names(&world, &id).len() == deeds + 1
+        })
+        .await;
+        assert!(deeds < 20, "nobody finds that another was there: {heard:?}");
+    }
+    stop.send(true).unwrap();
+    for serving in serving {
+        serving.await.unwrap();
+    }
+    assert_eq!(world.taken("org0").len(), deeds + 1, "each deed once: {heard:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -170,3 +170,13 @@ async fn a_stop_cuts_a_run_off_and_the_next_process_makes_it() {
     next.scheduler.round().await;
     assert_eq!(next.heard.take(), ["org0: part, 0 changes"], "the turn was given back, and the run is made");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_fails_cost_what_it_asked_for() {
+    let world = World::start(1).await;
+    world.tenants[0].organisation().faults = Faults::parse("[[fault]]\nwhat = \"forbidden\"").unwrap();
+    world.process(2).scheduler.round().await;
+    let totals = world.book("org0").totals;
+    assert_eq!((totals.failed, totals.good), (1, 0));
+    assert!(totals.requests > 0, "{totals:?}");
+}

@@ -270,7 +270,7 @@ mod tests {
         };
         assert!(look(&book, at(0)).is_empty(), "nothing was tried yet");
         book.begin(at(0));
-        book.end_well(crate::daemon::book::Good { finished: at(1), ..Default::default() }, 0, at(1));
+        book.end_well(crate::daemon::book::Good { finished: at(1), ..Default::default() }, at(1));
         assert!(look(&book, at(120)).is_empty());
         book.begin(at(60));
         book.end_badly("no answer", at(61));
@@ -280,7 +280,7 @@ mod tests {
         assert!(look(&book, at(63)).is_empty(), "told once");
         assert_eq!(look(&book, at(181)), ["backup_stale begun"]);
         book.begin(at(182));
-        book.end_well(crate::daemon::book::Good { finished: at(183), ..Default::default() }, 0, at(183));
+        book.end_well(crate::daemon::book::Good { finished: at(183), ..Default::default() }, at(183));
         assert_eq!(look(&book, at(184)), ["run_failed over", "backup_stale over"]);
     }
 
