@@ -94,10 +94,8 @@ impl Status {
 
 async fn health(State(status): State<Status>) -> Response {
     if status.is_healthy() {
-        // A rule is mended by a person: to begin this process anew, as its supervisor would, is no use.
-        let failed = status.teller.failed_rules().into_iter();
-        let said: String =
-            failed.map(|(tenant, rule)| format!("rule {rule} comes to no end over {tenant}\n")).collect();
+        // A person mends these: to begin this process anew, as its supervisor would, is no use.
+        let said: String = status.teller.troubles().into_iter().map(|line| line + "\n").collect();
         (StatusCode::OK, format!("ok\n{said}")).into_response()
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "the scheduler has not looked at its tenants lately\n")

@@ -1,5 +1,6 @@
 //! What people are told of, against receivers that fail at will, over restarts and crashes.
 
+use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 
 use lastgood::base::entropy::SeededEntropy;
@@ -248,6 +249,38 @@ async fn drift_from_the_baseline_is_told_until_it_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_baseline_that_is_gone_is_told_and_is_no_end_of_drift() {
+    let (world, process) = begun().await;
+    let ear = Ear::open();
+    let telling = Telling::new(&world, vec![hook("ops", &ear)]);
+    telling.round().await;
+    assert!(ear.take().is_empty() && telling.teller.troubles().is_empty(), "none was ever pinned");
+    // What is left where a pinned snapshot is gone: the outbox knows of it, and of what differed.
+    let repository = world.repository();
+    let mut outbox = Outbox::from_bytes(&repository.book("org0/alerts").unwrap().unwrap()).unwrap();
+    outbox.drift.baseline = "0123456789abcdef".into();
+    outbox.drift.paths.insert("group/00g1".into());
+    outbox.open.insert("drift".into(), "fedcba".into());
+    repository.turn("org0/alerts").unwrap().write_book(&outbox.to_bytes()).unwrap();
+    for hour in ["09", "10"] {
+        process.work_until(world.at(&format!("02 {hour}:00"))).await;
+        telling.round().await;
+    }
+    let posted = ear.take();
+    assert_eq!(posted.iter().map(|posted| posted.what()).collect::<Vec<_>>(), ["baseline_lost begun"]);
+    assert!(posted[0].text.contains("snapshot 01234567, is gone"), "{}", posted[0].text);
+    assert!(posted[0].text.contains("\"severity\":\"medium\""), "{}", posted[0].text);
+    assert_eq!(telling.teller.troubles(), ["the baseline of org0 is gone"]);
+    let newest = repository.snapshots("org0").unwrap().last().unwrap().seq;
+    repository.set_baseline("org0", newest).unwrap();
+    process.work_until(world.at("02 11:00")).await;
+    telling.round().await;
+    telling.round().await;
+    assert_eq!(ear.heard(), ["baseline_lost over", "drift over"]);
+    assert!(telling.teller.troubles().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn syslog_hears_it_over_udp_and_tcp() {
     let (world, process) = begun().await;
     let ((tcp, heard), (udp, socket)) = (syslog_tcp(), syslog_udp());
@@ -307,6 +340,52 @@ async fn a_file_gets_a_line_an_alert_and_what_it_could_not_take_comes_later() {
         .collect();
     assert_eq!(rules.len(), 2, "{text}");
     assert_ne!(rules[0], rules[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_on_a_disk_that_hangs_holds_up_nobody_and_gets_its_line_later() {
+    let (world, process) = begun().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (file, pipe) = (folder.path().join("alerts"), folder.path().join("hangs"));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // As long as nobody reads the pipe, whoever opens it to write waits.
+    let waits = pipe.clone();
+    let append = move |path: &std::path::Path, line: &[u8]| {
+        if waits.exists() {
+            drop(std::fs::OpenOptions::new().write(true).open(&waits)?);
+        }
+        std::fs::OpenOptions::new().create(true).append(true).open(path)?.write_all(line)
+    };
+    let lines = Lines::new(&format!("append:{}", file.display()), Form::Json, folder.path()).unwrap();
+    let carrier = Carrier::File(lines.on(Arc::new(append)));
+    let hung = Receiver { name: "file".into(), classes: Vec::new(), least: Severity::Info, carrier };
+    let ear = Ear::open();
+    let telling = Telling::new(&world, vec![hung, hook("ops", &ear)]);
+    telling.round().await;
+    trust(&world, "one");
+    process.work_until(world.at("02 09:00")).await;
+    telling.round().await;
+    assert_eq!(ear.heard(), ["okta-trusted-origin-added event"]);
+    assert!(telling.complaints().concat().ends_with("alerts: the disk does not answer in 5 s"));
+    trust(&world, "two");
+    process.work_until(world.at("02 10:00")).await;
+    telling.round().await;
+    assert_eq!(ear.heard(), ["okta-trusted-origin-added event"]);
+    assert!(telling.complaints().concat().ends_with("the disk still does not answer to the line before"));
+    assert!(!file.exists());
+    // It answers again: what hung is written, and what waited comes after it.
+    assert_eq!(std::fs::read(&pipe).unwrap(), b"");
+    std::fs::remove_file(&pipe).unwrap();
+    while std::fs::metadata(&file).map_or(0, |file| file.len()) == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    process.work_until(world.at("02 11:00")).await;
+    telling.round().await;
+    let text = std::fs::read_to_string(&file).unwrap();
+    let hosts: Vec<usize> =
+        ["one", "two"].iter().map(|host| text.matches(&format!("\"name\":\"{host}\"")).count()).collect();
+    assert!(hosts[0] >= 1 && hosts[1] == 1, "{text}");
+    assert!(ear.take().is_empty() && telling.complaints().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

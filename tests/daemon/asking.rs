@@ -91,7 +91,7 @@ async fn a_rule_that_never_ends_is_told_once_and_holds_up_no_other() {
             assert!(failed.text.contains("org0/trusted_origin/"), "{}", failed.text);
         }
     }
-    assert_eq!(telling.teller.failed_rules(), [("org0".to_owned(), "mine".to_owned())]);
+    assert_eq!(telling.teller.troubles(), ["rule mine comes to no end over org0"]);
     assert!(health(&world, &process, &telling).await.ends_with("ok\nrule mine comes to no end over org0\n"));
     // Mended, by another process.
     let next = Telling::by(&world, vec![hook("ops", &ear)], rules("true"));
@@ -100,7 +100,7 @@ async fn a_rule_that_never_ends_is_told_once_and_holds_up_no_other() {
     next.round().await;
     assert_eq!(ear.heard(), ["okta-trusted-origin-added event", "mine event", "rule_failed over"]);
     telling.round().await;
-    assert!(telling.teller.failed_rules().is_empty() && next.teller.failed_rules().is_empty());
+    assert!(telling.teller.troubles().is_empty() && next.teller.troubles().is_empty());
     assert!(health(&world, &process, &next).await.ends_with("\r\n\r\nok\n"));
     assert!(telling.complaints().is_empty() && next.complaints().is_empty());
 }

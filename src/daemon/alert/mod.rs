@@ -62,6 +62,8 @@ pub enum Class {
     BulkChange,
     /// The tenant differs from the pinned baseline.
     Drift,
+    /// The pinned baseline is gone.
+    BaselineLost,
     /// A rule came to no end.
     RuleFailed,
     /// Alerts were too many to be kept for a receiver.
@@ -72,7 +74,7 @@ pub enum Class {
 
 impl Class {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::RunFailed,
         Self::BackupStale,
         Self::CheckFailed,
@@ -85,6 +87,7 @@ impl Class {
         Self::LogReduced,
         Self::BulkChange,
         Self::Drift,
+        Self::BaselineLost,
         Self::RuleFailed,
         Self::AlertsDropped,
         Self::Test,
@@ -106,6 +109,7 @@ impl Class {
             Self::LogReduced => "log_reduced",
             Self::BulkChange => "bulk_change",
             Self::Drift => "drift",
+            Self::BaselineLost => "baseline_lost",
             Self::RuleFailed => "rule_failed",
             Self::AlertsDropped => "alerts_dropped",
             Self::Test => "test",
@@ -115,7 +119,10 @@ impl Class {
     /// How bad a state of this sort is while it lasts. Who hears of its beginning hears of its end.
     #[must_use]
     pub fn lasting(self) -> Severity {
-        if matches!(self, Self::Drift | Self::PruneFailed) { Severity::Medium } else { Severity::High }
+        match self {
+            Self::Drift | Self::PruneFailed | Self::BaselineLost => Severity::Medium,
+            _ => Severity::High,
+        }
     }
 
     /// What it means, in a sentence.
@@ -138,6 +145,7 @@ impl Class {
             Self::LogReduced => "less is recorded of what happens, or it goes nowhere any more",
             Self::BulkChange => "so much changed at once that somebody should look",
             Self::Drift => "the tenant differs from the pinned baseline",
+            Self::BaselineLost => "the pinned baseline is gone: of drift nothing can be told",
             Self::RuleFailed => {
                 "a rule comes to no end on some change: what it would tell is not known; everybody hears of it"
             }

@@ -267,11 +267,22 @@ impl Raise<'_> {
     /// What differs from the pinned baseline since it was looked at last.
     fn drifted(&self, outbox: &mut Outbox, snapshots: &[Snapshot]) -> Result<(), HistoryError> {
         let (baseline, newest) = (snapshots.iter().rfind(|snapshot| snapshot.baseline), snapshots.last());
-        let (Some(baseline), Some(newest)) = (baseline, newest) else {
-            outbox.drift = Drift::default();
-            states::turned(outbox, self.tenant, Class::Drift, "", jiff::Timestamp::UNIX_EPOCH, None);
+        let Some(newest) = newest else { return Ok(()) };
+        let Some(baseline) = baseline else {
+            // Nobody takes a baseline back: one that was known and is not there is gone, and says nothing of drift.
+            let known = outbox.drift.baseline.clone();
+            let short: String = known.chars().take(8).collect();
+            let says = (!known.is_empty()).then(|| {
+                format!(
+                    "the baseline, snapshot {short}, is gone: what drifts is not told; `lastgood baseline set {}` \
+                     pins another",
+                    self.tenant
+                )
+            });
+            states::turned(outbox, self.tenant, Class::BaselineLost, &known, newest.finished, says);
             return Ok(());
         };
+        states::turned(outbox, self.tenant, Class::BaselineLost, "", newest.finished, None);
         let id = baseline.id.to_string();
         let mut paths = std::mem::take(&mut outbox.drift.paths);
         let mut from = outbox.drift.seen;

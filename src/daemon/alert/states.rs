@@ -100,6 +100,7 @@ fn over(class: Class) -> &'static str {
         Class::Drift => "nothing differs from the baseline any more",
         Class::CoverageShrank => "the kind is read whole again, or not to be read",
         Class::Suspect => "what the tenant shows is believed again",
+        Class::BaselineLost => "a baseline is pinned again",
         Class::RuleFailed => "the rule came to an end, or is there no more",
         other => other.as_str(),
     }
@@ -188,6 +189,18 @@ pub fn of_rule(
 pub fn failed_rules(outbox: &Outbox) -> Vec<String> {
     let start = format!("{}/", Class::RuleFailed.as_str());
     outbox.open.keys().filter_map(|key| key.strip_prefix(&start)).map(str::to_owned).collect()
+}
+
+/// What of alerts themselves a person has to mend, as far as an outbox knows.
+#[must_use]
+pub fn troubles(outbox: &Outbox, tenant: &str) -> Vec<String> {
+    let rules = failed_rules(outbox).into_iter();
+    let mut troubles: Vec<String> =
+        rules.map(|rule| format!("rule {rule} comes to no end over {tenant}")).collect();
+    if outbox.open.contains_key(Class::BaselineLost.as_str()) {
+        troubles.push(format!("the baseline of {tenant} is gone"));
+    }
+    troubles
 }
 
 /// Whether a kind counts as read less than it should be. What is left out on purpose does not.

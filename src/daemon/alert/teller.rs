@@ -87,8 +87,8 @@ pub struct Teller {
     /// The newest snapshot by the book when the history was read last, and when that was.
     read: Mutex<BTreeMap<String, (String, Timestamp)>>,
     wake: Notify,
-    /// The rules of each tenant that came to no end, as the outbox says.
-    failed: Mutex<BTreeMap<String, Vec<String>>>,
+    /// What a person has to mend, of each tenant, as the outbox says.
+    troubles: Mutex<BTreeMap<String, Vec<String>>>,
     /// What cannot be seen, so that it is said once.
     blind: Once,
 }
@@ -119,19 +119,17 @@ impl Teller {
             away: Mutex::default(),
             read: Mutex::default(),
             wake: Notify::new(),
-            failed: Mutex::default(),
+            troubles: Mutex::default(),
             blind: Once::default(),
         }
     }
 
-    /// Tenants and rules that came to no end over them, whichever process found that.
+    /// What of alerts a person has to mend, a line each, whichever process found it: rules that come to no end, baselines
+    /// that are gone.
     #[must_use]
-    pub fn failed_rules(&self) -> Vec<(String, String)> {
-        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        let each = |(tenant, rules): (&String, &Vec<String>)| {
-            rules.iter().map(|rule| (tenant.clone(), rule.clone())).collect::<Vec<_>>()
-        };
-        failed.iter().flat_map(each).collect()
+    pub fn troubles(&self) -> Vec<String> {
+        let troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        troubles.values().flatten().cloned().collect()
     }
 
     /// Something happened: it is looked at once.
@@ -227,8 +225,8 @@ impl Teller {
                 }
             }
         }
-        let failed = states::failed_rules(&outbox);
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), failed);
+        let troubles = states::troubles(&outbox, name);
+        self.troubles.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), troubles);
         if seen && !is_read {
             let newest = (newest(book.as_ref()).to_owned(), self.clock.now());
             self.read.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), newest);
