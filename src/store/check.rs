@@ -494,7 +494,7 @@ impl Check<'_> {
     /// The newest state's root, from all its bodies; where anything was pruned, every state's.
     fn root(&self, tenant: &Tenant, newest: &Arc<Rec>) -> Result<(), StoreError> {
         let core = self.core;
-        if core.pruned(tenant).newest() > 0 {
+        if core.pruned(tenant).voided() > 0 {
             return core.prove(tenant, newest);
         }
         let rec = match newest.snapshot() {

@@ -106,11 +106,6 @@ impl Pruned {
         self.dead.values()
     }
 
-    /// The highest maintenance record; 0 for none.
-    pub(super) fn newest(&self) -> u64 {
-        self.newest
-    }
-
     /// The highest prune record that made numbers void; 0 for none.
     pub(super) fn voided(&self) -> u64 {
         self.voided
