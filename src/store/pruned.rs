@@ -10,10 +10,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::base::ids::SegmentId;
 use crate::format::names::Name;
 use crate::format::payload::{Maintenance, Void};
 use crate::format::references::SegmentRef;
+use crate::storage::Entry as Listed;
 use crate::store::StoreError;
 use crate::store::carried::{Carried, Frames};
 use crate::store::core::{Core, lock};
@@ -81,6 +84,14 @@ impl Pruned {
     /// What carries a record that stands in another's segment.
     pub(super) fn carried(&self, sequence: u64) -> Option<&Carried> {
         self.carried.get(&sequence)
+    }
+
+    /// When the storage took a record in: of one that is carried, whoever carried it says so.
+    pub(super) fn taken_in(&self, listed: &BTreeMap<u64, Listed>, sequence: u64) -> Option<Timestamp> {
+        match self.carried(sequence) {
+            Some(carried) => Timestamp::from_millisecond(carried.moved.stored_ms).ok(),
+            None => listed.get(&sequence).map(|row| row.modified),
+        }
     }
 
     /// The numbers of all such records, in order.

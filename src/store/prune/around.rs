@@ -16,6 +16,7 @@ use crate::base::ids::PlanId;
 use crate::format::fields::Phase;
 use crate::format::names::Name;
 use crate::storage::Entry as Listed;
+use crate::store::pruned::Pruned;
 use crate::store::retention::Now;
 use crate::store::segments::object_path;
 use crate::store::snapshot::{Rec, time};
@@ -59,10 +60,11 @@ pub(super) fn around(
     now: Now,
     needs: Needs,
 ) -> Result<Around, StoreError> {
+    let core = repository.core.as_ref();
     let mut around = Around { needed: BTreeSet::new(), given_up: BTreeSet::new() };
     let mut named = Vec::new();
     for (plan, open) in open(records) {
-        if is_given_up(&open, &objects.records, now) {
+        if is_given_up(&open, (&core.pruned(tenant), &objects.records), now) {
             around.given_up.insert(plan);
             continue;
         }
@@ -99,9 +101,9 @@ fn named_elsewhere(
     let plans = open(&repository.core.all_records(&tenant, newest)?);
     // Most tenants have none, and then nothing is listed.
     let Some(first) = plans.values().map(|open| open.last.sequence).min() else { return Ok(Vec::new()) };
-    let stored = repository.core.listed(&tenant, first)?;
+    let (pruned, listed) = (repository.core.pruned(&tenant), repository.core.listed(&tenant, first)?);
     let mut named = Vec::new();
-    for open in plans.values().filter(|open| !is_given_up(open, &stored, now)) {
+    for open in plans.values().filter(|open| !is_given_up(open, (&pruned, &listed), now)) {
         named.extend(names(repository, &tenant, open, needs)?);
     }
     Ok(named)
@@ -121,9 +123,9 @@ fn open(records: &[Arc<Rec>]) -> BTreeMap<PlanId, Open> {
 }
 
 /// Whether it is as old as that by both clocks.
-fn is_given_up(open: &Open, stored: &Records, now: Now) -> bool {
+fn is_given_up(open: &Open, (pruned, listed): (&Pruned, &Records), now: Now) -> bool {
     let stated = time(open.last.written_ms);
-    let stored = stored.get(&open.last.sequence).map_or(now.stored, |row| row.modified);
+    let stored = pruned.taken_in(listed, open.last.sequence).unwrap_or(now.stored);
     let old = |now: Timestamp, then| now.duration_since(then) > GIVEN_UP_AFTER;
     old(now.stated, stated) && old(now.stored, stored)
 }

@@ -134,11 +134,6 @@ fn candidates(
     (objects, pruned): (&Stored, &Pruned),
     around: &Around,
 ) -> Vec<Candidate> {
-    // Of a record that is carried, whoever carried it says when its object came.
-    let taken_in = |sequence: u64| match pruned.carried(sequence) {
-        Some(carried) => Timestamp::from_millisecond(carried.moved.stored_ms).ok(),
-        None => objects.records.get(&sequence).map(|row| row.modified),
-    };
     let read = |state: Covered| !matches!(state, Covered::Partial | Covered::Suspect | Covered::Failed);
     let candidate = |snapshot: &Snapshot| {
         let during = snapshot.applying.is_some_and(|plan| !around.given_up.contains(&plan));
@@ -146,7 +141,7 @@ fn candidates(
         Candidate {
             seq: snapshot.seq,
             stated: snapshot.finished,
-            stored: taken_in(snapshot.seq).unwrap_or(snapshot.finished),
+            stored: pruned.taken_in(&objects.records, snapshot.seq).unwrap_or(snapshot.finished),
             good: !around_apply && snapshot.ledger.rows.values().all(|row| read(row.state)),
             tagged: !snapshot.tags.is_empty(),
             held: snapshot.held.is_some(),

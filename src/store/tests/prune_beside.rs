@@ -326,7 +326,15 @@ const NAMED: PruneNeeds =
 
 #[test]
 fn what_a_plan_goes_back_to_stays_until_it_ends_or_is_given_up() {
-    for (ends, days) in [(false, 29), (false, 31), (true, 1)] {
+    // Also where its records and snapshots were folded, and their own objects are gone.
+    for (ends, days, folded) in [
+        (false, 29, false),
+        (false, 31, false),
+        (true, 9, false),
+        (false, 29, true),
+        (false, 31, true),
+        (true, 9, true),
+    ] {
         let (world, repository) = World::new();
         let mut all = hours(&world, &repository, 6);
         let base = repository.snapshots(TENANT).unwrap()[1].clone();
@@ -335,16 +343,24 @@ fn what_a_plan_goes_back_to_stays_until_it_ends_or_is_given_up() {
         lease.append(plan, Phase::Accepted, 0, base.id.to_string().into_bytes()).unwrap();
         lease.append(plan, if ends { Phase::Finished } else { Phase::Stopped }, 0, b"{}".to_vec()).unwrap();
         drop(lease);
-        world.pass(24 * days);
-        all.extend([9, 10, 11].map(|n| (world.take(&repository, &hour(n)).seq, hour(n))));
+        all.insert(world.take(&repository, &hour(8)).seq, hour(8));
+        world.pass(48);
+        if folded {
+            let count: u64 = world.compact(&repository).days.iter().map(|day| day.replaced.count).sum();
+            world.pass(73);
+            assert_eq!((count, world.compact(&repository).deleted.count), (7, 7));
+        }
+        world.pass(24 * days - 48 - if folded { 73 } else { 0 });
+        let later = [9, 10, 11].map(|n| world.take(&repository, &hour(n)).seq);
+        all.extend(later.into_iter().zip([9, 10, 11].map(hour)));
         let policy = last(1);
         let asked = PruneAsked { needs: NAMED, ..asked(&policy, world.clock.now()) };
         repository.prune_tenant(TENANT, &asked).unwrap();
         let kept = repository.snapshots(TENANT).unwrap();
         let kept: Vec<u64> = kept.iter().map(|snapshot| snapshot.seq).collect();
         // The base, the one before it began, the one after, the newest.
-        let wanted = if !ends && days < 30 { vec![base.seq, 6, 9, 11] } else { vec![11] };
-        assert_eq!(kept, wanted, "ends: {ends}, {days} days");
+        let wanted = if !ends && days < 30 { vec![base.seq, 6, 9, later[2]] } else { vec![later[2]] };
+        assert_eq!(kept, wanted, "ends: {ends}, {days} days, folded: {folded}");
         compare(&repository, &all.into_iter().filter(|(seq, _)| kept.contains(seq)).collect());
     }
 }
