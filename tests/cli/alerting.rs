@@ -47,7 +47,7 @@ fn rules_of_ones_own_are_tried_on_their_histories() {
     exit 0
     --- stdout
     lastgood.toml: 1 tenants, all references lead somewhere
-    alerts: 1 receivers, 37 rules, 1 of them your own, tried on 2 histories
+    alerts: 1 receivers, 40 rules, 1 of them your own, tried on 2 histories
     ");
     shows!(told(&RULE.replace("and .after.publicClient'", "and .after.public'"), ""), @"
     exit 2
@@ -89,7 +89,7 @@ fn rules_of_ones_own_are_tried_on_their_histories() {
     exit 0
     --- stdout
     lastgood.toml: 1 tenants, all references lead somewhere
-    alerts: 1 receivers, 37 rules, 1 of them your own, tried on 1 histories
+    alerts: 1 receivers, 40 rules, 1 of them your own, tried on 1 histories
     --- stderr
     warning: rule `shop-opened` has no history on which it passes
     ");
@@ -116,7 +116,7 @@ fn kinds_are_those_of_the_catalogue() {
     exit 0
     --- stdout
     lastgood.toml: 1 tenants, all references lead somewhere
-    alerts: 1 receivers, 37 rules, 1 of them your own, tried on 2 histories
+    alerts: 1 receivers, 40 rules, 1 of them your own, tried on 2 histories
     ");
 }
 

@@ -7,6 +7,7 @@ use lastgood::daemon::alert::Rules;
 use lastgood::daemon::alert::apart::{Apart, Program};
 use lastgood::daemon::alert::ask::{Answer, Ask as _, AskError};
 use lastgood::daemon::status::Status;
+use lastgood::json::Value;
 use tokio::sync::watch;
 
 use crate::alerts::{Telling, begun, hook, program, trust};
@@ -116,6 +117,42 @@ async fn a_rule_that_failed_and_is_there_no_more_fails_no_more() {
     assert_eq!(ear.heard(), ["okta-trusted-origin-added event", "rule_failed begun"]);
     Telling::new(&world, vec![hook("ops", &ear)]).round().await;
     assert_eq!(ear.heard(), ["rule_failed over"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_member_of_a_group_that_carries_a_role_is_told_of_and_no_other() {
+    let (world, process) = begun().await;
+    let ear = Ear::open();
+    let telling = Telling::new(&world, vec![hook("ops", &ear)]);
+    let asked = |method: &str, path: &str, body: &str| {
+        let (status, answer) = world.ask(0, method, path, body);
+        assert!(status < 300, "{path}: {status}");
+        answer
+    };
+    let id = |value: &Value| value.get("id").and_then(Value::as_str).unwrap().to_owned();
+    let group =
+        |name: &str| id(&asked("POST", "/api/v1/groups", &format!(r#"{{"profile":{{"name":"{name}"}}}}"#)));
+    let (plain, desk, root) = (group("Plain"), group("Desk"), group("Root"));
+    asked("POST", &format!("/api/v1/groups/{desk}/roles"), r#"{"type":"HELP_DESK_ADMIN"}"#);
+    asked("POST", &format!("/api/v1/groups/{root}/roles"), r#"{"type":"SUPER_ADMIN"}"#);
+    process.work_until(world.at("02 09:00")).await;
+    telling.round().await;
+    let people = asked("GET", "/api/v1/users", "");
+    let person = id(people.as_array().unwrap().first().unwrap());
+    for group in [&plain, &desk, &root] {
+        asked("PUT", &format!("/api/v1/groups/{group}/users/{person}"), "");
+    }
+    process.work_until(world.at("02 10:00")).await;
+    telling.round().await;
+    let posted = ear.take();
+    let joined: Vec<_> = posted.iter().filter(|posted| text(posted, "rule").contains("-joined-")).collect();
+    let told = |number: usize| (text(joined[number], "rule"), text(joined[number], "severity"));
+    assert_eq!(joined.len(), 2, "{:?}", posted.iter().map(|posted| posted.what()).collect::<Vec<_>>());
+    assert_eq!(told(0), ("okta-joined-super-admin-group", "critical"));
+    assert_eq!(told(1), ("okta-joined-admin-group", "high"));
+    assert!(joined[0].text.contains(&format!("org0/group_membership/{root}/{person}")), "{}", joined[0].text);
+    assert!(joined[1].text.contains(&format!("org0/group_membership/{desk}/{person}")), "{}", joined[1].text);
+    assert!(telling.complaints().is_empty());
 }
 
 fn text<'a>(posted: &'a crate::ears::Posted, name: &str) -> &'a str {

@@ -1,7 +1,10 @@
 //! A history beside a rule, and whether the rule does on it what it says. Pure but for who is asked.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
+use crate::base::key::Kind;
 use crate::daemon::alert::ask::{Answer, Ask, AskError};
 use crate::daemon::alert::rule::{Rule, RuleError, Seen};
 use crate::json::{Limits, Object, Value, diff, parse};
@@ -14,6 +17,9 @@ pub struct Example {
     pub before: Option<String>,
     /// The body after, as JSON; none for a removal.
     pub after: Option<String>,
+    /// By kind, what else there is on the same parent, as JSON.
+    #[serde(default)]
+    pub beside: BTreeMap<String, Vec<String>>,
     /// To how many resources that happened in one snapshot.
     #[serde(default = "one")]
     pub times: u64,
@@ -93,9 +99,28 @@ fn strikes(rule: &Rule, example: &Example, who: &mut dyn Ask) -> Result<Answer, 
         after: after.as_ref(),
         fields: fields.into_iter().map(|changed| field(changed.pointer.to_string())).collect(),
         actor: Value::Null,
+        beside: beside(rule, example)?,
         at: "2026-11-02T08:20:00Z".to_owned(),
     };
     who.ask(&rule.when, &seen.to_json()).map_err(NoAnswer::Asked)
+}
+
+/// What a history has beside the change, of each kind that the rule sees there.
+fn beside(rule: &Rule, example: &Example) -> Result<Vec<(Kind, Vec<Value>)>, NoAnswer> {
+    let sees = |name: &String| rule.beside.iter().any(|kind| kind.as_str() == name);
+    if let Some(name) = example.beside.keys().find(|name| !sees(name)) {
+        return Err(NoAnswer::Example(format!(
+            "this history has `{name}` beside it, which the rule does not see"
+        )));
+    }
+    let bodies = |kind: &Kind| {
+        let texts = example.beside.get(kind.as_str()).into_iter().flatten();
+        let read = texts.map(|text| parse(text.as_bytes(), &Limits::body()));
+        let read = read.collect::<Result<Vec<Value>, _>>();
+        let fault = |error| NoAnswer::Example(format!("`beside` of this history is no JSON: {error}"));
+        Ok((kind.clone(), read.map_err(fault)?))
+    };
+    rule.beside.iter().map(bodies).collect()
 }
 
 #[cfg(test)]
@@ -148,6 +173,8 @@ mod tests {
         assert!(
             told("true", &strikes.replace("{\"n\": 1}", "{")).contains("`before` of this history is no JSON")
         );
+        let seen = format!("{strikes}beside = {{ user = ['{{}}'] }}\n");
+        assert!(told("true", &seen).contains("has `user` beside it, which the rule does not see"));
         assert!(told("true", "[[rule.passes]]\n").contains("neither `before` nor `after`"));
         assert!(told(".after.n == 2", &strikes.replace("before", "#")).contains("does not"), "an addition");
     }

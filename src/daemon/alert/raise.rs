@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::key::ResourceKey;
+use crate::base::key::{Kind, ResourceKey};
 use crate::base::when::When;
 use crate::catalog::Provider;
 use crate::daemon::alert::ask::{Answer, Ask, AskError};
 use crate::daemon::alert::outbox::Drift;
 use crate::daemon::alert::rule::{Rule, Rules, Seen};
 use crate::daemon::alert::{Alert, Class, Outbox, Phase, SUBJECTS_MAX, Subject, id_of, states};
-use crate::history::{Change, History, HistoryError, Op};
+use crate::history::{Change, History, HistoryError, Moment, Op};
 use crate::json::Value;
 use crate::store::{Entry, Past, Repository, Snapshot, StoreError};
 
@@ -26,6 +26,9 @@ pub struct Raise<'a> {
     /// The kinds of which drift is told; empty for all.
     pub drift: &'a [String],
 }
+
+/// Resources of one kind that a rule sees beside a change: a parent has a few roles, not thousands.
+const BESIDE_MAX: usize = 100;
 
 /// Why a history could not be worked through.
 #[derive(Debug, thiserror::Error)]
@@ -134,6 +137,7 @@ impl Raise<'_> {
         asking: &mut Asking<'_>,
     ) -> Result<Said, RaiseError> {
         let mut said = Said::default();
+        let mut moment = None;
         let past = self.repository.past(self.tenant)?;
         for stored in past.changes(snapshot.seq)? {
             let op = Op::between(stored.before.as_ref(), stored.after.as_ref()).as_str();
@@ -145,8 +149,9 @@ impl Raise<'_> {
                 continue;
             }
             let seen = self.seen(&past, snapshot, &stored)?;
-            let input = self.input(&seen);
             for (number, rule) in about {
+                let beside = self.beside(&mut moment, snapshot, &stored.key, rule)?;
+                let input = self.input(&seen, beside);
                 match asking.who.ask(&rule.when, &input)? {
                     Answer::GaveUp(why) => {
                         asking.given_up.insert(rule.name.clone());
@@ -190,7 +195,32 @@ impl Raise<'_> {
         Ok(Struck { change, before, after })
     }
 
-    fn input(&self, seen: &Struck) -> Vec<u8> {
+    /// What there is on the same parent, of the kinds that a rule sees there. The state is read once for a snapshot, and
+    /// only where a rule asks for it.
+    fn beside(
+        &self,
+        moment: &mut Option<Moment>,
+        snapshot: &Snapshot,
+        key: &ResourceKey,
+        rule: &Rule,
+    ) -> Result<Vec<(Kind, Vec<Value>)>, HistoryError> {
+        if rule.beside.is_empty() || key.above().is_empty() {
+            return Ok(Vec::new());
+        }
+        let history = self.history();
+        let moment = match moment {
+            Some(moment) => moment,
+            None => moment.insert(history.moment(&When::Snapshot(snapshot.id.to_string()))?),
+        };
+        let bodies = |kind: &Kind| {
+            let keys = moment.state.below(kind, key.above()).take(BESIDE_MAX).collect();
+            let found = history.bodies(moment, &keys)?;
+            Ok((kind.clone(), found.into_iter().map(|(_, body)| body).collect()))
+        };
+        rule.beside.iter().map(bodies).collect()
+    }
+
+    fn input(&self, seen: &Struck, beside: Vec<(Kind, Vec<Value>)>) -> Vec<u8> {
         let change = seen.change.to_json(self.tenant);
         let part = |name: &str| change.get(name).cloned().unwrap_or(Value::Null);
         Seen {
@@ -202,6 +232,7 @@ impl Raise<'_> {
             after: seen.after.as_ref(),
             fields: part("fields"),
             actor: part("actor"),
+            beside,
             at: seen.change.at.to_string(),
         }
         .to_json()

@@ -1,7 +1,7 @@
 //! A rule: which change somebody is told of. Pure but for reading a folder of a user's own.
 //!
 //! A rule is data, with histories beside it on which it strikes and on which it does not ([`example`] tries them).
-//! Its expression sees `{op, kind, address, name, before, after, fields, actor, at}`: the main bodies, in
+//! Its expression sees `{op, kind, address, name, before, after, fields, actor, at, beside}`: the main bodies, in
 //! which secrets are markers.
 //!
 //! [`example`]: crate::daemon::alert::example
@@ -54,6 +54,8 @@ struct Form {
     class: Vec<Class>,
     severity: Severity,
     says: String,
+    #[serde(default)]
+    beside: Vec<toml::Spanned<String>>,
     #[serde(default = "one")]
     at_least: u64,
     #[serde(default)]
@@ -78,6 +80,8 @@ pub struct Rule {
     pub kinds: Vec<Kind>,
     /// `add`, `change`, `remove`.
     pub ops: Vec<String>,
+    /// It sees what there is of these kinds on the same parent, too.
+    pub beside: Vec<Kind>,
     /// The expression as it was written.
     pub when: String,
     /// Of which sorts an alert is.
@@ -120,6 +124,8 @@ pub struct Seen<'a> {
     pub fields: Value,
     /// Who, as in `lastgood log --json`.
     pub actor: Value,
+    /// Bodies of the kinds under [`Rule::beside`], at the snapshot.
+    pub beside: Vec<(Kind, Vec<Value>)>,
     /// When it was found.
     pub at: String,
 }
@@ -129,6 +135,7 @@ impl Seen<'_> {
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         let body = |body: Option<&Value>| body.cloned().unwrap_or(Value::Null);
+        let beside = self.beside.iter().map(|(kind, all)| (kind.as_str(), Value::Array(all.clone())));
         Value::Object(Object::from_pairs([
             ("op", Value::from(self.op)),
             ("kind", Value::from(self.kind)),
@@ -138,6 +145,7 @@ impl Seen<'_> {
             ("after", body(self.after)),
             ("fields", self.fields.clone()),
             ("actor", self.actor.clone()),
+            ("beside", Value::Object(Object::from_pairs(beside))),
             ("at", Value::from(self.at.as_str())),
         ]))
         .to_canonical()
@@ -251,13 +259,20 @@ impl Source<'_> {
                 "`kind` and `op` name what it is about; one of them is empty".to_owned(),
             ));
         }
-        let mut kinds = Vec::new();
-        for name in &form.kind {
+        let known = |name: &toml::Spanned<String>| {
             let kind = Kind::new(name.get_ref());
-            if catalog.kind(&kind).is_none() {
-                return Err(wrong(name.span().start, catalog.no_kind(name.get_ref())));
+            let no_kind = || wrong(name.span().start, catalog.no_kind(name.get_ref()));
+            catalog.kind(&kind).map(|spec| (kind, &spec.parent)).ok_or_else(no_kind)
+        };
+        let kinds = form.kind.iter().map(known).collect::<Result<Vec<_>, _>>()?;
+        let mut beside = Vec::new();
+        for name in &form.beside {
+            let (kind, parent) = known(name)?;
+            if parent.is_empty() || kinds.iter().any(|(_, other)| *other != parent) {
+                let why = format!("`beside`: `{kind}` does not hang on what it is about hangs on");
+                return Err(wrong(name.span().start, why));
             }
-            kinds.push(kind);
+            beside.push(kind);
         }
         let placed = |example: toml::Spanned<Example>| {
             let line = self.line(example.span().start);
@@ -265,7 +280,8 @@ impl Source<'_> {
         };
         Ok(Rule {
             file: self.file.to_owned(),
-            kinds,
+            kinds: kinds.into_iter().map(|(kind, _)| kind).collect(),
+            beside,
             name: form.name,
             provider: catalog.provider.to_string(),
             ops: form.op,
@@ -301,6 +317,9 @@ mod tests {
         );
         assert!(wrong(&good.replace("says", "sais")).starts_with("mine.toml, line 10"));
         assert!(wrong(&good.replace("\"true\"", "\"env\"")).contains("not defined"));
+        let beside = |kind: &str| good.replace("op =", &format!("beside = [\"{kind}\"]\nop ="));
+        assert!(wrong(&beside("grup")).contains("line 6: rule `mine`: `grup` is no kind of okta"));
+        assert!(wrong(&beside("group_membership")).contains("`beside`: `group_membership` does not hang"));
         assert!(wrong(&good.replace("[\"user\"]", "[]")).contains("one of them is empty"));
     }
 }
