@@ -15,6 +15,7 @@ mod power;
 mod prune_beside;
 mod prune_faults;
 mod prune_model;
+mod prune_notes;
 mod prune_power;
 mod pruned;
 mod reads;
