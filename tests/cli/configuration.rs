@@ -25,7 +25,7 @@ fn the_configuration() {
     shows!(told("[repo]\nurl = \"x\"\n"), @"
     exit 2
     --- stderr
-    error: lastgood.toml: line 1, column 2: unknown field `repo`, expected one of `repository`, `check`, `serve`, `tenant`, `retention`, `alerts`, `alert`
+    error: lastgood.toml: line 1, column 2: unknown field `repo`, expected one of `repository`, `check`, `compact`, `serve`, `tenant`, `retention`, `alerts`, `alert`
     ");
     shows!(told(&format!("{TENANT}relm = \"demo\"\n")), @"
     exit 2
