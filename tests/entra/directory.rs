@@ -92,8 +92,7 @@ impl Directory {
         for (name, value) in settings {
             writeln!(text, "{name} = \"{value}\"").unwrap();
         }
-        text +=
-            "auth = { kind = \"client_secret\", client_id = \"reader\", client_secret = \"file:secret\" }\n";
+        text += "per_user = true\nauth = { kind = \"client_secret\", client_id = \"reader\", client_secret = \"file:secret\" }\n";
         std::fs::write(self.path().join("lastgood.toml"), text).unwrap();
     }
 

@@ -8,20 +8,50 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use lastgood::base::key::Kind;
-use lastgood::catalog::{self, KindSpec, Template};
+use lastgood::catalog::{self, KindSpec, Shape, Template};
 use lastgood::json::{Limits, Value, parse};
 
 use crate::directory::{Directory, shared};
 
 /// Members that recordings show and the simulator does not, and why.
-const LEFT_OUT: [(&str, &str, &str); 3] = [
+const LEFT_OUT: [(&str, &str, &str); 13] = [
+    ("access_package", "/catalogId is missing here", "the vendor's document does not have it"),
+    (
+        "access_review_definition",
+        "/instances is missing here",
+        "what came of a review is no setting and is not read",
+    ),
     ("group", "/creationOptions is missing here", "the vendor's document has it no longer"),
     ("service_principal", "/createdDateTime is missing here", "the vendor's document does not have it"),
+    (
+        "administrative_unit_scoped_role_member",
+        "/roleMemberInfo/userPrincipalName is missing here",
+        "the vendor's document does not have it",
+    ),
+    ("authentication_method_configuration", "/value is missing here", "a recording with a list in a list"),
+    (
+        "authentication_methods_policy",
+        "/authenticationMethodConfigurations is missing here",
+        "shown unasked, and a kind of its own: the catalogue drops it here",
+    ),
+    (
+        "permission_grant_policy",
+        "/excludes is missing here",
+        "shown unasked, and a kind of its own: the catalogue drops it here",
+    ),
+    (
+        "permission_grant_policy",
+        "/includes is missing here",
+        "shown unasked, and a kind of its own: the catalogue drops it here",
+    ),
+    ("directory_setting", "/id_doesnotexists is missing here", "a slip of whoever recorded it"),
+    ("identity_provider", "/name is missing here", "from before the kinds of providers"),
+    ("identity_provider", "/type is missing here", "from before the kinds of providers"),
     ("organization", "/value is missing here", "one page of the reference has a list in a list"),
 ];
 
 /// Words for the types that were seen at each place, lists and members gone into.
-type Shape = BTreeMap<String, BTreeSet<&'static str>>;
+type Members = BTreeMap<String, BTreeSet<&'static str>>;
 
 fn word(value: &Value) -> &'static str {
     match value {
@@ -34,12 +64,12 @@ fn word(value: &Value) -> &'static str {
     }
 }
 
-fn walk(value: &Value, at: &str, out: &mut Shape) {
+fn walk(value: &Value, at: &str, out: &mut Members) {
     out.entry(at.to_owned()).or_default().insert(word(value));
     match value {
         Value::Object(members) => {
             for (name, member) in
-                members.iter().filter(|(name, _)| !name.contains("@odata.") && !name.starts_with('#'))
+                members.iter().filter(|(name, _)| !name.contains('@') && !name.starts_with('#'))
             {
                 walk(member, &format!("{at}/{name}"), out);
             }
@@ -50,7 +80,7 @@ fn walk(value: &Value, at: &str, out: &mut Shape) {
 }
 
 /// Where a recorded shape has what the other lacks or has otherwise.
-fn differences(recorded: &Shape, simulated: &Shape) -> Vec<String> {
+fn differences(recorded: &Members, simulated: &Members) -> Vec<String> {
     let above = |at: &str| at.rsplit_once('/').map(|(above, _)| above.to_owned());
     let mut out = Vec::new();
     for (at, words) in recorded {
@@ -112,8 +142,10 @@ fn recorded_answers_have_the_same_shape() {
         compared += 1;
         kinds.insert(kind.to_string());
         for row in instances(body) {
-            let mut shape = Shape::new();
+            let mut shape = Members::new();
             walk(row, "", &mut shape);
+            // Of a link only the far end's id is kept: its kind tells the rest.
+            shape.retain(|at, _| spec.shape != Shape::Edge || at.is_empty() || at == "/id");
             wrong.extend(
                 differences(&shape, &shown[kind.as_str()])
                     .into_iter()
@@ -126,15 +158,15 @@ fn recorded_answers_have_the_same_shape() {
     }
     println!("{compared} recorded answers of {} kinds compared", kinds.len());
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(compared >= 60 && kinds.len() >= 9, "{compared} of {kinds:?}");
+    assert!(compared >= 120 && kinds.len() >= 30, "{compared} of {kinds:?}");
 }
 
 /// What the simulator shows of each kind, over all its instances.
-fn simulated() -> BTreeMap<String, Shape> {
+fn simulated() -> BTreeMap<String, Members> {
     let directory = Directory::start();
     directory.snapshot();
     let provider = catalog::provider("entra").unwrap();
-    let mut out: BTreeMap<String, Shape> = BTreeMap::new();
+    let mut out: BTreeMap<String, Members> = BTreeMap::new();
     for asked in directory.asked().into_iter().filter(|asked| asked.method == "GET" && asked.status == 200) {
         let of = provider.kinds.iter().filter(|spec| {
             let mut paths = spec.read.iter().filter_map(|read| read.path.as_ref()).map(Template::bare);
@@ -155,7 +187,7 @@ fn simulated() -> BTreeMap<String, Shape> {
 #[test]
 fn a_difference_is_seen() {
     let shape = |text: &str| {
-        let mut shape = Shape::new();
+        let mut shape = Members::new();
         walk(&parse(text.as_bytes(), &Limits::default()).unwrap(), "", &mut shape);
         shape
     };

@@ -389,6 +389,9 @@ def one(catalog, docs, row, known, seen):
     natural_key(kind, row)
     kind["assigned"] = [] if shape == "edge" else catalog.places(kind, row.get("server_assigned") or [], "Set by the service")
     expanded = [f"/{re.sub(r'[(].*', '', name)}@odata.context" for name in row["expand_needed"]]
+    inside = entra_members.INSIDE.get(row["type"], [])
+    expanded += [f"/{name}@odata.context" for name in inside]
+    kind["derived"] = [f"/{name}" for name in inside]
     kind["volatile"] = [pattern(re.sub(r"[(].*", "", field)) for field in row.get("volatile") or []] + expanded
     held = SECRETS.get(row["type"])
     if held is None:

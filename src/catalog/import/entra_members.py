@@ -24,8 +24,10 @@ UNASKED = {
     # Its content is a picture, which a list does not carry.
     "application": ["logo"],
 }
-# What only beta shows of a kind that v1.0 has too; not in the v1.0 document.
-BETA = {"conditional_access_policy": ["partialEnablementStrategy"]}
+# What answers show though the document does not count it among the type's own members: beta alone has the first.
+SHOWN = {"conditional_access_policy": ["partialEnablementStrategy"], "role_definition": ["inheritsPermissionsFrom"]}
+# Lists that are shown unasked within another thing and are read as kinds of their own.
+INSIDE = {"authentication_methods_policy": ["authenticationMethodConfigurations"], "permission_grant_policy": ["includes", "excludes"]}
 # Whose members are the tenant's own, or those of any of several types.
 OPEN = ("deleted_item",)
 
@@ -35,7 +37,9 @@ def schema_of(docs, row):
     name = (row.get("schema") or "").lstrip("#")
     order = docs.docs if row["api"] == "v1.0" else docs.docs[::-1]
     for doc in order:
-        found = doc["components"]["schemas"].get(name)
+        schemas = doc["components"]["schemas"]
+        # The facts leave out what stands before the name of an inner namespace.
+        found = schemas.get(name) or schemas.get(f"microsoft.graph.{name}")
         if found:
             return doc, found
     return None, {}
@@ -75,7 +79,7 @@ def known(docs, row, kind):
     held += [ref["at"].split("/")[1] for ref in kind.get("refs", [])] + [at.split("/")[1] for at in kind.get("name", [])]
     own = [kind["id"].split("/")[1]] if kind.get("id", "/").strip("/") else []
     marks = ["@odata.type"] if not set(own) == {"@odata.type"} else []
-    return sorted({*found, *joined, *held, *own, *marks, *BETA.get(row["type"], [])} - {"*", "**"})
+    return sorted({*found, *joined, *held, *own, *marks, *SHOWN.get(row["type"], []), *INSIDE.get(row["type"], [])} - {"*", "**"})
 
 
 def selected(docs, row):

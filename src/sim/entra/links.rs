@@ -9,7 +9,8 @@ use crate::sim::wire::{Refusal, Response};
 use crate::sim::world::World;
 
 /// The kinds of links, by the last word of their path and the kind that they hang on.
-const LINKS: [(&str, &str, &str); 6] = [
+const LINKS: [(&str, &str, &str); 7] = [
+    ("user", "manager", "user_manager"),
     ("group", "members", "group_member"),
     ("group", "owners", "group_owner"),
     ("application", "owners", "application_owner"),
@@ -67,6 +68,43 @@ pub(super) fn linked(world: &mut World, ask: &Ask) -> Result<Response, Refusal> 
     let body = world.copy(ask.route.kind, &[], &near).unwrap_or_default();
     let work = Work { id: near, body, old: Value::Null, stage: Stage::Update, made: false, stays: false };
     log::note_verb(world, ask, &work, &format!("add_{word}"));
+    Ok(Response::empty(204))
+}
+
+/// `GET …/manager`: the one that there is, as it is now.
+///
+/// # Errors
+/// There is none.
+pub(super) fn manager(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let near = ask.own.clone().unwrap_or_default();
+    let absent = || Refusal::absent(&near, "Manager");
+    let kind = world.kind("user_manager").ok_or_else(absent)?;
+    let far = world.rows(kind, std::slice::from_ref(&near), None).next().map(|(_, id, _)| id.to_owned());
+    let id = far.ok_or_else(absent)?;
+    let mut work =
+        Work { id, body: Value::Null, old: Value::Null, stage: Stage::Row, made: false, stays: false };
+    far_end(world, ask, &mut work)?;
+    Ok(Response::json(200, work.body))
+}
+
+/// `PUT …/manager/$ref`: in the place of the one before.
+///
+/// # Errors
+/// It must be there.
+pub(super) fn manager_set(world: &mut World, ask: &Ask) -> Result<Response, Refusal> {
+    let near = ask.own.clone().unwrap_or_default();
+    let far = end_of(sent(ask)?.get("@odata.id").unwrap_or(&Value::Null))?;
+    let absent = || Refusal::absent(&far, "DirectoryObject");
+    let kind = world.kind("user_manager").ok_or_else(absent)?;
+    let (_, name, _) = directory_object(world, &far).ok_or_else(absent)?;
+    let parents = [near];
+    let old: Vec<String> = world.rows(kind, &parents, None).map(|(_, id, _)| id.to_owned()).collect();
+    for id in old {
+        world.remove(kind, &parents, &id);
+    }
+    let row =
+        object([("@odata.type", format!("#microsoft.graph.{name}").into()), ("id", far.as_str().into())]);
+    world.put(kind, &parents, &far, row);
     Ok(Response::empty(204))
 }
 

@@ -26,11 +26,15 @@ pub(super) const FORMS: &[(&str, &str)] = &[
     ("directory.toml", include_str!("directory.toml")),
     ("policies.toml", include_str!("policies.toml")),
     ("tenant.toml", include_str!("tenant.toml")),
+    ("settings.toml", include_str!("settings.toml")),
     ("events.toml", include_str!("events.toml")),
 ];
 
 /// One of each kind that is simulated, in this order.
-pub(super) const SAMPLE: &[(&str, &str)] = &[("sample/tenant.toml", include_str!("sample/tenant.toml"))];
+pub(super) const SAMPLE: &[(&str, &str)] = &[
+    ("sample/tenant.toml", include_str!("sample/tenant.toml")),
+    ("sample/settings.toml", include_str!("sample/settings.toml")),
+];
 
 /// Calculations on a body.
 pub(super) const BODY_HOOKS: &[(&str, BodyHook)] = &[
@@ -47,6 +51,8 @@ pub(super) const BODY_HOOKS: &[(&str, BodyHook)] = &[
 /// Calculations of a whole answer.
 pub(super) const CALL_HOOKS: &[(&str, CallHook)] = &[
     ("linked", links::linked),
+    ("manager", links::manager),
+    ("manager_set", links::manager_set),
     ("bin_listed", bin::listed),
     ("restored", bin::restored),
     ("audits", audits::read),
