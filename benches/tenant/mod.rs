@@ -105,6 +105,12 @@ impl Tenant {
     }
 }
 
+/// Whether an organisation has resources of this kind.
+#[allow(dead_code, reason = "only a year asks")]
+pub(crate) fn holds(kind: &str) -> bool {
+    KINDS.iter().any(|(name, _, _)| *name == kind)
+}
+
 impl Row {
     /// The name of its kind in the catalogue.
     pub(crate) fn kind(self) -> &'static str {
@@ -125,6 +131,19 @@ impl Row {
             _ => None,
         };
         ResourceKey::new(&Kind::new(self.kind()), above.into_iter().chain([self.id()]).collect())
+    }
+
+    /// Whether it was there when an organisation of so many users began.
+    #[allow(dead_code, reason = "only a year asks")]
+    pub(crate) fn is_of_the_first(self, users: u64) -> bool {
+        let (_, of_fifty_thousand, _) = KINDS[usize::from(self.kind)];
+        u64::from(self.number) < of_fifty_thousand * users / 50_000
+    }
+
+    /// How often it has changed.
+    #[allow(dead_code, reason = "only a year asks")]
+    pub(crate) fn times_changed(self) -> u32 {
+        self.version
     }
 
     /// Its body, members in the order of their names. `tick` is what moves in every body at every
