@@ -9,8 +9,8 @@ use crate::cli::args::{DiffArgs, Global};
 use crate::cli::open::{Opened, Purpose, connect, environment, note_pruned, open, when};
 use crate::cli::output::plain;
 use crate::cli::{Exit, Failure, access, log};
-use crate::history::diff::{Comparison, Past, Present, compare};
-use crate::history::{Address, History, Moment, Names, Side};
+use crate::history::diff::{Comparison, Past, Present, compare, compare_moments};
+use crate::history::{Address, History, Moment};
 use crate::restore::observe::LiveTenant;
 
 /// Compares.
@@ -102,6 +102,21 @@ fn second(opened: &Opened, args: &DiffArgs) -> Result<(When, Option<String>), Fa
     Ok((when(text)?, args.address.clone()))
 }
 
+/// What a moment is compared with.
+enum Later {
+    Live(Present),
+    Past(Box<Moment>),
+}
+
+impl Later {
+    fn past(&self) -> Option<&Moment> {
+        match self {
+            Self::Live(_) => None,
+            Self::Past(moment) => Some(moment),
+        }
+    }
+}
+
 /// The differences, with the names that either side has for them.
 async fn one(
     opened: &Opened,
@@ -112,58 +127,49 @@ async fn one(
     with_access: bool,
 ) -> Result<(Comparison, Option<Blast>), Failure> {
     let kinds = history.kinds(address)?;
-    let from = Past { history: *history, moment: base };
     let later = match to {
-        When::Live => None,
-        past => Some(history.moment(past)?),
+        When::Live => Later::Live(present(opened, history, &kinds).await?),
+        past => Later::Past(Box::new(history.moment(past)?)),
     };
-    let live;
-    let past;
-    let mut blast = None;
-    let mut now = Names::default();
-    let side: &dyn Side = match &later {
-        Some(moment) => {
-            past = Past { history: *history, moment };
-            if with_access {
-                blast = access::between(opened, history, base, moment)?;
-            }
-            &past
-        }
-        None => {
-            let tenant = opened.config.tenant(history.tenant)?;
-            let connection = connect(&opened.config, tenant, Purpose::Read)?;
-            let fingerprints = opened.repository.fingerprints(history.tenant)?;
-            let mark =
-                |address: &str, pointer: &str, value: &[u8]| fingerprints.mark(address, pointer, value);
-            let at = environment()?.clock.now();
-            let (bodies, ledger) =
-                LiveTenant::new(&connection, &mark).kinds(&kinds.iter().cloned().collect()).await;
-            now = history.names_among(&bodies);
-            live = Present { bodies, ledger, at };
-            if with_access {
-                blast = access::since(opened, history, base, &live)?;
-            }
-            &live
-        }
-    };
-    let scope = scope(history, base, later.as_ref(), address)?;
+    let scope = scope(history, base, later.past(), address)?;
     let keep = |key: &ResourceKey| scope.as_ref().is_none_or(|keys| keys.contains(key));
     // What another kind carries is compared there.
     let read: Vec<_> = kinds
         .into_iter()
         .filter(|kind| history.catalog.kind(kind).is_some_and(|spec| !spec.read.is_empty()))
         .collect();
-    let mut comparison = compare(history, &from, side, &read, &keep)?;
+    let (mut comparison, blast) = match &later {
+        Later::Live(live) => {
+            let from = Past::new(*history, base)?;
+            let blast = if with_access { access::since(opened, history, base, live)? } else { None };
+            (compare(history, &from, live, &read, &keep)?, blast)
+        }
+        Later::Past(later) => {
+            let blast = if with_access { access::between(opened, history, base, later)? } else { None };
+            (compare_moments(history, base, later, &read, &keep)?, blast)
+        }
+    };
     let keys: Vec<ResourceKey> = comparison.changes.iter().map(|change| change.key.clone()).collect();
     let mut names = history.names_of(base, &keys)?;
-    if let Some(moment) = &later {
-        names.merge(history.names_of(moment, &keys)?);
-    }
-    names.merge(now);
+    names.merge(match &later {
+        Later::Live(live) => history.names_among(&live.bodies),
+        Later::Past(moment) => history.names_of(moment, &keys)?,
+    });
     for change in &mut comparison.changes {
         change.name = names.of(&change.key).map(str::to_owned);
     }
     Ok((comparison, blast))
+}
+
+/// These kinds of the tenant as it is now.
+async fn present(opened: &Opened, history: &History<'_>, kinds: &[Kind]) -> Result<Present, Failure> {
+    let tenant = opened.config.tenant(history.tenant)?;
+    let connection = connect(&opened.config, tenant, Purpose::Read)?;
+    let fingerprints = opened.repository.fingerprints(history.tenant)?;
+    let mark = |address: &str, pointer: &str, value: &[u8]| fingerprints.mark(address, pointer, value);
+    let at = environment()?.clock.now();
+    let (bodies, ledger) = LiveTenant::new(&connection, &mark).kinds(&kinds.iter().cloned().collect()).await;
+    Ok(Present { bodies, ledger, at })
 }
 
 /// The resources that the address means on either side; `None` for all of its kinds.

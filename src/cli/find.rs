@@ -31,8 +31,9 @@ pub fn run(
         let address = Address { tenant: tenant.clone(), kind: kind.map(str::to_owned), reference: None };
         let mut failed = 0;
         let mut found = Vec::new();
+        let state = moment.state()?;
         for kind in history.kinds(&address)? {
-            let mut all = moment.state.kind(&kind);
+            let mut all = state.kind(&kind);
             loop {
                 let (keys, entries): (Vec<_>, Vec<_>) = all.by_ref().take(BODIES_AT_ONCE).unzip();
                 if keys.is_empty() {

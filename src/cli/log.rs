@@ -124,8 +124,12 @@ fn name(opened: &Opened, history: &History<'_>, changes: &mut [Change]) -> Resul
             break;
         }
         let moment = history.moment(&crate::base::when::When::Snapshot(snapshot.id.to_string()))?;
-        let here: Vec<ResourceKey> =
-            unnamed.iter().filter(|key| moment.state.get(key).is_some()).cloned().collect();
+        let mut here = Vec::new();
+        for key in &unnamed {
+            if moment.entry(key)?.is_some() {
+                here.push(key.clone());
+            }
+        }
         let names = history.names_of(&moment, &here)?;
         for change in changes.iter_mut().filter(|change| change.name.is_none()) {
             change.name = names.of(&change.key).map(str::to_owned);

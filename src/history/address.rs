@@ -88,7 +88,13 @@ impl History<'_> {
         names: &Names,
     ) -> Result<Selection, HistoryError> {
         let kinds = self.kinds(address)?;
-        let keys = kinds.iter().flat_map(|kind| moment.state.kind(kind).map(|(key, _)| key)).collect();
+        if let Some(key) = self.whole(address, &kinds)
+            && moment.entry(&key)?.is_some()
+        {
+            return Ok(Selection { keys: vec![key], exact: true });
+        }
+        let state = moment.state()?;
+        let keys = kinds.iter().flat_map(|kind| state.kind(kind).map(|(key, _)| key)).collect();
         self.choose(address, keys, names)
     }
 
@@ -152,8 +158,12 @@ impl History<'_> {
     pub fn names_for(&self, address: &Address, moment: &Moment) -> Result<Names, HistoryError> {
         let kinds = self.kinds(address)?;
         let direct = self.direct(address, &kinds);
-        let there: Vec<ResourceKey> =
-            direct.into_iter().filter(|key| moment.state.get(key).is_some()).collect();
+        let mut there = Vec::new();
+        for key in direct {
+            if moment.entry(&key)?.is_some() {
+                there.push(key);
+            }
+        }
         if there.is_empty() { self.names_of_kinds(moment, &kinds) } else { self.names_of(moment, &there) }
     }
 
@@ -215,6 +225,16 @@ impl History<'_> {
         let Some(reference) = reference else { return Vec::new() };
         let ids = reference.strip_prefix("id:").unwrap_or(reference);
         kinds.iter().filter_map(|kind| ResourceKey::from_path(&format!("{kind}/{ids}"))).collect()
+    }
+
+    /// The key that the REF is by itself, where no other resource can be meant by it: of one kind, whose resources
+    /// have one id or whose ids are all named. If that one is there, no other needs to be looked at.
+    fn whole(&self, address: &Address, kinds: &[Kind]) -> Option<ResourceKey> {
+        let [kind] = kinds else { return None };
+        let one_id = self.catalog.kind(kind).is_some_and(|spec| spec.parent.is_empty());
+        let key = self.direct(address, kinds).pop()?;
+        let named = address.reference.as_deref().is_some_and(|reference| reference.contains('/'));
+        (named || (one_id && key.ids.len() == 1)).then_some(key)
     }
 
     /// The kinds that an address speaks of, in the catalogue's order.

@@ -15,6 +15,9 @@ use crate::store::{Entry, Part, Snapshot};
 /// Stored bodies that are in memory at once where many are asked for.
 pub const BODIES_AT_ONCE: usize = 4096;
 
+/// Resources that are looked up one by one; of more, the whole state is had sooner.
+const ONE_BY_ONE: usize = 5_000;
+
 /// How much of a body is shown.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Reveal {
@@ -61,8 +64,16 @@ impl History<'_> {
         moment: &Moment,
         keys: &BTreeSet<ResourceKey>,
     ) -> Result<Vec<(ResourceKey, Value)>, HistoryError> {
-        let (there, entries): (Vec<&ResourceKey>, Vec<Entry>) =
-            keys.iter().filter_map(|key| Some((key, moment.state.get(key)?))).unzip();
+        if keys.len() > ONE_BY_ONE {
+            moment.state()?;
+        }
+        let (mut there, mut entries) = (Vec::new(), Vec::new());
+        for key in keys {
+            if let Some(entry) = moment.entry(key)? {
+                there.push(key);
+                entries.push(entry);
+            }
+        }
         let mut found = Vec::with_capacity(there.len());
         for (there, entries) in there.chunks(BODIES_AT_ONCE).zip(entries.chunks(BODIES_AT_ONCE)) {
             for (key, bytes) in there.iter().zip(self.repository.read_many(entries, Part::Main)?) {
@@ -78,7 +89,7 @@ impl History<'_> {
     /// It was not there, or could not be read.
     pub fn show(&self, moment: &Moment, key: &ResourceKey, reveal: Reveal) -> Result<Shown, HistoryError> {
         let address = || format!("{}/{key}", self.tenant);
-        let entry = moment.state.get(key).ok_or_else(|| HistoryError::NotFound { address: address() })?;
+        let entry = moment.entry(key)?.ok_or_else(|| HistoryError::NotFound { address: address() })?;
         let mut body = self.main(key, &entry)?;
         if reveal.volatile
             && let Some(bytes) = self.repository.read(&entry, Part::Volatile)?

@@ -12,7 +12,7 @@ use crate::base::key::{Kind, ResourceKey};
 use crate::history::change::{Change, Op, fields};
 use crate::history::{History, HistoryError, Moment};
 use crate::json::Value;
-use crate::store::Entry;
+use crate::store::{Entry, State as Stored};
 
 /// One side of a comparison.
 pub trait Side {
@@ -33,23 +33,63 @@ pub trait Side {
 
 /// A moment of the past as a side.
 pub struct Past<'a> {
-    /// Whose history.
-    pub history: History<'a>,
-    /// Which moment.
-    pub moment: &'a Moment,
+    history: History<'a>,
+    moment: &'a Moment,
+    state: &'a Stored,
+}
+
+impl<'a> Past<'a> {
+    /// All that the moment saw.
+    ///
+    /// # Errors
+    /// Its state cannot be read.
+    pub fn new(history: History<'a>, moment: &'a Moment) -> Result<Self, HistoryError> {
+        Ok(Self { history, moment, state: moment.state()? })
+    }
 }
 
 impl Side for Past<'_> {
     fn keys(&self, kind: &Kind) -> Vec<ResourceKey> {
-        self.moment.state.kind(kind).map(|(key, _)| key).collect()
+        self.state.kind(kind).map(|(key, _)| key).collect()
     }
 
     fn entry(&self, key: &ResourceKey) -> Option<Entry> {
-        self.moment.state.get(key)
+        self.state.get(key)
     }
 
     fn body(&self, key: &ResourceKey) -> Result<Option<Value>, HistoryError> {
-        self.moment.state.get(key).map(|entry| self.history.main(key, &entry)).transpose()
+        self.state.get(key).map(|entry| self.history.main(key, &entry)).transpose()
+    }
+
+    fn ledger(&self) -> &Ledger {
+        &self.moment.snapshot.ledger
+    }
+
+    fn at(&self, kind: &Kind) -> Timestamp {
+        self.moment.read_at(kind)
+    }
+}
+
+/// What of a moment may differ from another: all else is the same in both.
+struct Touched<'a> {
+    history: History<'a>,
+    moment: &'a Moment,
+    entries: BTreeMap<ResourceKey, Entry>,
+}
+
+impl Side for Touched<'_> {
+    fn keys(&self, kind: &Kind) -> Vec<ResourceKey> {
+        let first = ResourceKey { kind: kind.clone(), ids: Vec::new() };
+        let from = self.entries.range(first..).map(|(key, _)| key);
+        from.take_while(|key| key.kind == *kind).cloned().collect()
+    }
+
+    fn entry(&self, key: &ResourceKey) -> Option<Entry> {
+        self.entries.get(key).cloned()
+    }
+
+    fn body(&self, key: &ResourceKey) -> Result<Option<Value>, HistoryError> {
+        self.entries.get(key).map(|entry| self.history.main(key, entry)).transpose()
     }
 
     fn ledger(&self) -> &Ledger {
@@ -103,6 +143,29 @@ pub struct Comparison {
     pub unknown: Vec<(Kind, String)>,
     /// Kinds that neither side could or should read: there is nothing to compare.
     pub unread: Vec<Kind>,
+}
+
+/// Compares two moments of the past over these kinds, by what was changed between them where that is less than all.
+///
+/// # Errors
+/// A body could not be read.
+pub fn compare_moments(
+    history: &History<'_>,
+    from: &Moment,
+    to: &Moment,
+    kinds: &[Kind],
+    keep: &dyn Fn(&ResourceKey) -> bool,
+) -> Result<Comparison, HistoryError> {
+    let Some(changes) = from.differences(to)? else {
+        return compare(history, &Past::new(*history, from)?, &Past::new(*history, to)?, kinds, keep);
+    };
+    let mut before = Touched { history: *history, moment: from, entries: BTreeMap::new() };
+    let mut after = Touched { history: *history, moment: to, entries: BTreeMap::new() };
+    for change in changes {
+        before.entries.extend(change.before.map(|entry| (change.key.clone(), entry)));
+        after.entries.extend(change.after.map(|entry| (change.key, entry)));
+    }
+    compare(history, &before, &after, kinds, keep)
 }
 
 /// Compares two sides over these kinds; `keep` says which resources are in scope.

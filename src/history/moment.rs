@@ -2,14 +2,19 @@
 //!
 //! The state at a time is what the last snapshot that had ended by then saw. A snapshot is a
 //! window: when a kind was really read stands in its ledger, and answers say it.
+//!
+//! A question about few resources never reads the whole state: [`Moment::entry`] asks the index, and
+//! [`Moment::differences`] what was changed between two moments.
+
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
 
 use crate::base::coverage::{Row, State as Coverage};
-use crate::base::key::Kind;
+use crate::base::key::{Kind, ResourceKey};
 use crate::base::when::When;
 use crate::history::{History, HistoryError};
-use crate::store::{Flags, Gap, Snapshot, State};
+use crate::store::{self, Entry, Flags, Gap, Snapshot, State};
 
 /// A snapshot that answers for a time.
 pub struct Moment {
@@ -17,13 +22,47 @@ pub struct Moment {
     pub snapshot: Snapshot,
     /// The one after it, if any: what lies between the two nobody read.
     pub next: Option<Snapshot>,
-    /// What it saw.
-    pub state: State,
     /// Snapshots that were taken between the two and that retention let go.
     pub pruned: u64,
+    past: store::Past,
+    state: OnceLock<State>,
 }
 
 impl Moment {
+    /// All that it saw; read when it is first asked for.
+    ///
+    /// # Errors
+    /// Something that it is read from is damaged.
+    pub fn state(&self) -> Result<&State, HistoryError> {
+        if let Some(state) = self.state.get() {
+            return Ok(state);
+        }
+        let state = self.past.state(self.snapshot.seq)?;
+        Ok(self.state.get_or_init(|| state))
+    }
+
+    /// One resource as it saw it, without the others where the index knows it.
+    ///
+    /// # Errors
+    /// As [`Self::state`].
+    pub fn entry(&self, key: &ResourceKey) -> Result<Option<Entry>, HistoryError> {
+        if self.state.get().is_none()
+            && let Some(known) = self.past.known(self.snapshot.seq, key)?
+        {
+            return Ok(known);
+        }
+        Ok(self.state()?.get(key))
+    }
+
+    /// What lies elsewhere at a later or earlier moment of the same tenant; `None` where the two states are to be
+    /// compared.
+    ///
+    /// # Errors
+    /// As [`Self::state`].
+    pub fn differences(&self, other: &Self) -> Result<Option<Vec<store::Change>>, HistoryError> {
+        Ok(self.past.between(self.snapshot.seq, other.snapshot.seq)?)
+    }
+
     /// When the kind was read for this state: the end of its window.
     #[must_use]
     pub fn read_at(&self, kind: &Kind) -> Timestamp {
@@ -109,13 +148,13 @@ impl History<'_> {
         })?;
         let mut rest = snapshots.into_iter().skip(position);
         let snapshot = rest.next().ok_or_else(|| HistoryError::NotFound { address: self.tenant.into() })?;
-        let state = self.repository.state(self.tenant, snapshot.seq)?;
         let next = rest.next();
         let between =
             |gap: &Gap| gap.from > snapshot.seq && next.as_ref().is_some_and(|next| gap.to < next.seq);
         let gaps = self.repository.gaps(self.tenant)?;
         let pruned = gaps.iter().filter(|gap| between(gap)).map(|gap| gap.snapshots).sum();
-        Ok(Moment { snapshot, next, state, pruned })
+        let past = self.repository.past(self.tenant)?;
+        Ok(Moment { snapshot, next, pruned, past, state: OnceLock::new() })
     }
 
     fn by_prefix(&self, snapshots: &[Snapshot], prefix: &str) -> Result<usize, HistoryError> {

@@ -48,8 +48,9 @@ impl History<'_> {
     /// # Errors
     /// A body could not be read.
     pub fn names_of_kinds(&self, moment: &Moment, kinds: &[Kind]) -> Result<Names, HistoryError> {
+        let state = moment.state()?;
         let keys: Vec<ResourceKey> =
-            kinds.iter().flat_map(|kind| moment.state.kind(kind).map(|(key, _)| key)).collect();
+            kinds.iter().flat_map(|kind| state.kind(kind).map(|(key, _)| key)).collect();
         self.names_of(moment, &keys)
     }
 
@@ -66,9 +67,18 @@ impl History<'_> {
             for (key, body) in self.bodies(moment, &wanted)? {
                 let Some(spec) = self.catalog.kind(&key.kind) else { continue };
                 let found = own_name(spec, &key, &body);
-                next.extend(parent_of(&|key| moment.state.get(key).is_some(), spec, &key));
                 next.extend(found.within.as_ref().map(|id| sibling(&key, id)));
-                next.extend(found.far.iter().filter(|far| moment.state.has(far)).cloned());
+                for parent in parents(spec, &key) {
+                    if moment.entry(&parent)?.is_some() {
+                        next.insert(parent);
+                        break;
+                    }
+                }
+                for far in &found.far {
+                    if moment.entry(far)?.is_some() {
+                        next.insert(far.clone());
+                    }
+                }
                 own.insert(key, found);
             }
             wanted = next.into_iter().filter(|key| !own.contains_key(key)).collect();
@@ -76,7 +86,8 @@ impl History<'_> {
                 break;
             }
         }
-        let there = |key: &ResourceKey| moment.state.get(key).is_some();
+        // Whatever is there of what they lie below was read above.
+        let there = |key: &ResourceKey| own.contains_key(key);
         let full = own.keys().map(|key| (key.clone(), self.full_name(&there, key, &own))).collect();
         Ok(Names { full })
     }
@@ -134,8 +145,14 @@ fn parent_of(
     spec: &KindSpec,
     key: &ResourceKey,
 ) -> Option<ResourceKey> {
-    let ids = key.ids.get(..key.ids.len().checked_sub(1)?).filter(|ids| !ids.is_empty())?;
-    spec.parent.iter().map(|kind| ResourceKey::new(kind, ids.to_vec())).find(|parent| there(parent))
+    parents(spec, key).find(|parent| there(parent))
+}
+
+/// What a resource may lie below by its key: one of these.
+fn parents(spec: &KindSpec, key: &ResourceKey) -> impl Iterator<Item = ResourceKey> {
+    let above = key.ids.split_last().map_or(&[][..], |(_, above)| above);
+    let kinds = if above.is_empty() { &[][..] } else { spec.parent.as_slice() };
+    kinds.iter().map(move |kind| ResourceKey::new(kind, above.to_vec()))
 }
 
 fn sibling(key: &ResourceKey, id: &str) -> ResourceKey {

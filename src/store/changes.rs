@@ -168,7 +168,7 @@ impl Core {
         Ok(changes)
     }
 
-    fn change(
+    pub(super) fn change(
         &self,
         tenant: &Tenant,
         path: &str,

@@ -14,6 +14,7 @@ mod alive;
 mod annotations;
 mod append;
 mod applies;
+mod between;
 mod bodies;
 mod carried;
 mod changes;

@@ -7,13 +7,14 @@
 use std::sync::Arc;
 
 use crate::base::key::ResourceKey;
-use crate::store::StoreError;
 use crate::store::core::Core;
 use crate::store::entry::{Change, Entry, Part};
 use crate::store::repository::Repository;
 use crate::store::snapshot::Rec;
+use crate::store::state::State;
 use crate::store::tenant::Tenant;
 use crate::store::told::LateEvent;
+use crate::store::{StoreError, between};
 
 /// The history of one tenant, as it is at one time.
 pub struct Past {
@@ -38,6 +39,44 @@ impl Past {
     /// As [`Self::changes`].
     pub fn entry(&self, seq: u64, key: &ResourceKey) -> Result<Option<Entry>, StoreError> {
         self.core.entry(&self.tenant, &self.record(seq)?, &key.to_path())
+    }
+
+    /// The state at a snapshot.
+    ///
+    /// # Errors
+    /// As [`Self::changes`].
+    pub fn state(&self, seq: u64) -> Result<State, StoreError> {
+        let loaded = self.core.state(&self.tenant, &self.record(seq)?)?;
+        Ok(State::clone(&loaded.state))
+    }
+
+    /// What the index alone says of a resource at a snapshot, and whether it says anything: else
+    /// [`Self::entry`] or the whole state tell, and of several resources the state does so sooner.
+    ///
+    /// # Errors
+    /// As [`Self::changes`].
+    pub fn known(&self, seq: u64, key: &ResourceKey) -> Result<Option<Option<Entry>>, StoreError> {
+        let rec = self.record(seq)?;
+        if self.core.indexed(&self.tenant) < rec.sequence {
+            return Ok(None);
+        }
+        Ok(self.core.known(&self.tenant, &key.to_path(), rec.sequence))
+    }
+
+    /// What differs between two snapshots, in order of the keys, without reading a state: every resource that lies
+    /// elsewhere at either end, though its bodies may be the same. `None` where the two states are less work, or
+    /// alone can tell.
+    ///
+    /// # Errors
+    /// As [`Self::changes`].
+    pub fn between(&self, from: u64, to: u64) -> Result<Option<Vec<Change>>, StoreError> {
+        self.core.between(&self.tenant, &self.record(from)?, &self.record(to)?, between::are_less_work)
+    }
+
+    /// The same, however much work it is.
+    #[cfg(test)]
+    pub(super) fn between_at_any_cost(&self, from: u64, to: u64) -> Result<Option<Vec<Change>>, StoreError> {
+        self.core.between(&self.tenant, &self.record(from)?, &self.record(to)?, |_, _, _| true)
     }
 
     /// The audit event that was recorded with the change, or the removal, that a snapshot brought.

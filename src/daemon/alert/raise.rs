@@ -213,7 +213,7 @@ impl Raise<'_> {
             None => moment.insert(history.moment(&When::Snapshot(snapshot.id.to_string()))?),
         };
         let bodies = |kind: &Kind| {
-            let keys = moment.state.below(kind, key.above()).take(BESIDE_MAX).collect();
+            let keys = moment.state()?.below(kind, key.above()).take(BESIDE_MAX).collect();
             let found = history.bodies(moment, &keys)?;
             Ok((kind.clone(), found.into_iter().map(|(_, body)| body).collect()))
         };

@@ -2,6 +2,7 @@
 
 mod applies;
 mod basics;
+mod between;
 mod compact_beside;
 mod compact_faults;
 mod compacted;

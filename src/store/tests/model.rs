@@ -123,6 +123,7 @@ impl Pair {
             assert_eq!(told(repository, &changes), differences(&before, model));
             before = model.clone();
         }
+        between::as_the_states_tell(repository, &self.snapshots);
         for n in 0..12 {
             let path = path(n);
             let history = repository.history(TENANT, &key(&path)).unwrap();

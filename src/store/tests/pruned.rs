@@ -111,6 +111,7 @@ pub(super) fn compare(repository: &Repository, kept: &BTreeMap<u64, Model>) {
         assert_eq!(told, model::differences(&before, model), "changes of {seq}");
         before = model.clone();
     }
+    between::as_the_states_tell(repository, kept);
     let paths: std::collections::BTreeSet<&String> = kept.values().flat_map(BTreeMap::keys).collect();
     for path in paths {
         let history = repository.history(TENANT, &key(path)).unwrap();
