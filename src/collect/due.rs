@@ -145,7 +145,7 @@ mod tests {
             total: 0,
             bytes: 0,
             requests: 1,
-            ledger: std::sync::Arc::new(Ledger::default()),
+            ledger: Ledger::default().into(),
             identity: [0; 32],
             permission: [8; 32],
             root: [0; 32],

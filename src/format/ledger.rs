@@ -84,6 +84,28 @@ pub fn decode(bytes: &[u8], previous: Option<&Ledger>, signed: &Hash) -> Result<
     }
 }
 
+/// The row of one kind out of the whole form, of which only what lies before it is read. That the hash of the bytes
+/// is the signed one was checked.
+///
+/// # Errors
+/// Damage before it, or bytes that are another form.
+pub fn row(bytes: &[u8], kind: &Kind) -> Result<Option<Row>, FormatError> {
+    let mut r = Reader::new(bytes, "coverage ledger");
+    if r.u8()? != WHOLE {
+        return Err(r.damaged("its form is not the whole one"));
+    }
+    let mut spans = Spans::default();
+    for _ in 0..r.count(KINDS_MAX, 2)? {
+        let name = r.text(TEXT_BYTES_MAX)?;
+        let found = name == kind.as_str();
+        let row = read_row(&mut r, &mut spans)?;
+        if found {
+            return Ok(Some(row));
+        }
+    }
+    Ok(None)
+}
+
 fn decode_form(bytes: &[u8], previous: Option<&Ledger>) -> Result<Ledger, FormatError> {
     let mut r = Reader::new(bytes, "coverage ledger");
     if bytes.len() > STREAM_BYTES_MAX {
@@ -264,6 +286,9 @@ mod tests {
             let whole = encode(&after).unwrap();
             let signed = hash_of(&whole);
             prop_assert_eq!(&decode(&whole, None, &signed).unwrap(), &after);
+            for kind in after.rows.keys().chain(before.rows.keys()) {
+                prop_assert_eq!(row(&whole, kind).unwrap(), after.rows.get(kind).cloned());
+            }
             if let Some(coded) = encode_against(&after, &before).unwrap() {
                 prop_assert!(needs_previous(&coded));
                 prop_assert_eq!(&decode(&coded, Some(&before), &signed).unwrap(), &after);
@@ -276,6 +301,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..100), previous in ledgers()) {
             let _ = decode_form(&bytes, Some(&previous));
+            let _ = row(&bytes, &Kind::new("a"));
         }
     }
 

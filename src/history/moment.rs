@@ -83,15 +83,14 @@ impl Moment {
 }
 
 fn read_end(snapshot: &Snapshot, kind: &Kind) -> Timestamp {
-    let row = snapshot.ledger.rows.get(kind);
-    row.and_then(|row| row.read).map_or(snapshot.finished, |(_, end)| end)
+    snapshot.ledger.row(kind).and_then(|row| row.read).map_or(snapshot.finished, |(_, end)| end)
 }
 
 /// When a snapshot read a kind whole; `None` where it carried the kind's state, or most of it, forward.
 /// A span that began before the snapshot did is that of the reading which is carried.
 #[must_use]
 pub fn read_whole(snapshot: &Snapshot, kind: &Kind) -> Option<Timestamp> {
-    let Some(row) = snapshot.ledger.rows.get(kind) else { return Some(snapshot.finished) };
+    let Some(row) = snapshot.ledger.row(kind) else { return Some(snapshot.finished) };
     match row.read {
         _ if row.state != Coverage::Complete => None,
         None => Some(snapshot.finished),
@@ -102,8 +101,8 @@ pub fn read_whole(snapshot: &Snapshot, kind: &Kind) -> Option<Timestamp> {
 /// When a snapshot read a resource that it found changed: with its kind, or by itself.
 #[must_use]
 pub fn changed_at(snapshot: &Snapshot, kind: &Kind) -> Timestamp {
-    let row = snapshot.ledger.rows.get(kind);
-    let read = row.and_then(|row| row.read);
+    let row = snapshot.ledger.row(kind);
+    let read = row.as_ref().and_then(|row| row.read);
     // What no API gives is of the time of the file that it came from.
     if let (Some((of, _)), Some(Coverage::NoApi)) = (read, row.map(|row| row.state)) {
         return of;

@@ -75,6 +75,7 @@ impl Core {
     /// # Errors
     /// One is damaged or missing, or must be understood and is not.
     pub(super) fn all_records(&self, tenant: &Tenant, newest: Arc<Rec>) -> Result<Vec<Arc<Rec>>, StoreError> {
+        self.recall_records(tenant, newest.sequence);
         let mut records = vec![newest];
         while let Some(rec) = records.last() {
             self.must_understand(tenant, rec)?;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::base::coverage::Ledger;
 use crate::base::ids::RecordId;
 use crate::base::key::ResourceKey;
 use crate::crypto::hierarchy::TenantPrefix;
@@ -21,6 +22,7 @@ use crate::format::references::SegmentRef;
 use crate::storage::{StorageError, list_all};
 use crate::store::core::Core;
 use crate::store::entry::{Entry, Part, Target};
+use crate::store::held::HeldLedger;
 use crate::store::pruned::follows_void;
 use crate::store::replay::Which;
 use crate::store::segments::{OpenSegment, broken, damaged, object_path};
@@ -307,7 +309,8 @@ impl Check<'_> {
     }
 
     fn affected_by(&self, tenant: &str, rec: &Rec, key: Option<ResourceKey>, part: Option<Part>) -> Affected {
-        let at = rec.to_snapshot(Arc::default()).map(|snapshot: Snapshot| snapshot.finished);
+        let at =
+            rec.to_snapshot(HeldLedger::from(Ledger::default())).map(|snapshot: Snapshot| snapshot.finished);
         Affected { tenant: tenant.to_owned(), seq: rec.sequence, at, key, part }
     }
 

@@ -21,6 +21,7 @@ use crate::format::references::{Location, Place as SegmentPlace, SegmentRef};
 use crate::storage::{Path, Span, StorageError};
 use crate::store::core::Core;
 use crate::store::entry::{Entry, Part, Place, Target};
+use crate::store::held::HeldLedger;
 use crate::store::index::Head;
 use crate::store::replay::Loaded;
 use crate::store::roots::Roots;
@@ -243,7 +244,7 @@ impl WriteSession {
             .parent
             .as_ref()
             .and_then(|(snapshot, rec)| Some((snapshot.ledger.clone(), rec.snapshot()?.ledger_depth)));
-        let previous = previous.as_ref().map(|(ledger, depth)| (ledger.as_ref(), *depth));
+        let previous = previous.as_ref().map(|(ledger, depth)| (&**ledger, *depth));
         Ok(self.builder.set_ledger(&meta.ledger, previous)?)
     }
 
@@ -329,7 +330,9 @@ impl WriteSession {
         let ledger = Arc::new(meta.ledger.clone());
         if !tenant.opens() {
             let rec = self.rec(meta, next, sealed, built.fields.clone());
-            return rec.to_snapshot(ledger).ok_or(StoreError::Contended { tenant: self.name });
+            return rec
+                .to_snapshot(HeldLedger::new(ledger))
+                .ok_or(StoreError::Contended { tenant: self.name });
         }
         let object = Bytes::from(std::mem::take(&mut sealed.bytes));
         self.builder.clear();
@@ -356,7 +359,7 @@ impl WriteSession {
         if let Err(error) = core.trust.see(tenant.prefix, rec.sequence, rec.id) {
             tracing::debug!(%error, "the trust file was not written");
         }
-        rec.to_snapshot(ledger).ok_or(StoreError::Contended { tenant: self.name })
+        rec.to_snapshot(HeldLedger::new(ledger)).ok_or(StoreError::Contended { tenant: self.name })
     }
 
     /// Keeps what raw bytes made of what was put, now that it is known where that lies.
@@ -412,7 +415,7 @@ impl WriteSession {
         let rec = core.stored_record(&tenant, next.sequence)?;
         let ledger = core.ledger(&tenant, &rec)?;
         core.trust.see(tenant.prefix, rec.sequence, rec.id)?;
-        rec.to_snapshot(ledger).ok_or(StoreError::Contended { tenant: self.name })
+        rec.to_snapshot(HeldLedger::new(ledger)).ok_or(StoreError::Contended { tenant: self.name })
     }
 }
 

@@ -255,9 +255,11 @@ impl Repository {
         records: &[Arc<Rec>],
     ) -> Result<Vec<Snapshot>, StoreError> {
         let mut snapshots = BTreeMap::new();
+        let mut ledgers = self.core.ledgers(tenant, records)?.into_iter();
         for rec in records {
-            if rec.snapshot().is_some() {
-                let ledger = self.core.ledger(tenant, rec)?;
+            if rec.snapshot().is_some()
+                && let Some(ledger) = ledgers.next()
+            {
                 snapshots.extend(rec.to_snapshot(ledger).map(|snapshot| (snapshot.seq, snapshot)));
             }
             marks::mark(&self.core.annotations(tenant, rec)?, &mut snapshots);

@@ -20,6 +20,7 @@ use crate::format::references::Place;
 use crate::storage::{Entry as Listed, Path, Span, list_all};
 use crate::store::StoreError;
 use crate::store::core::Core;
+use crate::store::held::HeldLedger;
 use crate::store::segments::{OpenSegment, damaged, object_path, records_folder};
 use crate::store::snapshot::{Rec, Sort};
 use crate::store::tenant::Tenant;
@@ -34,6 +35,8 @@ pub(super) struct Chain {
     records: BTreeMap<u64, Arc<Rec>>,
     ledgers: BTreeMap<u64, Arc<Ledger>>,
     births: HashMap<SegmentId, i64>,
+    /// Whether all records that the index has were taken into memory.
+    recalled: bool,
 }
 
 impl Chain {
@@ -260,6 +263,25 @@ impl Core {
         Ok(self.keep_record(tenant, rec))
     }
 
+    /// Takes all records that the index has into memory at once, for who needs all of them.
+    pub(super) fn recall_records(&self, tenant: &Tenant, newest: u64) {
+        if self.chain(tenant, |chain| std::mem::replace(&mut chain.recalled, true)) {
+            return;
+        }
+        let rows = self.ask(|index| index.records(&tenant.index_keys, 1, newest)).unwrap_or_default();
+        let pruned = self.pruned(tenant);
+        for (number, row) in rows {
+            let unknown = self.chain(tenant, |chain| !chain.records.contains_key(&number));
+            if unknown
+                && pruned.void(number).is_none()
+                && let Ok(rec) = Rec::decode(&row)
+                && rec.sequence == number
+            {
+                self.keep_record(tenant, rec);
+            }
+        }
+    }
+
     pub(super) fn keep_record(&self, tenant: &Tenant, rec: Rec) -> Arc<Rec> {
         let rec = Arc::new(rec);
         self.chain(tenant, |chain| {
@@ -371,6 +393,33 @@ impl Core {
             }
             _ => Err(unknown()),
         }
+    }
+
+    /// The coverage ledgers of these records, of those that are snapshots, in their order.
+    ///
+    /// # Errors
+    /// As [`Self::ledger`].
+    pub(super) fn ledgers(
+        &self,
+        tenant: &Tenant,
+        records: &[Arc<Rec>],
+    ) -> Result<Vec<HeldLedger>, StoreError> {
+        let (first, last) = match (records.first(), records.last()) {
+            (Some(first), Some(last)) => (first.sequence, last.sequence),
+            _ => return Ok(Vec::new()),
+        };
+        let rows = self.ask(|index| index.ledgers(&tenant.index_keys, first, last)).unwrap_or_default();
+        let mut kept: HashMap<u64, Vec<u8>> = rows.into_iter().collect();
+        let mut found = Vec::with_capacity(records.len());
+        for rec in records {
+            let Some(snapshot) = rec.snapshot() else { continue };
+            let bytes = kept.remove(&rec.sequence);
+            found.push(match bytes.and_then(|bytes| HeldLedger::whole(bytes, snapshot.ledger_hash)) {
+                Some(held) => held,
+                None => HeldLedger::new(self.ledger(tenant, rec)?),
+            });
+        }
+        Ok(found)
     }
 
     /// The coverage ledger of a snapshot.

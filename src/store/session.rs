@@ -22,6 +22,7 @@ use crate::format::names::Name;
 use crate::format::references::{Place as SegmentPlace, SegmentRef};
 use crate::store::core::Core;
 use crate::store::entry::{Entry, Part, Parts, Place, Put};
+use crate::store::held::HeldLedger;
 use crate::store::repeats::{Keeping, Ready};
 use crate::store::replay::Loaded;
 use crate::store::rooting::Leaves;
@@ -168,7 +169,7 @@ impl WriteSession {
         self.leaves = (!core.keeps_leaves(&tenant, &parent)?).then(Leaves::default);
         let ledger = core.ledger(&tenant, &parent)?;
         self.built_on.push(parent.sequence);
-        self.parent = parent.to_snapshot(ledger).map(|snapshot| (snapshot, parent));
+        self.parent = parent.to_snapshot(HeldLedger::new(ledger)).map(|snapshot| (snapshot, parent));
         Ok(())
     }
 

@@ -1,7 +1,6 @@
 //! A snapshot as callers see it, and a record as the store keeps it in mind.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -14,6 +13,7 @@ use crate::format::fields::{self, Fields, Flags, Phase, Task};
 use crate::format::limits::{NOTES_MAX, TEXT_BYTES_MAX};
 use crate::format::record::Record;
 use crate::format::references::{Place, SegmentRef};
+use crate::store::held::HeldLedger;
 
 /// One committed snapshot.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,7 +43,7 @@ pub struct Snapshot {
     /// Requests that were made for it.
     pub requests: u64,
     /// What it knows that it does not know.
-    pub ledger: Arc<Ledger>,
+    pub ledger: HeldLedger,
     /// The hash of the tenant's immutable id at the vendor.
     pub identity: Hash,
     /// The fingerprint of what the collector's credential may do; zeros where unknown.
@@ -223,7 +223,7 @@ impl Rec {
     }
 
     /// The snapshot for callers; `None` when the record is none.
-    pub(super) fn to_snapshot(&self, ledger: Arc<Ledger>) -> Option<Snapshot> {
+    pub(super) fn to_snapshot(&self, ledger: HeldLedger) -> Option<Snapshot> {
         let snapshot = self.snapshot()?;
         Some(Snapshot {
             id: self.id,

@@ -12,6 +12,7 @@ use crate::format::payload::{Annotation, Sort as About};
 use crate::store::StoreError;
 use crate::store::core::{Core, lock};
 use crate::store::entry::Change;
+use crate::store::held::HeldLedger;
 use crate::store::session::WriteSession;
 use crate::store::snapshot::{Rec, Snapshot};
 use crate::store::tenant::Tenant;
@@ -89,7 +90,7 @@ impl WriteSession {
         let mut at = self.parent.as_ref().map(|(_, rec)| rec.clone());
         while let Some(rec) = at {
             let ledger = self.core.ledger(&self.tenant, &rec)?;
-            let Some(snapshot) = rec.to_snapshot(ledger) else { break };
+            let Some(snapshot) = rec.to_snapshot(HeldLedger::new(ledger)) else { break };
             let ended = snapshot.finished < until;
             found.push(snapshot);
             if ended || found.len() >= SNAPSHOTS_MAX {
