@@ -12,7 +12,8 @@ pub(super) fn as_the_states_tell(repository: &Repository, kept: &BTreeMap<u64, M
     whole.retain(|snapshot| snapshot.flags.contain(Flags::FULL_BASE));
     let far = kept.len() / 4 + 1;
     for (at, (from, before)) in kept.iter().enumerate() {
-        let other = |place: usize| place.abs_diff(at) <= 1 || (place % far == 0 && at % far == 0);
+        let other =
+            |place: usize| place.abs_diff(at) <= 1 || (place.is_multiple_of(far) && at.is_multiple_of(far));
         for (_, (to, after)) in kept.iter().enumerate().filter(|(place, _)| other(*place)) {
             let changes = past.between_at_any_cost(*from, *to).unwrap();
             let between = (*from).min(*to) + 1..=(*from).max(*to);
