@@ -6,8 +6,11 @@
 
 mod directory;
 mod document;
+mod falsified;
 #[path = "../keycloak/kept.rs"]
 mod kept;
+#[path = "../falsified/lie.rs"]
+mod lie;
 mod proof;
 mod recorded;
 mod story;
