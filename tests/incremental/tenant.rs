@@ -10,7 +10,7 @@ use lastgood::base::entropy::SeededEntropy;
 use lastgood::base::secret::Secret;
 use lastgood::base::time::{Clock, FixedClock};
 use lastgood::catalog;
-use lastgood::collect::{Collected, Options, Run, Silent};
+use lastgood::collect::{CollectError, Collected, Options, Run, Silent};
 use lastgood::json::{Limits, Value, parse};
 use lastgood::provider::{Credential, Live, Target, World as Bounds};
 use lastgood::sim::{Body, Listening, Request, World, handle, populate, sample::sample, vendor};
@@ -96,6 +96,10 @@ impl Tenant {
     }
 
     async fn collect(&self, repository: &Repository, options: Options) -> Collected {
+        self.tried(repository, options).await.unwrap()
+    }
+
+    async fn tried(&self, repository: &Repository, options: Options) -> Result<Collected, CollectError> {
         let live = self.live();
         let run = Run {
             catalog: live.catalog(),
@@ -105,7 +109,7 @@ impl Tenant {
             options,
             progress: &Silent,
         };
-        run.snapshot(repository.session(NAME).unwrap()).await.unwrap()
+        run.snapshot(repository.session(NAME).unwrap()).await
     }
 
     /// A snapshot as the schedule takes one.
@@ -113,9 +117,12 @@ impl Tenant {
         self.collect(&self.repository, Options::default()).await
     }
 
-    /// A snapshot of what the log names, between two that the schedule takes.
-    pub(crate) async fn named(&self) -> Collected {
-        self.collect(&self.repository, Options { named_only: true, ..Options::default() }).await
+    /// A snapshot of what the log names, between two that the schedule takes; `None` where it names nothing new.
+    pub(crate) async fn named(&self) -> Option<Collected> {
+        match self.tried(&self.repository, Options { named_only: true, ..Options::default() }).await {
+            Err(CollectError::NothingNew) => None,
+            collected => Some(collected.unwrap()),
+        }
     }
 
     /// A snapshot of everything, although the log tells what changed.
