@@ -46,16 +46,16 @@ impl Mark {
         realm.get(&last).await;
         let begun = Instant::now();
         loop {
-            let lines = self.lines();
-            if let Some(end) = lines.iter().position(|request| request.target.ends_with(&last)) {
+            if self.lines().iter().any(|request| request.target.ends_with(&last)) {
+                // Another of the server's threads may still have a line to write of an answer before that.
+                tokio::time::sleep(Duration::from_millis(300)).await;
                 let own = format!("/realms/{}", realm.name());
                 let inside = |request: &Request| {
-                    request
-                        .target
-                        .split_once(&own)
-                        .is_some_and(|(_, rest)| matches!(rest.get(..1), None | Some("/" | "?")))
+                    let rest = request.target.split_once(&own).map(|(_, rest)| rest);
+                    let within = rest.is_some_and(|rest| matches!(rest.get(..1), None | Some("/" | "?")));
+                    within && !request.target.ends_with(&last)
                 };
-                return lines[..end].iter().filter(|request| inside(request)).cloned().collect();
+                return self.lines().into_iter().filter(inside).collect();
             }
             assert!(begun.elapsed() < Duration::from_secs(10), "{} does not grow", self.file.display());
             tokio::time::sleep(Duration::from_millis(20)).await;
