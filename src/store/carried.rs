@@ -96,9 +96,9 @@ impl Core {
     /// It is missing or damaged.
     pub(super) fn net_log(&self, tenant: &Tenant, sequence: u64) -> Result<Option<Arc<NetLog>>, StoreError> {
         let pruned = self.pruned(tenant);
-        let frames = match (pruned.rewritten(sequence), pruned.carried(sequence)) {
-            (Some(made), _) => made,
-            (None, Some(carried)) => carried.frames,
+        let (frames, made) = match (pruned.rewritten(sequence), pruned.carried(sequence)) {
+            (Some(frames), _) => (frames, true),
+            (None, Some(carried)) => (carried.frames, false),
             (None, None) => return Ok(None),
         };
         let key = (tenant.prefix, sequence, frames.at);
@@ -109,18 +109,15 @@ impl Core {
         }
         let (open, parts) = self.held(tenant, frames)?;
         let references = References::decode(&parts.references).map_err(|error| broken(&open.path, error))?;
-        let meaning = match pruned.rewritten(sequence) {
-            Some(_) => Meaning::new(tenant, self.record(tenant, frames.at)?.reference(), references.rows()),
-            None => {
-                let rec = self.record(tenant, sequence)?;
-                let signed = rec.snapshot().map(|snapshot| snapshot.log_hash);
-                let read = log_hash(&parts.references, parts.blocks.iter().map(Vec::as_slice));
-                if signed != Some(read) {
-                    return Err(damaged(&open.path, "a log that it carries is not the one that was signed"));
-                }
-                Meaning::new(tenant, rec.reference(), references.rows())
+        // Whose segment it means by its own: a log that was made is of where it lies.
+        let of = self.record(tenant, if made { frames.at } else { sequence })?;
+        if !made {
+            let signed = of.snapshot().map(|snapshot| snapshot.log_hash);
+            if signed != Some(log_hash(&parts.references, parts.blocks.iter().map(Vec::as_slice))) {
+                return Err(damaged(&open.path, "a log that it carries is not the one that was signed"));
             }
-        };
+        }
+        let meaning = Meaning::new(tenant, of.reference(), references.rows());
         let log = NetLog { open, meaning, references, ledger: parts.ledger, blocks: parts.blocks };
         let log = Arc::new(log);
         *lock(&self.net_log) = Some((key, log.clone()));

@@ -25,7 +25,7 @@ use crate::store::entry::{Entry, Part, Target};
 use crate::store::held::HeldLedger;
 use crate::store::pruned::follows_void;
 use crate::store::replay::Which;
-use crate::store::segments::{OpenSegment, broken, damaged, object_path};
+use crate::store::segments::{broken, damaged, object_path};
 use crate::store::snapshot::{Rec, Snapshot};
 use crate::store::tenant::Tenant;
 use crate::store::{Repository, StoreError};
@@ -333,7 +333,7 @@ impl Check<'_> {
             let object = core.segments.object(&open.path)?;
             open.segment.verify_whole(&object).map_err(|error| broken(&open.path, error))?;
         }
-        self.chain(tenant, &open, rec, last)?;
+        self.chain(tenant, rec, last)?;
         self.segments(tenant, core.segments.references(&open)?.rows(), unreferred, bad)?;
         let Some(snapshot) = rec.snapshot() else {
             core.payload(tenant, rec)?;
@@ -360,10 +360,7 @@ impl Check<'_> {
         bad: &mut BTreeSet<String>,
     ) -> Result<(), StoreError> {
         let core = self.core;
-        if !follows(tenant, core, rec, last) {
-            let path = object_path(Name::Record(tenant.prefix, rec.sequence))?;
-            return Err(damaged(&path, "the record before it is missing or another one than it names"));
-        }
+        self.chain(tenant, rec, last)?;
         if rec.snapshot().is_none() {
             return core.payload(tenant, rec).map(drop);
         }
@@ -393,24 +390,19 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn chain(
-        &self,
-        tenant: &Tenant,
-        open: &OpenSegment,
-        rec: &Rec,
-        last: Option<&Rec>,
-    ) -> Result<(), StoreError> {
+    /// That a record comes after the one that it names, wherever either stands.
+    fn chain(&self, tenant: &Tenant, rec: &Rec, last: Option<&Rec>) -> Result<(), StoreError> {
         let full_base = rec.snapshot().is_some_and(|snapshot| snapshot.flags.contain(Flags::FULL_BASE));
-        if follows(tenant, self.core, rec, last) || (full_base && self.follows_unopened(open, rec)?) {
+        if follows(tenant, self.core, rec, last) || (full_base && self.follows_unopened(tenant, rec)?) {
             return Ok(());
         }
-        Err(damaged(&open.path, "the record before it is missing or another one than it names"))
+        let path = object_path(Name::Record(tenant.prefix, rec.sequence))?;
+        Err(damaged(&path, "the record before it is missing or another one than it names"))
     }
 
-    fn follows_unopened(&self, open: &OpenSegment, rec: &Rec) -> Result<bool, StoreError> {
-        let Some(Name::Record(prefix, number)) = Name::parse(open.path.as_str()) else { return Ok(false) };
-        let Some(below) = number.checked_sub(1).filter(|below| *below > 0) else { return Ok(false) };
-        let object = self.core.segments.object(&object_path(Name::Record(prefix, below))?)?;
+    fn follows_unopened(&self, tenant: &Tenant, rec: &Rec) -> Result<bool, StoreError> {
+        let Some(below) = rec.sequence.checked_sub(1).filter(|below| *below > 0) else { return Ok(false) };
+        let object = self.core.segments.object(&object_path(Name::Record(tenant.prefix, below))?)?;
         Ok(record::unopened(&object) == rec.previous)
     }
 
