@@ -11,7 +11,7 @@
 #[allow(dead_code, reason = "shared with what needs all of it at once")]
 mod tenant;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,17 +19,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use jiff::{SignedDuration, Timestamp};
-use lastgood::base::coverage::{Ledger, Row as Covered, State};
 use lastgood::base::entropy::SystemEntropy;
-use lastgood::base::key::Kind;
 use lastgood::base::secret::Secret;
 use lastgood::base::time::FixedClock;
 use lastgood::crypto::wrap::WrapSecret;
 use lastgood::restore::stored_journal;
 use lastgood::storage::Local;
-use lastgood::store::{
-    Environment, Flags, KdfCost, Meta, Parts, PruneAsked, Repository, Retention, Unlock, WriteSession,
-};
+use lastgood::store::{Environment, KdfCost, Parts, PruneAsked, Repository, Retention, Unlock, WriteSession};
 use tenant::{Change, Tenant};
 
 type Failure = Box<dyn std::error::Error>;
@@ -151,7 +147,7 @@ fn make(folder: &Path, users: u64, days: u32, churn: f64) -> Result<String, Fail
             }
         }
         let total = organisation.rows().len() as u64;
-        written += session.commit(meta(at(hour), total, hour == 0))?.bytes;
+        written += session.commit(tenant::read_at(at(hour), total, hour == 0))?.bytes;
         for file in files(folder)? {
             if dated.insert(file.clone()) {
                 File::options().write(true).open(file)?.set_modified(SystemTime::from(at(hour)))?;
@@ -164,28 +160,6 @@ fn make(folder: &Path, users: u64, days: u32, churn: f64) -> Result<String, Fail
 fn put(session: &mut WriteSession, row: tenant::Row) -> Result<(), Failure> {
     session.put(&row.key(), Parts { main: row.body(None), secret: None, volatile: None, raw: None })?;
     Ok(())
-}
-
-fn meta(at: Timestamp, total: u64, full_sweep: bool) -> Meta {
-    let row = Covered {
-        state: State::Complete,
-        reason: String::new(),
-        count: total,
-        read: Some((at, at)),
-        exceptions: vec![],
-    };
-    Meta {
-        started: at,
-        finished: at,
-        ledger: Ledger { rows: [(Kind::new("user"), row)].into(), unknown: vec![] },
-        identity: [7; 32],
-        permission: [8; 32],
-        requests: 0,
-        full_sweep,
-        flags: Flags::default(),
-        rules: 1,
-        notes: BTreeMap::new(),
-    }
 }
 
 /// Keeps the hours of a week and the days of a month.

@@ -9,7 +9,6 @@
 #[allow(dead_code, reason = "shared with what lets hours pass")]
 mod tenant;
 
-use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +16,6 @@ use std::sync::Arc;
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use jiff::Timestamp;
-use lastgood::base::coverage::Ledger;
 use lastgood::base::entropy::{SeededEntropy, SystemEntropy};
 use lastgood::base::ids::ObjectId;
 use lastgood::base::key::ResourceKey;
@@ -36,9 +34,7 @@ use lastgood::format::root::{LeafChange, StateLeaves};
 use lastgood::json::{Limits, elements, parse};
 use lastgood::provider::{Body, Given};
 use lastgood::storage::Local;
-use lastgood::store::{
-    Environment, Flags, KdfCost, Meta, Part as StoredPart, Repository, Unlock, WriteSession,
-};
+use lastgood::store::{Environment, KdfCost, Part as StoredPart, Repository, Unlock, WriteSession};
 use tenant::Tenant;
 
 const NAME: &str = "acme";
@@ -204,7 +200,7 @@ fn repository(folder: &Path) -> (Repository, Vec<Given>) {
     let given: Vec<Given> = given.collect();
     let mut session = repository.session(NAME).unwrap();
     take(&repository, &mut session, &given);
-    session.commit(meta()).unwrap();
+    session.commit(tenant::read_at(Timestamp::now(), given.len() as u64, true)).unwrap();
     (repository, given)
 }
 
@@ -219,22 +215,6 @@ fn take(repository: &Repository, session: &mut WriteSession, given: &[Given]) ->
         }
     }
     repeated
-}
-
-fn meta() -> Meta {
-    let now = Timestamp::now();
-    Meta {
-        started: now,
-        finished: now,
-        ledger: Ledger::default(),
-        identity: [7; 32],
-        permission: [8; 32],
-        requests: 0,
-        full_sweep: true,
-        flags: Flags::default(),
-        rules: 1,
-        notes: BTreeMap::new(),
-    }
 }
 
 /// Bodies that repeat to the byte, taken into a session.

@@ -6,9 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use lastgood::base::coverage::{Ledger, Row, State as Covered};
 use lastgood::base::entropy::SystemEntropy;
-use lastgood::base::key::{Kind, ResourceKey};
+use lastgood::base::key::ResourceKey;
 use lastgood::base::secret::Secret;
 use lastgood::catalog::{self, KindSpec};
 use lastgood::collect::intake::Intake;
@@ -18,10 +17,11 @@ use lastgood::provider::{Body, Given};
 use lastgood::restore::stored_journal;
 use lastgood::storage::Local;
 use lastgood::store::{
-    Entry, Environment, Flags, KdfCost, Meta, Part, PruneAsked, Repository, Retention, Unlock, WriteSession,
+    Entry, Environment, KdfCost, Part, PruneAsked, Repository, Retention, Unlock, WriteSession,
 };
 
 use super::Failure;
+use super::tenant::read_at;
 
 const TENANT: &str = "acme";
 
@@ -134,31 +134,8 @@ impl<'s> Page<'s> {
     }
 }
 
-fn meta(total: u64, full_sweep: bool) -> Meta {
-    let now = Timestamp::now();
-    let row = Row {
-        state: Covered::Complete,
-        reason: String::new(),
-        count: total,
-        read: Some((now, now)),
-        exceptions: vec![],
-    };
-    Meta {
-        started: now,
-        finished: now,
-        ledger: Ledger { rows: [(Kind::new("user"), row)].into(), unknown: vec![] },
-        identity: [7; 32],
-        permission: [8; 32],
-        requests: 0,
-        full_sweep,
-        flags: Flags::default(),
-        rules: 1,
-        notes: BTreeMap::new(),
-    }
-}
-
 fn commit(session: WriteSession, total: u64, full_sweep: bool) -> Result<(), Failure> {
-    let snapshot = session.commit(meta(total, full_sweep))?;
+    let snapshot = session.commit(read_at(Timestamp::now(), total, full_sweep))?;
     println!(
         "seq {} total {} added {} changed {} removed {} bytes {}",
         snapshot.seq, snapshot.total, snapshot.added, snapshot.changed, snapshot.removed, snapshot.bytes

@@ -10,7 +10,12 @@
 
 mod body;
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use lastgood::base::coverage::{Ledger, Row as Covered, State};
 use lastgood::base::key::{Kind, ResourceKey};
+use lastgood::store::{Flags, Meta};
 
 /// The kinds, the resources of each for 50,000 users, and what their ids begin with.
 const KINDS: [(&str, u64, &str); 13] = [
@@ -35,6 +40,29 @@ pub(crate) struct Row {
     kind: u8,
     number: u32,
     version: u32,
+}
+
+/// What a snapshot of the organisation says of itself.
+pub(crate) fn read_at(at: Timestamp, total: u64, full_sweep: bool) -> Meta {
+    let row = Covered {
+        state: State::Complete,
+        reason: String::new(),
+        count: total,
+        read: Some((at, at)),
+        exceptions: vec![],
+    };
+    Meta {
+        started: at,
+        finished: at,
+        ledger: Ledger { rows: [(Kind::new("user"), row)].into(), unknown: vec![] },
+        identity: [7; 32],
+        permission: [8; 32],
+        requests: 0,
+        full_sweep,
+        flags: Flags::default(),
+        rules: 1,
+        notes: BTreeMap::new(),
+    }
 }
 
 /// What an hour did to one resource.

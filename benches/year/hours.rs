@@ -16,7 +16,7 @@ use lastgood::collect::intake::Intake;
 use lastgood::json::Pattern;
 use lastgood::provider::{Body, Given};
 use lastgood::storage::Local;
-use lastgood::store::{Environment, Flags, Meta, Repository, Snapshot, WriteSession};
+use lastgood::store::{Environment, Meta, Repository, Snapshot, WriteSession};
 use rayon::prelude::*;
 
 use super::effort::{Effort, peak_kb};
@@ -190,15 +190,9 @@ fn given(row: Row) -> Given {
 fn meta(hour: u64, time: Timestamp, full_sweep: bool, ledger: Ledger) -> Meta {
     let notes = [(PROVIDER_NOTE, "okta".to_owned()), (HOUR_NOTE, hour.to_string())];
     Meta {
-        started: time,
         finished: time + SignedDuration::from_mins(5),
         ledger,
-        identity: [7; 32],
-        permission: [8; 32],
-        requests: 0,
-        full_sweep,
-        flags: Flags::default(),
-        rules: 1,
         notes: notes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        ..tenant::read_at(time, 0, full_sweep)
     }
 }
