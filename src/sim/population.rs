@@ -89,7 +89,7 @@ pub(super) fn organisation(world: &mut World, sizes: &Sizes, seed: u64) {
     let (token, windows) = (world.token.take(), std::mem::take(&mut world.windows));
     let groups = make_groups(world, sizes.groups);
     let people = make_users(world, &dice, sizes.users);
-    join(world, &dice, &groups, &people);
+    join(world, &dice, ("group_membership", Object::new().into()), &groups, &people);
     make_apps(world, &dice, sizes, &groups);
     make_policies(world, &dice, sizes, &groups);
     okta::first_rules(world);
@@ -127,12 +127,32 @@ fn make_groups(world: &mut World, count: usize) -> Vec<String> {
     (0..count).map(|place| id_of(&ask(world, "POST", "/api/v1/groups", group(place)))).collect()
 }
 
-/// The first user is made by a request; the others are of the same form, and share it.
-fn make_users(world: &mut World, dice: &Dice, count: usize) -> Vec<String> {
-    let Some(kind) = world.kind("user") else { return Vec::new() };
-    let mut form = Arc::new(Value::Null);
+/// Makes so many of a kind: the first by a request, which gives its id; the others are of the same form and share it,
+/// and only what is each one's `own` is held beside its id.
+pub(super) fn make_alike(
+    world: &mut World,
+    kind: &str,
+    count: usize,
+    first: impl FnOnce(&mut World) -> String,
+    own: impl Fn(&World, usize) -> (String, Value),
+) -> Vec<String> {
+    let Some(kind) = world.kind(kind) else { return Vec::new() };
     let mut ids = Vec::with_capacity(count);
-    for place in 0..count {
+    if count > 0 {
+        ids.push(first(world));
+    }
+    let form = ids.first().and_then(|id| world.copy(kind, &[], id));
+    let form = Arc::new(form.unwrap_or_default());
+    for place in 1..count {
+        let (id, own) = own(world, place);
+        world.put_alike((kind, &[]), &id, &form, &own);
+        ids.push(id);
+    }
+    ids
+}
+
+fn make_users(world: &mut World, dice: &Dice, count: usize) -> Vec<String> {
+    let profile = |place: usize| {
         let (first, last) = (dice.pick(&FIRST), dice.pick(&LAST));
         let login = format!("{}.{}{place}@example.com", first.to_lowercase(), last.to_lowercase());
         let profile = object([
@@ -145,19 +165,15 @@ fn make_users(world: &mut World, dice: &Dice, count: usize) -> Vec<String> {
             ("mobilePhone", Value::Null),
             ("secondEmail", Value::Null),
         ]);
-        if place == 0 {
-            let password = object([("password", object([("value", "Correct-horse-9".into())]))]);
-            let made = ask(
-                world,
-                "POST",
-                "/api/v1/users",
-                object([("profile", profile), ("credentials", password)]),
-            );
-            let id = id_of(&made);
-            form = Arc::new(world.copy(kind, &[], &id).unwrap_or_default());
-            ids.push(id);
-            continue;
-        }
+        (login, profile)
+    };
+    let first = |world: &mut World| {
+        let password = object([("password", object([("value", "Correct-horse-9".into())]))]);
+        let user = object([("profile", profile(0).1), ("credentials", password)]);
+        id_of(&ask(world, "POST", "/api/v1/users", user))
+    };
+    make_alike(world, "user", count, first, |world, place| {
+        let (login, profile) = profile(place);
         let id = fresh_id(&world.entropy, "00u");
         let address =
             object([("status", "VERIFIED".into()), ("type", "PRIMARY".into()), ("value", login.into())]);
@@ -169,16 +185,20 @@ fn make_users(world: &mut World, dice: &Dice, count: usize) -> Vec<String> {
         if place % 40 == 7 {
             own.insert("status", "SUSPENDED");
         }
-        world.put_alike((kind, &[]), &id, &form, &own.into());
-        ids.push(id);
-    }
-    ids
+        (id, own.into())
+    })
 }
 
-/// Everybody is in a few groups.
-fn join(world: &mut World, dice: &Dice, groups: &[String], people: &[String]) {
-    let Some(kind) = world.kind("group_membership") else { return };
-    let form = Arc::new(Value::from(Object::new()));
+/// Everybody is in a few groups, by links of a kind and a form.
+pub(super) fn join(
+    world: &mut World,
+    dice: &Dice,
+    (kind, form): (&str, Value),
+    groups: &[String],
+    people: &[String],
+) {
+    let Some(kind) = world.kind(kind) else { return };
+    let form = Arc::new(form);
     for person in people {
         for _ in 0..1 + dice.below(3) {
             let group = &groups[dice.below(groups.len())];

@@ -3,14 +3,12 @@
 //! Everything is made by the requests that an administrator would send, but for people and memberships, of
 //! which there are many: those are put in as a request leaves them.
 
-use std::sync::Arc;
-
 use crate::base::entropy::SeededEntropy;
 use crate::json::{Object, Value};
 use crate::sim::entra::{object, text};
 use crate::sim::fill::uuid;
 use crate::sim::handle::handle;
-use crate::sim::population::{DEPARTMENTS, Dice, FIRST, LAST, Sizes};
+use crate::sim::population::{DEPARTMENTS, Dice, FIRST, LAST, Sizes, join, make_alike};
 use crate::sim::wire::{Body, Request};
 use crate::sim::world::World;
 
@@ -20,7 +18,8 @@ pub(super) fn populate(world: &mut World, sizes: &Sizes, seed: u64) {
     let (app, windows) = (world.app.take(), std::mem::take(&mut world.windows));
     let groups = make_groups(world, sizes.groups);
     let people = make_users(world, &dice, sizes.users);
-    join(world, &dice, &groups, &people);
+    let member = object([("@odata.type", "#microsoft.graph.user".into())]);
+    join(world, &dice, ("group_member", member), &groups, &people);
     make_applications(world, &dice, sizes.apps);
     make_policies(world, &groups);
     // What was there before anybody watched is in no log.
@@ -56,15 +55,11 @@ fn make_groups(world: &mut World, count: usize) -> Vec<String> {
     (0..count).map(|place| text(&ask(world, "/v1.0/groups", group(place)), "id").to_owned()).collect()
 }
 
-/// The first user is made by a request; the others are of the same form, and share it.
 fn make_users(world: &mut World, dice: &Dice, count: usize) -> Vec<String> {
-    let Some(kind) = world.kind("user") else { return Vec::new() };
-    let mut form = Arc::new(Value::Null);
-    let mut ids = Vec::with_capacity(count);
-    for place in 0..count {
+    let body = |place: usize| {
         let (first, last) = (dice.pick(&FIRST), dice.pick(&LAST));
         let nickname = format!("{}.{}{place}", first.to_lowercase(), last.to_lowercase());
-        let mut body = Object::from_pairs([
+        Object::from_pairs([
             ("accountEnabled", Value::from(place % 40 != 7)),
             ("department", dice.pick(&DEPARTMENTS).into()),
             ("displayName", format!("{first} {last}").into()),
@@ -73,33 +68,18 @@ fn make_users(world: &mut World, dice: &Dice, count: usize) -> Vec<String> {
             ("mailNickname", nickname.as_str().into()),
             ("surname", last.into()),
             ("userPrincipalName", format!("{nickname}@contoso.example").into()),
-        ]);
-        if place == 0 {
-            body.insert("passwordProfile", object([("password", "Correct-horse-9".into())]));
-            let id = text(&ask(world, "/v1.0/users", body.into()), "id").to_owned();
-            form = Arc::new(world.copy(kind, &[], &id).unwrap_or_default());
-            ids.push(id);
-            continue;
-        }
-        let id = uuid(&world.entropy);
+        ])
+    };
+    let first = |world: &mut World| {
+        let mut body = body(0);
+        body.insert("passwordProfile", object([("password", "Correct-horse-9".into())]));
+        text(&ask(world, "/v1.0/users", body.into()), "id").to_owned()
+    };
+    make_alike(world, "user", count, first, |world, place| {
+        let (mut body, id) = (body(place), uuid(&world.entropy));
         body.insert("id", id.as_str());
-        world.put_alike((kind, &[]), &id, &form, &body.into());
-        ids.push(id);
-    }
-    ids
-}
-
-/// Everybody is in a few groups.
-fn join(world: &mut World, dice: &Dice, groups: &[String], people: &[String]) {
-    let Some(kind) = world.kind("group_member") else { return };
-    let form = Arc::new(object([("@odata.type", "#microsoft.graph.user".into())]));
-    for person in people {
-        for _ in 0..1 + dice.below(3) {
-            let group = &groups[dice.below(groups.len())];
-            let link = object([("id", person.as_str().into())]);
-            world.put_alike((kind, std::slice::from_ref(group)), person, &form, &link);
-        }
-    }
+        (id, body.into())
+    })
 }
 
 /// Each application with its principal.
