@@ -18,29 +18,19 @@ const FORMAT: &str = "lastgood.compact/1";
 /// After all others were folded: a tenant is held by another process, or something of it cannot be read.
 pub fn run(global: &Global, args: &CompactArgs) -> Result<Exit, Failure> {
     let opened = open(global)?;
-    let mut failed: Option<Failure> = None;
-    for name in opened.those(&args.tenants)? {
+    opened.each(&args.tenants, |name| {
         let now = environment()?.clock.now();
         let shown = Counter::new(global.output, "days");
         let done =
-            opened.repository.compact_tenant(&name, now, args.dry_run, &|done, all| shown.show(done, all));
+            opened.repository.compact_tenant(name, now, args.dry_run, &|done, all| shown.show(done, all))?;
         drop(shown);
-        let done = match done {
-            Ok(done) => done,
-            Err(error) => {
-                if let Some(earlier) = failed.replace(error.into()) {
-                    global.output.warn(earlier.chain.join(": "));
-                }
-                continue;
-            }
-        };
         if global.output.json {
-            global.output.document(&document(&name, args.dry_run, &done));
+            global.output.document(&document(name, args.dry_run, &done));
         } else {
-            text(global, &name, args.dry_run, &done);
+            text(global, name, args.dry_run, &done);
         }
-    }
-    failed.map_or(Ok(Exit::Done), Err)
+        Ok(())
+    })
 }
 
 fn text(global: &Global, name: &str, dry_run: bool, done: &TenantCompacted) {

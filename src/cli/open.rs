@@ -210,6 +210,26 @@ impl Opened {
         }
     }
 
+    /// Does something to each of them: one to which it cannot be done keeps no other from it.
+    ///
+    /// # Errors
+    /// As [`Self::those`]; or, after all others, the last failure, the others said as warnings.
+    pub fn each(
+        &self,
+        names: &[String],
+        mut does: impl FnMut(&str) -> Result<(), Failure>,
+    ) -> Result<Exit, Failure> {
+        let mut failed: Option<Failure> = None;
+        for name in self.those(names)? {
+            if let Err(error) = does(&name)
+                && let Some(earlier) = failed.replace(error)
+            {
+                self.output.warn(earlier.chain.join(": "));
+            }
+        }
+        failed.map_or(Ok(Exit::Done), Err)
+    }
+
     /// The tenants that the repository knows, or the one that is asked for.
     ///
     /// # Errors

@@ -23,28 +23,17 @@ pub fn run(global: &Global, args: &PruneArgs) -> Result<Exit, Failure> {
         return Err(Failure::usage("no rule says what is kept, so everything is")
             .hint("write `[retention]` in the configuration, or give `--keep-hourly 30d --keep-daily 1y`"));
     }
-    let tenants = opened.those(&args.tenants)?;
-    // One that cannot be pruned keeps no other from it.
-    let mut failed: Option<Failure> = None;
-    for name in tenants {
+    opened.each(&args.tenants, |name| {
         let now = environment()?.clock.now();
         let asked = PruneAsked { policy: &policy, needs: stored_journal::needs, now, dry_run: args.dry_run };
-        let pruned = match opened.repository.prune_tenant(&name, &asked) {
-            Ok(pruned) => pruned,
-            Err(error) => {
-                if let Some(earlier) = failed.replace(error.into()) {
-                    global.output.warn(earlier.chain.join(": "));
-                }
-                continue;
-            }
-        };
+        let pruned = opened.repository.prune_tenant(name, &asked)?;
         if global.output.json {
-            global.output.document(&document(&name, args.dry_run, &pruned));
+            global.output.document(&document(name, args.dry_run, &pruned));
         } else {
-            text(global, &name, args.dry_run, &pruned);
+            text(global, name, args.dry_run, &pruned);
         }
-    }
-    failed.map_or(Ok(Exit::Done), Err)
+        Ok(())
+    })
 }
 
 /// The configured rules, each replaced where an argument says otherwise.

@@ -232,33 +232,38 @@ impl CareBook {
 
 /// Prunes every tenant that can be: one that somebody restores waits until the next time.
 fn prune(repository: &Repository, rules: &Retention, now: Timestamp) -> Result<Came, StoreError> {
-    let (mut dropped, mut deleted, mut left) = (0, 0, Vec::new());
-    for tenant in repository.tenants()? {
+    let (dropped, deleted, left) = each(repository, |tenant| {
         let asked = PruneAsked { policy: rules, needs: stored_journal::needs, now, dry_run: false };
-        match repository.prune_tenant(&tenant, &asked) {
-            Ok(pruned) => {
-                dropped += pruned.dropped() as u64;
-                deleted += pruned.deleted.bytes;
-            }
-            Err(error) => left.push((tenant, error)),
-        }
-    }
+        let pruned = repository.prune_tenant(tenant, &asked)?;
+        Ok((pruned.dropped() as u64, pruned.deleted.bytes))
+    })?;
     Ok(Came::Pruned { dropped, deleted, left })
 }
 
 /// Folds the days of every tenant for which that can be done now.
 fn compact(repository: &Repository, now: Timestamp) -> Result<Came, StoreError> {
-    let (mut folded, mut deleted, mut left) = (0, 0, Vec::new());
+    let (folded, deleted, left) = each(repository, |tenant| {
+        let done = repository.compact_tenant(tenant, now, false, &|_, _| {})?;
+        Ok((done.days.iter().map(|day| day.replaced.count).sum(), done.deleted.bytes))
+    })?;
+    Ok(Came::Compacted { folded, deleted, left })
+}
+
+/// The sums of what was done to each tenant, and those to which it could not be done, with why.
+type Sums = (u64, u64, Vec<(String, StoreError)>);
+
+fn each(
+    repository: &Repository,
+    does: impl Fn(&str) -> Result<(u64, u64), StoreError>,
+) -> Result<Sums, StoreError> {
+    let mut sums = Sums::default();
     for tenant in repository.tenants()? {
-        match repository.compact_tenant(&tenant, now, false, &|_, _| {}) {
-            Ok(done) => {
-                folded += done.days.iter().map(|day| day.replaced.count).sum::<u64>();
-                deleted += done.deleted.bytes;
-            }
-            Err(error) => left.push((tenant, error)),
+        match does(&tenant) {
+            Ok((count, bytes)) => (sums.0, sums.1) = (sums.0 + count, sums.1 + bytes),
+            Err(error) => sums.2.push((tenant, error)),
         }
     }
-    Ok(Came::Compacted { folded, deleted, left })
+    Ok(sums)
 }
 
 #[cfg(test)]
